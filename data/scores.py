@@ -171,7 +171,15 @@ PIZZ_2 = (
 CLARINET_1 = "r/7 | B3/.125! A#3 A3 G#3 G3 F#3 F3 E3"
 CLARINET_2 = "r/7 | F#3/.125! E3 D#3 C#3 B2 A2 G2 F#2 E2/1 r/3"
 FAIRY_2_STRINGS = "G3+B3/2 | A3+C4/1 G3+B3 | A3+B3 G3+B3 | F#3+A3/2 | G3+B3/2 | G3+B3"
-RISING, FADING = ((0, 0.55), (8, 0.7), (16, 0.85), (24, 1.0)), ((0, 0.9), (6, 0.75), (8, 0.85), (12, 0.6))
+TUNE = THEME + ANSWER
+RISING = ((0, 0.55), (8, 0.7), (16, 0.85), (24, 1.0))
+GROWING = ((0, 0.55), (4, 0.7), (8, 0.62), (15, 0.75), (16, 0.8), (24, 0.85), (31, 1.0))
+FADING = ((0, 0.9), (6, 0.75), (8, 0.85), (12, 0.6))
+
+
+def _growing(score, program, **settings):
+    return Part(score, program, shape=GROWING, **settings)
+
 
 SCORES |= {
     "mountain_king_march": (
@@ -207,39 +215,20 @@ SCORES |= {
         ),
     ),
     "mountain_king_tutti": (
-        dict(bpm=192, seed=22, room=0.75, reverb_level=0.6),
+        dict(bpm=192, seed=22, room=0.65, reverb_level=0.4),
         (
-            Part(
-                THEME + ANSWER,
-                STRINGS,
-                velocity=112,
-                volume=108,
-                length=0.75,
-                transpose=12,
-                timing=0.010,
-                pan=40,
+            _growing(
+                TUNE, STRINGS, velocity=112, volume=108, length=0.75, transpose=12, timing=0.010, pan=40
             ),
-            Part(
-                THEME + ANSWER,
-                VIOLIN,
-                velocity=104,
-                volume=84,
-                length=0.75,
-                vibrato=10,
-                transpose=12,
-                timing=0.012,
-                pan=34,
-            ),
-            Part(
-                THEME + ANSWER, PICCOLO, velocity=96, volume=70, length=0.7, vibrato=6, transpose=12, pan=60
-            ),
-            Part(TUTTI_TREMOLO, TREMOLO, velocity=92, volume=84, length=1.0, pan=84),
-            Part(TUTTI_CHORDS, BRASS, velocity=108, volume=88, length=0.45, swell=0.2, pan=76),
-            Part(TUTTI_CHORDS, HORN, velocity=100, volume=80, length=0.5, pan=52),
-            Part(TUTTI_BASS, TROMBONE, velocity=104, volume=86, length=0.6, pan=80),
-            Part(TUTTI_BASS, STRINGS, velocity=104, volume=92, length=0.7, transpose=-12, pan=92),
+            _growing(TUNE, VIOLIN, velocity=104, volume=84, length=0.75, vibrato=10, transpose=12, pan=34),
+            _growing(TUNE, PICCOLO, velocity=96, volume=70, length=0.7, vibrato=6, transpose=12, pan=60),
+            _growing(TUTTI_TREMOLO, TREMOLO, velocity=92, volume=84, length=1.0, pan=84),
+            _growing(TUTTI_CHORDS, BRASS, velocity=108, volume=88, length=0.45, pan=76),
+            _growing(TUTTI_CHORDS, HORN, velocity=100, volume=80, length=0.5, pan=52),
+            _growing(TUTTI_BASS, TROMBONE, velocity=104, volume=86, length=0.6, pan=80),
+            _growing(TUTTI_BASS, STRINGS, velocity=104, volume=92, length=0.7, transpose=-12, pan=92),
             Part(TUTTI_TIMPANI, TIMPANI, velocity=108, volume=100, pan=64),
-            Part(TUTTI_DRUMS, None, velocity=84, volume=60, pan=64),
+            Part(TUTTI_DRUMS, None, velocity=84, volume=56, pan=64),
         ),
     ),
     "sugar_plum_first": (
