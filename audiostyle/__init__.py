@@ -1,0 +1,32 @@
+"""Audio style transfer with random convolutional features.
+
+One clip's content, another's style, no training. See README.md and the notebooks.
+"""
+
+from audiostyle.version import __version__
+
+# Names whose modules import torch are looked up on first use, so that `--help` and the registry answer at once.
+_HOME = {
+    "load_audio": "audio",
+    "save_audio": "audio",
+    "TransferConfig": "config",
+    "RandomEncoder": "encoders",
+    "griffin_lim": "phase",
+    "spectral_convergence": "phase",
+    "TransferResult": "transfer",
+    "transfer_style": "transfer",
+}
+
+__all__ = ["__version__", *sorted(_HOME)]
+
+
+def __getattr__(name: str):
+    if name not in _HOME:
+        raise AttributeError(f"module 'audiostyle' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"audiostyle.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,253 @@
+"""Waveforms: read, write, cut and level.
+
+A waveform is a mono ``float32`` array ``y`` ``[shape=(n_samples,)]`` with its sample rate ``sr`` in hertz beside it.
+"""
+
+import os
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import librosa
+import numpy as np
+import soundfile
+
+# Below this root mean square (-100 dB of full scale) a clip is called silent: 16-bit dither lies near -98 dB.
+SILENCE_RMS = 1e-5
+
+
+def load_audio(
+    path: str | os.PathLike, *, sr: int = 22050, start: float = 0.0, duration: float | None = None
+) -> tuple[np.ndarray, int]:
+    """Read a sound file as a mono waveform at the given sample rate.
+
+    Reads whatever libsndfile reads (WAV, FLAC, OGG, MP3, AIFF, ...; 8 to 32 bit, float, any number of
+    channels) and, through librosa, what an installed ffmpeg reads. Channels are averaged.
+
+    Parameters
+    ----------
+    path : str or path
+        The file.
+    sr : int > 0
+        Sample rate in Hz of the returned waveform.
+    start : float >= 0
+        Seconds to skip.
+    duration : float > 0 or None
+        Seconds to read at most; None reads to the end.
+
+    Returns
+    -------
+    y : np.ndarray [shape=(n_samples,), dtype=float32]
+        Nominal range [-1, 1]; floating-point files may exceed it.
+    sr : int
+        The sample rate asked for.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the path is a folder, the file is empty or no sound file, holds no samples after `start`, or holds
+        samples that are not finite.
+
+    Notebook: 01_spectrogram_and_phase.ipynb
+    """
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"{path} does not exist")
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder, not a sound file")
+    if path.stat().st_size == 0:
+        raise ValueError(f"{path} is empty (0 bytes)")
+    if start < 0 or (duration is not None and duration <= 0):
+        raise ValueError(f"start={start} and duration={duration} must be at least 0 and above 0 seconds")
+    y, native_sr = _read(path, start, duration)
+    if y.size == 0:
+        raise ValueError(f"{path} holds no samples from {start:g} s on")
+    if not np.isfinite(y).all():
+        raise ValueError(f"{path} holds {np.count_nonzero(~np.isfinite(y))} samples that are NaN or infinite")
+    if native_sr != sr:
+        y = librosa.resample(y, orig_sr=native_sr, target_sr=sr)
+    return np.ascontiguousarray(y, dtype=np.float32), sr
+
+
+def _read(path: Path, start: float, duration: float | None) -> tuple[np.ndarray, int]:
+    try:
+        with soundfile.SoundFile(path) as file:
+            file.seek(min(round(start * file.samplerate), file.frames))
+            wanted = -1 if duration is None else round(duration * file.samplerate)
+            y = file.read(wanted, dtype="float32", always_2d=True)
+            expected = file.frames - min(round(start * file.samplerate), file.frames)
+            if len(y) < (expected if wanted < 0 else min(wanted, expected)):
+                raise ValueError(
+                    f"{path} is cut short: its header announces {file.frames} samples, fewer could be read"
+                )
+            return y.mean(axis=1), file.samplerate
+    except soundfile.LibsndfileError as error:
+        return _read_with_librosa(path, start, duration, error)
+
+
+def _read_with_librosa(
+    path: Path, start: float, duration: float | None, cause: Exception
+) -> tuple[np.ndarray, int]:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # librosa announces its change of backend, which is our intention
+            return librosa.load(path, sr=None, mono=True, offset=start, duration=duration)
+    # audioread's errors have no common base and an empty message; the cause below says what is known.
+    except Exception as error:
+        raise ValueError(f"{path} is not a sound file that can be read ({cause})") from error
+
+
+def save_audio(path: str | os.PathLike, y: np.ndarray, sr: int) -> Path:
+    """Write a waveform; the format follows the suffix (``.wav``, ``.flac``, ``.ogg``, ``.mp3``).
+
+    The file appears under its name only when it is whole. Samples beyond ±1 are scaled down, with a warning,
+    so that integer formats do not clip.
+
+    Parameters
+    ----------
+    path : str or path
+        Where to write; an existing file is replaced.
+    y : np.ndarray [shape=(n_samples,)]
+        The waveform.
+    sr : int
+        Its sample rate in Hz.
+
+    Returns
+    -------
+    pathlib.Path
+        The path written.
+
+    Raises
+    ------
+    ValueError
+        If the suffix names no format, or the waveform is empty or not finite.
+    OSError
+        If the folder does not exist or cannot be written.
+    """
+    path = Path(path)
+    audio_format = path.suffix.lstrip(".").upper()
+    if audio_format not in soundfile.available_formats():
+        raise ValueError(f"{path} has no suffix that names a sound format; use .wav, .flac, .ogg or .mp3")
+    y = check_waveform(y, name=str(path))
+    peak = float(np.max(np.abs(y)))
+    if peak > 1.0:
+        warnings.warn(f"{path}: peak {peak:.2f} exceeds full scale, scaled down by that factor", stacklevel=2)
+        y = y / peak
+    with whole_file(path) as temporary:
+        soundfile.write(temporary, y, sr, format=audio_format)
+    return path
+
+
+@contextmanager
+def whole_file(path: str | os.PathLike) -> Iterator[Path]:
+    """Yield a temporary path beside `path` that takes its name on success and is removed on failure.
+
+    Parameters
+    ----------
+    path : str or path
+        The file to write whole or not at all.
+
+    Raises
+    ------
+    OSError
+        If the folder does not exist or cannot be written.
+    """
+    path = Path(path)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o644)  # mkstemp makes private files
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def check_waveform(y: np.ndarray, *, name: str = "y") -> np.ndarray:
+    """Return `y` as a float32 mono waveform, or say what is wrong with it.
+
+    Parameters
+    ----------
+    y : array_like [shape=(n_samples,)]
+        Waveform.
+    name : str
+        What the error message calls it.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_samples,), dtype=float32]
+
+    Raises
+    ------
+    ValueError
+        If it is not one-dimensional, empty, or holds values that are not finite.
+    """
+    y = np.asarray(y, dtype=np.float32)
+    if y.ndim != 1:
+        raise ValueError(f"{name} has shape {y.shape}; a mono waveform of shape (n_samples,) is needed")
+    if y.size == 0:
+        raise ValueError(f"{name} holds no samples")
+    if not np.isfinite(y).all():
+        raise ValueError(f"{name} holds {np.count_nonzero(~np.isfinite(y))} samples that are NaN or infinite")
+    return y
+
+
+def rms(y: np.ndarray) -> float:
+    """Return the root mean square of a waveform; full scale is 1.
+
+    Examples
+    --------
+    >>> rms(np.array([0.5, -0.5]))
+    0.5
+    """
+    return float(np.sqrt(np.mean(np.square(y, dtype=np.float64))))
+
+
+def set_level(y: np.ndarray, level: float = 0.05, *, name: str = "y") -> np.ndarray:
+    """Scale a waveform to a root mean square of `level`.
+
+    Parameters
+    ----------
+    y : np.ndarray [shape=(n_samples,)]
+        Waveform.
+    level : float > 0
+        Target root mean square; full scale is 1.
+    name : str
+        What the error message calls it.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_samples,), dtype=float32]
+
+    Raises
+    ------
+    ValueError
+        If the waveform is silent.
+
+    Examples
+    --------
+    >>> round(rms(set_level(np.array([1.0, -1.0]), 0.05)), 6)
+    0.05
+    """
+    present = rms(y)
+    if present < SILENCE_RMS:
+        raise ValueError(
+            f"{name} is silent: its root mean square {present:.1e} is below {SILENCE_RMS:.0e} of full scale"
+        )
+    return (np.asarray(y) * (level / present)).astype(np.float32)
+
+
+def fix_length(y: np.ndarray, n_samples: int) -> np.ndarray:
+    """Cut a waveform, or pad it with zeros, to `n_samples`.
+
+    Examples
+    --------
+    >>> fix_length(np.ones(2), 3).tolist()
+    [1.0, 1.0, 0.0]
+    """
+    return librosa.util.fix_length(y, size=n_samples)

@@ -1,0 +1,164 @@
+"""Settings, with their units, and the presets of the notebooks.
+
+Every choice that the paper leaves open is made here, once (see notebook 03 for the table).
+"""
+
+import os
+from dataclasses import dataclass, field, replace
+
+ACTIVATIONS = ("relu", "leaky_relu", "selu", "none")
+ENCODERS = ("random", "infinite")
+STARTS = ("content", "noise")
+
+
+def _check(condition: bool, name: str, value: object, allowed: str) -> None:
+    if not condition:
+        raise ValueError(f"{name}={value!r} is not allowed; it must be {allowed}")
+
+
+@dataclass(frozen=True)
+class TransferConfig:
+    """Settings of one style transfer.
+
+    Parameters
+    ----------
+    sr : int
+        Sample rate in Hz at which everything is computed and returned.
+    level : float
+        Root mean square to which both clips are brought before the STFT (full scale is 1). ``log1p`` is not
+        homogeneous, so the level is part of the method. The content's own level is restored afterwards.
+    n_fft, hop_length : int
+        STFT window and hop in samples. The paper prints 2048 and n_fft / 2.
+    encoder : {"random", "infinite"}
+        The paper's random layer of `n_filters` filters, or its limit for infinitely many.
+    n_filters : int
+        Number of random filters (``encoder="random"`` only).
+    kernel_size : int
+        Width of the filters in frames.
+    activation : {"relu", "leaky_relu", "selu", "none"}
+        Nonlinearity after the convolution.
+    balance : float in [0, 1]
+        0 returns the content, 1 matches the style alone, 0.5 weighs both alike; see `audiostyle.losses`.
+    start : {"content", "noise"}
+        Spectrogram from which the optimisation starts. The paper starts from the content (section 2.3).
+    n_iter : int
+        Most iterations of the optimiser.
+    tolerance : float
+        Stop when an iteration lowers the loss by less than this fraction.
+    griffin_lim_iter : int
+        Iterations of Griffin-Lim (Algorithm 1 of the paper).
+    momentum : float in [0, 1)
+        Momentum of Griffin-Lim; 0 is the original algorithm.
+    seed : int
+        Seeds the filters, the noise start and the initial phase.
+    device : str
+        ``"cpu"``, ``"cuda"`` or any other torch device.
+
+    Notebook: 03_transfer_one_pair.ipynb
+
+    Examples
+    --------
+    >>> TransferConfig(balance=0.8).balance
+    0.8
+    """
+
+    sr: int = 22050
+    level: float = 0.05
+    n_fft: int = 2048
+    hop_length: int = 1024
+    encoder: str = "random"
+    n_filters: int = 4096
+    kernel_size: int = 11
+    activation: str = "relu"
+    balance: float = 0.5
+    start: str = "content"
+    n_iter: int = 300
+    tolerance: float = 1e-6
+    griffin_lim_iter: int = 200
+    momentum: float = 0.0
+    seed: int = 0
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        for name in ("sr", "n_fft", "hop_length", "n_filters", "kernel_size"):
+            value = getattr(self, name)
+            _check(isinstance(value, int) and value >= 1, name, value, "a whole number of at least 1")
+        for name in ("n_iter", "griffin_lim_iter", "seed"):
+            value = getattr(self, name)
+            _check(isinstance(value, int) and value >= 0, name, value, "a whole number of at least 0")
+        _check(self.hop_length <= self.n_fft, "hop_length", self.hop_length, f"at most n_fft={self.n_fft}")
+        _check(0.0 <= self.balance <= 1.0, "balance", self.balance, "between 0 (content) and 1 (style)")
+        _check(0.0 <= self.momentum < 1.0, "momentum", self.momentum, "at least 0 and below 1")
+        _check(self.level > 0.0, "level", self.level, "above 0")
+        _check(self.tolerance >= 0.0, "tolerance", self.tolerance, "at least 0")
+        _check(self.encoder in ENCODERS, "encoder", self.encoder, f"one of {', '.join(ENCODERS)}")
+        _check(
+            self.activation in ACTIVATIONS, "activation", self.activation, f"one of {', '.join(ACTIVATIONS)}"
+        )
+        _check(self.start in STARTS, "start", self.start, f"one of {', '.join(STARTS)}")
+
+    @property
+    def min_duration(self) -> float:
+        """Shortest clip in seconds that holds one patch of `kernel_size` frames."""
+        return max(self.kernel_size - 1, 1) * self.hop_length / self.sr
+
+
+@dataclass(frozen=True)
+class Preset:
+    """How much work the notebooks do.
+
+    Parameters
+    ----------
+    name : str
+        ``"paper"``, ``"quick"`` or ``"smoke"``.
+    duration : float
+        Length in seconds of every clip that is transferred.
+    config : TransferConfig
+        Settings of each transfer.
+    n_seeds : int
+        Repetitions where a spread is shown.
+    """
+
+    name: str
+    duration: float
+    config: TransferConfig = field(default_factory=TransferConfig)
+    n_seeds: int = 3
+
+
+_PAPER = TransferConfig(encoder="random")
+PRESETS = {
+    "paper": Preset("paper", 10.0, _PAPER, n_seeds=10),
+    "quick": Preset(
+        "quick", 10.0, replace(_PAPER, n_filters=1024, n_iter=60, griffin_lim_iter=60), n_seeds=3
+    ),
+    "smoke": Preset("smoke", 3.0, replace(_PAPER, n_filters=256, n_iter=15, griffin_lim_iter=16), n_seeds=2),
+}
+
+
+def get_preset(name: str | None = None) -> Preset:
+    """Return a preset by name, by default the one named in ``AUDIOSTYLE_PRESET``, else ``"quick"``.
+
+    Only notebooks and ``python -m audiostyle pairs`` call this; `TransferConfig` and scripts do not depend on
+    the environment.
+
+    Parameters
+    ----------
+    name : {"paper", "quick", "smoke"} or None
+
+    Returns
+    -------
+    Preset
+
+    Raises
+    ------
+    ValueError
+        If there is no preset of that name.
+
+    Examples
+    --------
+    >>> get_preset("paper").config.n_filters
+    4096
+    """
+    chosen = name or os.environ.get("AUDIOSTYLE_PRESET", "").strip() or "quick"
+    _check(chosen in PRESETS, "preset", chosen, f"one of {', '.join(PRESETS)}")
+    return PRESETS[chosen]

@@ -1,0 +1,176 @@
+"""Inner products of Gram matrices between all pairs of many clips.
+
+The Gram matrices of the paper are 4096 × 4096; their inner products only need the frame kernel, ‖K_ab‖²_F. Many
+short clips are laid side by side, so that one evaluation of the kernel serves hundreds of pairs.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import joblib
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from audiostyle.audio import whole_file
+from audiostyle.encoders import Encoder
+
+# Patches of a group. 512 × 512 kernel values in float32 are 1 MB and stay in the cache of one core.
+GROUP_PATCHES = 512
+# Names the arithmetic in the keys of stored blocks; to be raised when a change here alters the numbers.
+_VERSION = 1
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Pieces of clips side by side: columns of the frame matrix, and to which clip each patch belongs."""
+
+    start: int
+    stop: int
+    membership: np.ndarray  # [shape=(n_patches, n_members)], 0 or 1; all 0 where a patch crosses a seam
+    members: np.ndarray  # [shape=(n_members,)], indices of the clips
+
+
+def pairwise_gram_inner(
+    encoder: Encoder,
+    spectrograms: Sequence[np.ndarray | torch.Tensor],
+    *,
+    n_jobs: int = 1,
+    cache: str | Path | None = None,
+    settings: str = "",
+    progress: bool = False,
+) -> np.ndarray:
+    """Compute mean(K_ab²), the inner product of the Gram matrices per pair of patches, for all pairs of clips.
+
+    Memory does not grow with the number of pairs, time does.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        Gives the frame kernel.
+    spectrograms : sequence of arrays [shape=(n_bins, n_frames_i)]
+        The clips, each of at least one patch.
+    n_jobs : int
+        Processes, as in joblib.
+    cache : path or None
+        Folder in which finished rows of blocks are kept, named after the content and the settings, so that a
+        stopped run continues where it stopped.
+    settings : str
+        Everything that identifies the encoder, for the names of the stored blocks.
+    progress : bool
+        Show a progress bar.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_clips, n_clips), dtype=float64]
+        Symmetric and positive semi-definite.
+
+    Raises
+    ------
+    ValueError
+        If there is no clip, or one is shorter than a patch.
+
+    Notebook: 08_vctk_speakers.ipynb
+    """
+    if not len(spectrograms):
+        raise ValueError("at least one clip is needed")
+    n_patches = np.array([encoder.n_patches(X.shape[1]) for X in spectrograms])
+    frames, groups = _side_by_side(spectrograms, encoder.receptive_field)
+    rows = range(len(groups))
+    names = _block_names(frames, groups, settings) if cache else [None] * len(groups)
+    folder = Path(cache) if cache else None
+    total = np.zeros((len(spectrograms), len(spectrograms)))
+    work = (joblib.delayed(_block_row)(encoder, frames, groups, i, folder, names[i]) for i in rows)
+    done = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered")(work)
+    for i, row in tqdm(done, total=len(groups), desc="distances", disable=not progress, leave=False):
+        _add_row(total, groups, i, row)
+    return total / n_patches / n_patches[:, None]
+
+
+def _side_by_side(spectrograms, width: int) -> tuple[np.ndarray, list[_Group]]:
+    """Cut clips into pieces of at most `GROUP_PATCHES` patches and lay them side by side in groups."""
+    pieces = [piece for i, X in enumerate(spectrograms) for piece in _pieces(i, X, width)]
+    frames = np.concatenate([np.asarray(piece, dtype=np.float32) for _, piece in pieces], axis=1)
+    groups: list[_Group] = []
+    waiting: list[tuple[int, int]] = []
+    start = 0
+    for owner, piece in pieces:
+        if waiting and sum(length for _, length in waiting) + piece.shape[1] > GROUP_PATCHES + width - 1:
+            groups.append(_make_group(waiting, start, width))
+            start, waiting = groups[-1].stop, []
+        waiting.append((owner, piece.shape[1]))
+    groups.append(_make_group(waiting, start, width))
+    return frames, groups
+
+
+def _pieces(owner: int, X, width: int) -> Iterator[tuple[int, np.ndarray]]:
+    n_patches = X.shape[1] - width + 1
+    for first in range(0, n_patches, GROUP_PATCHES):
+        last = min(first + GROUP_PATCHES, n_patches)
+        yield owner, X[:, first : last + width - 1]
+
+
+def _make_group(lengths: list[tuple[int, int]], start: int, width: int) -> _Group:
+    n_frames = sum(length for _, length in lengths)
+    membership = np.zeros((n_frames - width + 1, len(lengths)), dtype=np.float32)
+    first = 0
+    for column, (_, length) in enumerate(lengths):
+        membership[first : first + length - width + 1, column] = 1
+        first += length
+    return _Group(start, start + n_frames, membership, np.array([owner for owner, _ in lengths]))
+
+
+def _block_names(frames: np.ndarray, groups: list[_Group], settings: str) -> list[str]:
+    """Name each row of blocks after the frames of its group and of the groups that follow."""
+    digests = []
+    for group in groups:
+        digest = hashlib.sha256(np.ascontiguousarray(frames[:, group.start : group.stop]))
+        digest.update(group.membership)
+        digests.append(digest.digest())
+    about = f"{_VERSION} {settings} {frames.shape[0]}".encode()
+    return [hashlib.sha256(about + b"".join(digests[i:])).hexdigest()[:32] for i in range(len(groups))]
+
+
+def _block_row(encoder, frames, groups, i, folder, name) -> tuple[int, np.ndarray]:
+    """Compute Σ K² between the members of group i and those of the groups from i on."""
+    file = folder / f"{name}.npy" if folder else None
+    if file and (stored := _load_row(file)) is not None:
+        return i, stored
+    X = _encode(encoder, frames, groups[i])
+    rows = torch.as_tensor(groups[i].membership, device=encoder.device)
+    blocks = []
+    for group in groups[i:]:
+        Y = X if group is groups[i] else _encode(encoder, frames, group)
+        squares = encoder.kernel(X, Y).float().square_()
+        columns = torch.as_tensor(group.membership, device=encoder.device)
+        blocks.append((rows.T @ (squares @ columns)).double().cpu().numpy())
+    row = np.concatenate(blocks, axis=1)
+    if file:
+        folder.mkdir(parents=True, exist_ok=True)
+        with whole_file(file) as temporary:
+            np.save(temporary, row, allow_pickle=False)
+    return i, row
+
+
+def _load_row(file: Path) -> np.ndarray | None:
+    """Return a stored row, None where there is none or the file is damaged and has to be made again."""
+    try:
+        return np.load(file, allow_pickle=False)
+    except (FileNotFoundError, ValueError, EOFError):
+        return None
+
+
+@torch.no_grad()
+def _encode(encoder: Encoder, frames: np.ndarray, group: _Group):
+    # A copy: memory-mapped frames of a worker process are read-only, which torch warns about.
+    return encoder.encode(torch.tensor(frames[:, group.start : group.stop]))
+
+
+def _add_row(total: np.ndarray, groups: list[_Group], i: int, row: np.ndarray) -> None:
+    members = np.concatenate([group.members for group in groups[i:]])
+    own = len(groups[i].members)
+    np.add.at(total, (groups[i].members[:, None], members[None]), row)
+    # The mirror image; the block of the group with itself holds both halves already.
+    np.add.at(total, (members[own:, None], groups[i].members[None]), row[:, own:].T)

@@ -1,0 +1,235 @@
+"""Content and style losses: the paper's equations as printed, and the kernel form that everything else uses."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from audiostyle.encoders import Encoded, Encoder, LayeredEncoder, RandomEncoder, Spectrogram
+from audiostyle.spectrogram import as_tensor
+
+# The style loss of the content divides the style term; a content that already has the style must not divide by 0.
+_LEAST_STYLE = 1e-6
+
+
+def paper_content_loss(encoder: RandomEncoder, X: Spectrogram, content: Spectrogram) -> torch.Tensor:
+    """Compute ``½ Σ_ij (F_ij − P_ij)²``, eq. 1 of the paper, from the features.
+
+    Equals N · n_patches · `content_loss`.
+
+    Parameters
+    ----------
+    encoder : RandomEncoder
+    X, content : array or tensor [shape=(n_bins, n_frames)]
+        Log magnitudes of the generated clip and of the content.
+
+    Returns
+    -------
+    torch.Tensor, scalar
+
+    Notebook: 02_random_features_and_gram.ipynb
+    """
+    return 0.5 * (encoder.features(X) - encoder.features(content)).square().sum()
+
+
+def paper_style_loss(encoder: RandomEncoder, X: Spectrogram, style: Spectrogram) -> torch.Tensor:
+    """Compute ``Σ_ij (X_ij − A_ij)² / (4 N² M²)``, eq. 6 of the paper, from explicit N × N Gram matrices.
+
+    Equals `style_loss` / 4. The paper has one M, clips of one length; for unequal lengths each Gram matrix is
+    divided by its own number of patches, which is eq. 6 when they agree.
+
+    Parameters
+    ----------
+    encoder : RandomEncoder
+    X, style : array or tensor [shape=(n_bins, n_frames)]
+        Log magnitudes of the generated clip and of the style.
+
+    Returns
+    -------
+    torch.Tensor, scalar
+
+    Raises
+    ------
+    MemoryError
+        If the Gram matrices do not fit into memory.
+
+    Notebook: 02_random_features_and_gram.ipynb
+    """
+    x, a = encoder.encode(X), encoder.encode(style)
+    difference = encoder.gram_matrix(x) / x.n_patches - encoder.gram_matrix(a) / a.n_patches
+    return difference.square().sum() / (4 * encoder.n_filters**2)
+
+
+def content_loss(encoder: Encoder | LayeredEncoder, X: Spectrogram, content: Spectrogram) -> torch.Tensor:
+    """Compute the mean over patches of ½ (K_xx + K_pp − 2 K_xp) on the diagonal.
+
+    Parameters
+    ----------
+    encoder : Encoder
+    X, content : array or tensor [shape=(n_bins, n_frames)]
+        Log magnitudes of equal length.
+
+    Returns
+    -------
+    torch.Tensor, scalar, non-negative
+
+    Raises
+    ------
+    ValueError
+        If the clips differ in length or are shorter than one patch.
+
+    Examples
+    --------
+    >>> X = torch.ones(4, 6)
+    >>> float(content_loss(RandomEncoder(16, kernel_size=2), X, X))
+    0.0
+    """
+    return _sum_over_layers(encoder, lambda layer: layer.patch_distance(X, content).mean(dtype=torch.float64))
+
+
+def style_loss(encoder: Encoder | LayeredEncoder, X: Spectrogram, style: Spectrogram) -> torch.Tensor:
+    """Compute mean(K_xx²) + mean(K_aa²) − 2 mean(K_xa²).
+
+    It is ‖G_x/n_patches_x − G_a/n_patches_a‖²_F / N² for the Gram matrices G, at any lengths.
+
+    Parameters
+    ----------
+    encoder : Encoder
+    X, style : array or tensor [shape=(n_bins, n_frames)]
+        Log magnitudes; the lengths may differ.
+
+    Returns
+    -------
+    torch.Tensor, scalar, float64; non-negative up to rounding
+
+    Raises
+    ------
+    ValueError
+        If a clip is shorter than one patch.
+
+    Examples
+    --------
+    >>> X = torch.ones(4, 6)
+    >>> round(float(style_loss(RandomEncoder(16, kernel_size=2), X, X)), 6)
+    0.0
+    """
+
+    def of_layer(layer: Encoder) -> torch.Tensor:
+        x, a = layer.encode(X), layer.encode(style)
+        return mean_square(layer, x, x) + mean_square(layer, a, a) - 2 * mean_square(layer, x, a)
+
+    return _sum_over_layers(encoder, of_layer)
+
+
+def mean_square(encoder: Encoder, x: Spectrogram | Encoded, y: Spectrogram | Encoded) -> torch.Tensor:
+    """Compute mean(K_xy²), the inner product of two Gram matrices each divided by N and its number of patches."""
+    x, y = encoder.encode(x), encoder.encode(y)
+    return encoder.gram_inner(x, y) / (x.n_patches * y.n_patches)
+
+
+def patch_energy(encoder: Encoder | LayeredEncoder, X: Spectrogram) -> float:
+    """Compute the mean of ½ ‖patch‖² over the patches of a clip, the unit of the content loss."""
+    power = as_tensor(X).square().sum(dim=0, dtype=torch.float64)
+
+    def of_layer(layer: Encoder) -> torch.Tensor:
+        return 0.5 * power.unfold(0, layer.receptive_field, 1).sum(dim=1).mean()
+
+    return float(_sum_over_layers(encoder, of_layer))
+
+
+def _sum_over_layers(encoder, term: Callable[[Encoder], torch.Tensor]) -> torch.Tensor:
+    return sum(w * term(layer) for w, layer in zip(encoder.layer_weights, encoder.layers, strict=True))
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Losses and gradient at one spectrogram.
+
+    Parameters
+    ----------
+    content, style : float
+        `content_loss` and `style_loss`.
+    total : float
+        Their weighted sum.
+    gradient : torch.Tensor [shape=(n_bins, n_frames)]
+        Gradient of the total.
+    """
+
+    content: float
+    style: float
+    total: float
+    gradient: torch.Tensor
+
+
+class TransferLoss:
+    """The objective of a transfer, ``(1 − b)² L_content / E + b² L_style / s0``, with its gradient.
+
+    E is `patch_energy` of the content and s0 the style loss of the content, so that the balance b means the same
+    for every pair: 0 returns the content, 1 matches the style alone, 0.5 weighs both alike.
+
+    Parameters
+    ----------
+    encoder : Encoder
+    content, style : array or tensor [shape=(n_bins, n_frames)]
+        Log magnitudes; the lengths may differ.
+    balance : float in [0, 1]
+
+    Attributes
+    ----------
+    content_unit, style_unit : float
+        E and s0.
+    content_weight, style_weight : float
+        Factors of the two losses in the total.
+
+    Notebook: 03_transfer_one_pair.ipynb
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder | LayeredEncoder,
+        content: Spectrogram,
+        style: Spectrogram,
+        *,
+        balance: float = 0.5,
+    ) -> None:
+        self.encoder = encoder
+        content, style = (as_tensor(x, device=encoder.device).to(encoder.dtype) for x in (content, style))
+        self._losses = encoder.fused_losses(content, style) or _autograd_losses(encoder, content, style)
+        self.content_unit = patch_energy(encoder, content)
+        least = _LEAST_STYLE * float(
+            _sum_over_layers(encoder, lambda layer: mean_square(layer, style, style))
+        )
+        self.style_unit = max(float(style_loss(encoder, content, style)), least)
+        self.set_balance(balance)
+
+    def set_balance(self, balance: float) -> None:
+        """Set both weights from a balance in [0, 1]."""
+        self.content_weight = (1 - balance) ** 2 / self.content_unit
+        self.style_weight = balance**2 / self.style_unit
+
+    def __call__(self, X: torch.Tensor) -> Evaluation:
+        """Evaluate the losses and the gradient of their weighted sum at X [shape=(n_bins, n_frames)]."""
+        content, style, gradient = self._losses(X, self.content_weight, self.style_weight)
+        total = self.content_weight * content + self.style_weight * style
+        return Evaluation(content, style, total, gradient)
+
+
+def _autograd_losses(encoder, content: torch.Tensor, style: torch.Tensor):
+    """Return content loss, style loss and gradient as a function of X, by autograd."""
+    fixed = [
+        (layer, weight, layer.encode(content), a := layer.encode(style), float(mean_square(layer, a, a)))
+        for layer, weight in zip(encoder.layers, encoder.layer_weights, strict=True)
+    ]
+
+    def evaluate(X: torch.Tensor, content_weight: float, style_weight: float):
+        X = X.detach().requires_grad_(True)
+        content_sum = style_sum = torch.zeros((), dtype=torch.float64, device=X.device)
+        for layer, weight, p, a, style_self in fixed:
+            x = layer.encode(X)
+            content_sum = content_sum + weight * layer.patch_distance(x, p).mean(dtype=torch.float64)
+            cross = mean_square(layer, x, x) + style_self - 2 * mean_square(layer, x, a)
+            style_sum = style_sum + weight * cross
+        (gradient,) = torch.autograd.grad(content_weight * content_sum + style_weight * style_sum, X)
+        return float(content_sum.detach()), float(style_sum.detach()), gradient
+
+    return evaluate

@@ -1,0 +1,146 @@
+"""Short-time Fourier transform and back, log magnitudes, and axes in hertz and seconds.
+
+Arrays have the axis order (n_bins, n_frames). The transform is torch's, so that it can be differentiated and
+moved to a GPU, with librosa's padding (zeros, half a window on both sides).
+"""
+
+import numpy as np
+import torch
+
+from audiostyle.config import TransferConfig
+
+_DEFAULT = TransferConfig()
+
+
+def as_tensor(x: np.ndarray | torch.Tensor, *, device: str | torch.device = "cpu") -> torch.Tensor:
+    """Return `x` as a floating-point tensor on `device`; integers and NumPy float64 keep their values.
+
+    Examples
+    --------
+    >>> as_tensor(np.zeros(3, dtype=np.float32)).dtype
+    torch.float32
+    """
+    tensor = torch.as_tensor(x, device=device)
+    return tensor if tensor.is_floating_point() or tensor.is_complex() else tensor.to(torch.float32)
+
+
+def window(n_fft: int, like: torch.Tensor) -> torch.Tensor:
+    """Return the periodic Hann window of `n_fft` samples in the dtype and on the device of `like`."""
+    dtype = like.real.dtype if like.is_complex() else like.dtype
+    return torch.hann_window(n_fft, dtype=dtype, device=like.device)
+
+
+def stft(
+    y: np.ndarray | torch.Tensor,
+    *,
+    n_fft: int = _DEFAULT.n_fft,
+    hop_length: int = _DEFAULT.hop_length,
+) -> torch.Tensor:
+    """Compute the complex short-time Fourier transform with a Hann window.
+
+    Equal to ``librosa.stft`` with the same arguments.
+
+    Parameters
+    ----------
+    y : array or tensor [shape=(n_samples,)]
+        Waveform.
+    n_fft : int > 0
+        Window length in samples.
+    hop_length : int > 0
+        Samples between frames.
+
+    Returns
+    -------
+    D : torch.Tensor [shape=(1 + n_fft // 2, 1 + n_samples // hop_length), complex]
+
+    Notebook: 01_spectrogram_and_phase.ipynb
+    """
+    y = as_tensor(y)
+    return torch.stft(
+        y, n_fft, hop_length, window=window(n_fft, y), center=True, pad_mode="constant", return_complex=True
+    )
+
+
+def istft(
+    D: np.ndarray | torch.Tensor, *, hop_length: int = _DEFAULT.hop_length, length: int
+) -> torch.Tensor:
+    """Invert `stft` in the least-squares sense (Griffin & Lim 1984, eq. 6).
+
+    Parameters
+    ----------
+    D : array or tensor [shape=(n_bins, n_frames), complex]
+        Transform with n_fft = 2 (n_bins - 1).
+    hop_length : int > 0
+        Samples between frames.
+    length : int > 0
+        Samples to return.
+
+    Returns
+    -------
+    y : torch.Tensor [shape=(length,)]
+    """
+    D = as_tensor(D)
+    n_fft = 2 * (D.shape[-2] - 1)
+    half = n_fft // 2
+    n_frames = D.shape[-1]
+    w = window(n_fft, D)
+    # torch.istft refuses hops at which the squared window sums to nearly zero anywhere, which Hann with
+    # hop n_fft / 2 does at the cut edges; overlap-add with the sum of squares guarded is what librosa does.
+    frames = torch.fft.irfft(D, n=n_fft, dim=-2) * w[:, None]
+    total = n_fft + hop_length * (n_frames - 1)
+
+    def overlap_add(columns: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.fold(
+            columns[None], output_size=(1, total), kernel_size=(1, n_fft), stride=(1, hop_length)
+        ).reshape(total)
+
+    y = overlap_add(frames)
+    norm = overlap_add((w**2)[:, None].expand(n_fft, n_frames))
+    y = torch.where(norm > torch.finfo(norm.dtype).tiny, y / norm.clamp_min(torch.finfo(norm.dtype).tiny), y)
+    y = y[half : half + length]
+    if y.shape[-1] < length:
+        y = torch.nn.functional.pad(y, (0, length - y.shape[-1]))
+    return y
+
+
+def log_magnitude(
+    y: np.ndarray | torch.Tensor,
+    *,
+    n_fft: int = _DEFAULT.n_fft,
+    hop_length: int = _DEFAULT.hop_length,
+) -> torch.Tensor:
+    """Compute the log magnitude spectrogram, ``log1p(|stft(y)|)``.
+
+    Parameters
+    ----------
+    y : array or tensor [shape=(n_samples,)]
+        Waveform, levelled with `audiostyle.audio.set_level`.
+    n_fft, hop_length : int > 0
+        As for `stft`.
+
+    Returns
+    -------
+    log_S : torch.Tensor [shape=(n_bins, n_frames), non-negative]
+    """
+    return torch.log1p(stft(y, n_fft=n_fft, hop_length=hop_length).abs())
+
+
+def n_samples_for(n_frames: int, hop_length: int = _DEFAULT.hop_length) -> int:
+    """Return the fewest samples whose `stft` has `n_frames` frames.
+
+    Examples
+    --------
+    >>> n_samples_for(3, 1024)
+    2048
+    """
+    return (n_frames - 1) * hop_length
+
+
+def frequencies(sr: int = _DEFAULT.sr, n_fft: int = _DEFAULT.n_fft) -> np.ndarray:
+    """Return the centre frequencies of the bins in Hz [shape=(1 + n_fft // 2,)]."""
+    return np.fft.rfftfreq(n_fft, 1.0 / sr)
+
+
+def times(n_frames: int, sr: int = _DEFAULT.sr, hop_length: int = _DEFAULT.hop_length) -> np.ndarray:
+    """Return the centre times of the frames in seconds [shape=(n_frames,)]."""
+    return np.arange(n_frames) * hop_length / sr

@@ -1,0 +1,186 @@
+"""Style transfer: one clip's content, another's style."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import librosa
+import numpy as np
+import pandas as pd
+import torch
+from tqdm.std import tqdm
+
+from audiostyle.audio import check_waveform, fix_length, rms, set_level
+from audiostyle.config import TransferConfig
+from audiostyle.encoders import make_encoder
+from audiostyle.losses import TransferLoss
+from audiostyle.optimize import Minimum, Step, minimize
+from audiostyle.phase import griffin_lim
+from audiostyle.spectrogram import log_magnitude
+
+Callback = Callable[[int, dict, torch.Tensor], bool]
+
+
+@dataclass(frozen=True)
+class TransferResult:
+    """What a transfer returns.
+
+    Parameters
+    ----------
+    y : np.ndarray [shape=(n_samples,), dtype=float32]
+        The result, as long as the content and at the content's level.
+    sr : int
+        Its sample rate in Hz.
+    S : np.ndarray [shape=(n_bins, n_frames), non-negative]
+        The optimised linear magnitudes, at the level of the configuration, before any phase was found.
+    losses : pd.DataFrame
+        Columns ``iteration, content, style, total``; row 0 is the start.
+    config : TransferConfig
+        The settings.
+    convergence : np.ndarray [shape=(griffin_lim_iter + 1,)]
+        Spectral convergence of the phase reconstruction in dB.
+    content_unit, style_unit : float
+        E and s0 of the balance (`audiostyle.losses.TransferLoss`): divide the two losses by them to compare pairs.
+    n_evaluations : int
+        Evaluations of the loss.
+    reason : str
+        Why the optimiser stopped.
+    seconds : dict
+        Wall time of ``optimize`` and ``phase``.
+    """
+
+    y: np.ndarray
+    sr: int
+    S: np.ndarray
+    losses: pd.DataFrame
+    config: TransferConfig
+    convergence: np.ndarray
+    content_unit: float
+    style_unit: float
+    n_evaluations: int
+    reason: str
+    seconds: dict = field(default_factory=dict)
+
+
+def transfer_style(
+    content: np.ndarray,
+    style: np.ndarray,
+    sr: int = 22050,
+    config: TransferConfig | None = None,
+    *,
+    progress: bool = True,
+    callback: Callback | None = None,
+) -> TransferResult:
+    """Give the content the style of another clip.
+
+    Minimises ``(1 − b)² L_content / E + b² L_style / s0`` over non-negative magnitudes
+    (`audiostyle.losses.TransferLoss`), then reconstructs the phase.
+
+    Parameters
+    ----------
+    content, style : np.ndarray [shape=(n_samples,)]
+        Mono waveforms, of any lengths that hold one patch.
+    sr : int > 0
+        Their sample rate in Hz; resampled to ``config.sr`` if different.
+    config : TransferConfig or None
+        Settings; None takes the defaults.
+    progress : bool
+        Show a progress bar with both losses on standard error.
+    callback : callable or None
+        ``callback(iteration, losses, S) -> bool`` after every iteration, with ``losses`` a dict of content,
+        style and total, and S the magnitudes as a tensor. True stops and keeps the best so far.
+
+    Returns
+    -------
+    TransferResult
+
+    Raises
+    ------
+    ValueError
+        If a clip is silent, not finite, not mono or shorter than one patch.
+    RuntimeError
+        If the loss becomes non-finite; the message names the iteration.
+
+    Notebook: 03_transfer_one_pair.ipynb
+
+    Examples
+    --------
+    >>> noise = np.random.default_rng(0).normal(size=(2, 22050)).astype(np.float32)
+    >>> quick = TransferConfig(n_filters=16, n_iter=3, griffin_lim_iter=3)
+    >>> transfer_style(noise[0], noise[1], config=quick, progress=False).y.shape
+    (22050,)
+    """
+    config = config or TransferConfig()
+    content, style = (_prepare(y, name, sr, config) for y, name in ((content, "content"), (style, "style")))
+    log_content, log_style = (_log_magnitude(y, config) for y in (content, style))
+
+    started = time.perf_counter()
+    loss = TransferLoss(make_encoder(config), log_content, log_style, balance=config.balance)
+    minimum, losses = _optimise(loss, _start(log_content, config), config, progress, callback)
+    S = torch.expm1(minimum.x).cpu().numpy()
+    optimised = time.perf_counter()
+    y, convergence = griffin_lim(
+        S,
+        n_iter=config.griffin_lim_iter,
+        hop_length=config.hop_length,
+        momentum=config.momentum,
+        seed=config.seed,
+        length=len(content),
+        return_convergence=True,
+        device=config.device,
+    )
+    return TransferResult(
+        y=(y * (rms(content) / config.level)).astype(np.float32),
+        sr=config.sr,
+        S=S,
+        losses=losses,
+        config=config,
+        convergence=convergence,
+        content_unit=loss.content_unit,
+        style_unit=loss.style_unit,
+        n_evaluations=minimum.n_evaluations,
+        reason=minimum.reason,
+        seconds={"optimize": optimised - started, "phase": time.perf_counter() - optimised},
+    )
+
+
+def _prepare(y: np.ndarray, name: str, sr: int, config: TransferConfig) -> np.ndarray:
+    y = check_waveform(y, name=name)
+    if sr != config.sr:
+        y = fix_length(librosa.resample(y, orig_sr=sr, target_sr=config.sr), round(len(y) * config.sr / sr))
+    if len(y) < config.min_duration * config.sr:
+        raise ValueError(
+            f"{name} lasts {len(y) / config.sr:.3f} s, less than one patch of kernel_size={config.kernel_size} "
+            f"frames ({config.min_duration:.3f} s); use a longer clip or a smaller kernel_size"
+        )
+    return y
+
+
+def _log_magnitude(y: np.ndarray, config: TransferConfig) -> torch.Tensor:
+    levelled = torch.as_tensor(set_level(y, config.level), device=config.device)
+    return log_magnitude(levelled, n_fft=config.n_fft, hop_length=config.hop_length)
+
+
+def _start(log_content: torch.Tensor, config: TransferConfig) -> torch.Tensor:
+    if config.start == "content":
+        return log_content
+    generator = torch.Generator().manual_seed(config.seed)
+    noise = torch.rand(log_content.shape, generator=generator).to(log_content)
+    return noise * 2 * log_content.mean()
+
+
+def _optimise(
+    loss: TransferLoss, start: torch.Tensor, config: TransferConfig, progress: bool, callback: Callback | None
+) -> tuple[Minimum, pd.DataFrame]:
+    rows = []
+    with tqdm(total=config.n_iter, desc="transfer", disable=not progress, leave=True) as bar:
+
+        def record(step: Step) -> bool:
+            value = {"content": step.value.content, "style": step.value.style, "total": step.value.total}
+            rows.append({"iteration": step.iteration, **value})
+            bar.update(step.iteration - bar.n)
+            bar.set_postfix(content=f"{value['content']:.3g}", style=f"{value['style']:.3g}")
+            return callback is not None and bool(callback(step.iteration, value, torch.expm1(step.x)))
+
+        minimum = minimize(loss, start, n_iter=config.n_iter, tolerance=config.tolerance, callback=record)
+    return minimum, pd.DataFrame(rows)
