@@ -11,6 +11,7 @@ _HOME = {
     "save_audio": "audio",
     "TransferConfig": "config",
     "RandomEncoder": "encoders",
+    "InfiniteEncoder": "infinite",
     "griffin_lim": "phase",
     "spectral_convergence": "phase",
     "TransferResult": "transfer",

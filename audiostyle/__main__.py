@@ -70,6 +70,7 @@ def _add_transfer(commands) -> None:
         default=default.balance,
         help="0 keeps the content, 1 takes the style (%(default)s)",
     )
+    parser.add_argument("--match", type=float, help="share of the style distance to remove, instead of a balance")
     parser.add_argument("--start", type=float, help="seconds to skip in both files")
     parser.add_argument("--content-start", type=float, help="seconds to skip in the content (0)")
     parser.add_argument("--style-start", type=float, help="seconds to skip in the style (0)")

@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass, field, replace
 
 ACTIVATIONS = ("relu", "leaky_relu", "selu", "none")
-ENCODERS = ("random", "infinite")
+ENCODERS = ("infinite", "random")
 STARTS = ("content", "noise")
 
 
@@ -29,8 +29,8 @@ class TransferConfig:
         homogeneous, so the level is part of the method. The content's own level is restored afterwards.
     n_fft, hop_length : int
         STFT window and hop in samples. The paper prints 2048 and n_fft / 2.
-    encoder : {"random", "infinite"}
-        The paper's random layer of `n_filters` filters, or its limit for infinitely many.
+    encoder : {"infinite", "random"}
+        The limit for infinitely many filters, or the paper's random layer of `n_filters`.
     n_filters : int
         Number of random filters (``encoder="random"`` only).
     kernel_size : int
@@ -39,6 +39,8 @@ class TransferConfig:
         Nonlinearity after the convolution.
     balance : float in [0, 1]
         0 returns the content, 1 matches the style alone, 0.5 weighs both alike; see `audiostyle.losses`.
+    match : float in (0, 0.9] or None
+        Instead of a balance, the share of the style distance √(style loss) to remove.
     start : {"content", "noise"}
         Spectrogram from which the optimisation starts. The paper starts from the content (section 2.3).
     n_iter : int
@@ -66,11 +68,12 @@ class TransferConfig:
     level: float = 0.05
     n_fft: int = 2048
     hop_length: int = 1024
-    encoder: str = "random"
+    encoder: str = "infinite"
     n_filters: int = 4096
     kernel_size: int = 11
     activation: str = "relu"
     balance: float = 0.5
+    match: float | None = None
     start: str = "content"
     n_iter: int = 300
     tolerance: float = 1e-6
@@ -88,6 +91,7 @@ class TransferConfig:
             _check(isinstance(value, int) and value >= 0, name, value, "a whole number of at least 0")
         _check(self.hop_length <= self.n_fft, "hop_length", self.hop_length, f"at most n_fft={self.n_fft}")
         _check(0.0 <= self.balance <= 1.0, "balance", self.balance, "between 0 (content) and 1 (style)")
+        _check(self.match is None or 0.0 < self.match <= 0.9, "match", self.match, "above 0 and at most 0.9")
         _check(0.0 <= self.momentum < 1.0, "momentum", self.momentum, "at least 0 and below 1")
         _check(self.level > 0.0, "level", self.level, "above 0")
         _check(self.tolerance >= 0.0, "tolerance", self.tolerance, "at least 0")

@@ -12,7 +12,7 @@ import psutil
 import torch
 from torch.nn import functional
 
-from audiostyle.config import ACTIVATIONS, TransferConfig
+from audiostyle.config import ACTIVATIONS
 from audiostyle.spectrogram import as_tensor
 
 Spectrogram = np.ndarray | torch.Tensor
@@ -342,19 +342,6 @@ class _SquaredInner(torch.autograd.Function):
     def _half(A, B, grad):
         scale = 2 * grad.to(A.dtype)
         return torch.cat([scale * (B @ (B.T @ rows)) for rows in A.split(_ROWS, dim=1)], dim=1)
-
-
-def make_encoder(config: TransferConfig) -> Encoder:
-    """Return the encoder that a configuration names."""
-    if config.encoder == "random":
-        return RandomEncoder(
-            config.n_filters,
-            kernel_size=config.kernel_size,
-            activation=config.activation,
-            seed=config.seed,
-            device=config.device,
-        )
-    raise ValueError(f"encoder={config.encoder!r} is not available; use 'random'")
 
 
 def check_positive(**values: int) -> None:

@@ -1,8 +1,9 @@
 """Style transfer: one clip's content, another's style."""
 
+import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import librosa
 import numpy as np
@@ -12,12 +13,16 @@ from tqdm.std import tqdm
 
 from audiostyle.audio import check_waveform, fix_length, rms, set_level
 from audiostyle.config import TransferConfig
-from audiostyle.encoders import make_encoder
+from audiostyle.infinite import make_encoder
 from audiostyle.losses import TransferLoss
 from audiostyle.optimize import Minimum, Step, minimize
 from audiostyle.phase import griffin_lim
 from audiostyle.spectrogram import log_magnitude
 
+# Rounds of the search for `TransferConfig.match`, when to end a round, and how close is close enough (in log).
+_MATCH_ROUNDS = 10
+_MATCH_TOLERANCE = 1e-3
+_MATCH_MISS = 0.01
 Callback = Callable[[int, dict, torch.Tensor], bool]
 
 
@@ -172,15 +177,74 @@ def _start(log_content: torch.Tensor, config: TransferConfig) -> torch.Tensor:
 def _optimise(
     loss: TransferLoss, start: torch.Tensor, config: TransferConfig, progress: bool, callback: Callback | None
 ) -> tuple[Minimum, pd.DataFrame]:
-    rows = []
-    with tqdm(total=config.n_iter, desc="transfer", disable=not progress, leave=True) as bar:
+    with tqdm(total=config.n_iter, desc="transfer", disable=not progress) as bar:
+        record = _Record(bar, callback)
+        if config.match is None:
+            minimum = minimize(loss, start, n_iter=config.n_iter, tolerance=config.tolerance, callback=record)
+        else:
+            minimum = _match(loss, start, config, record)
+    return minimum, pd.DataFrame(record.rows)
 
-        def record(step: Step) -> bool:
-            value = {"content": step.value.content, "style": step.value.style, "total": step.value.total}
-            rows.append({"iteration": step.iteration, **value})
-            bar.update(step.iteration - bar.n)
-            bar.set_postfix(content=f"{value['content']:.3g}", style=f"{value['style']:.3g}")
-            return callback is not None and bool(callback(step.iteration, value, torch.expm1(step.x)))
 
-        minimum = minimize(loss, start, n_iter=config.n_iter, tolerance=config.tolerance, callback=record)
-    return minimum, pd.DataFrame(rows)
+class _Record:
+    """Callback of the optimiser: keeps the losses, moves the progress bar, asks the user's callback."""
+
+    def __init__(self, bar: tqdm, callback: Callback | None) -> None:
+        self.rows: list[dict] = []
+        self.bar = bar
+        self.callback = callback
+        self.stopped = False
+
+    def __call__(self, step: Step) -> bool:
+        if self.rows and step.iteration == 0:
+            return False  # a continued run begins where the last one ended
+        value = {"content": step.value.content, "style": step.value.style, "total": step.value.total}
+        self.rows.append({"iteration": len(self.rows), **value})
+        self.bar.update(len(self.rows) - 1 - self.bar.n)
+        self.bar.set_postfix(content=f"{value['content']:.3g}", style=f"{value['style']:.3g}")
+        self.stopped = self.callback is not None and bool(
+            self.callback(len(self.rows) - 1, value, torch.expm1(step.x))
+        )
+        return self.stopped
+
+
+def _match(loss: TransferLoss, start: torch.Tensor, config: TransferConfig, record: _Record) -> Minimum:
+    """Find the balance at which the share `config.match` of the style distance is removed.
+
+    Secant on log(style distance) against the log of the weights' ratio, each round warm-started and ended early;
+    the last one runs to the configured tolerance.
+    """
+    wanted = math.log(1 - config.match)
+    points: list[tuple[float, float]] = []
+    log_ratio, x, evaluations = 0.0, start, 0
+    for _ in range(_MATCH_ROUNDS):
+        minimum, reached = _minimise_at(loss, x, log_ratio, config.n_iter, _MATCH_TOLERANCE, record)
+        evaluations += minimum.n_evaluations
+        x = minimum.x
+        points.append((log_ratio, reached))
+        if record.stopped or abs(reached - wanted) < _MATCH_MISS:
+            break
+        log_ratio = _secant(points, wanted)
+    if not record.stopped:
+        minimum, reached = _minimise_at(loss, x, log_ratio, config.n_iter, config.tolerance, record)
+        evaluations += minimum.n_evaluations
+    return replace(minimum, n_evaluations=evaluations, n_iter=len(record.rows) - 1)
+
+
+def _minimise_at(loss, x, log_ratio: float, n_iter: int, tolerance: float, record: _Record):
+    """Minimise at the weights' ratio (b / (1 − b))² = exp(log_ratio); returns also log √(style / s0)."""
+    odds = math.exp(log_ratio / 2)
+    loss.set_balance(odds / (1 + odds))
+    minimum = minimize(loss, x, n_iter=n_iter, tolerance=tolerance, callback=record)
+    style = max(record.rows[-1]["style"], 1e-12 * loss.style_unit)
+    return minimum, 0.5 * math.log(style / loss.style_unit)
+
+
+def _secant(points: list[tuple[float, float]], wanted: float) -> float:
+    (x1, y1) = points[-1]
+    slope = -0.5  # typical: the distance falls with the square root of the ratio of weights
+    if len(points) > 1:
+        (x0, y0) = points[-2]
+        if abs(x1 - x0) > 1e-9:
+            slope = min((y1 - y0) / (x1 - x0), -0.05)
+    return x1 + max(-4.0, min(4.0, (wanted - y1) / slope))

@@ -1,0 +1,394 @@
+"""The limit of the random layer for infinitely many filters, in closed form.
+
+For filters w with independent standard normal entries the frame kernel of `audiostyle.encoders.RandomEncoder`
+tends, as the number of filters grows, to ``K(p, q) = E_w[φ(⟨w, p⟩) φ(⟨w, q⟩)]`` for patches p and q. For ReLU this
+is the arc-cosine kernel of order 1 (Cho & Saul 2009),
+
+    K(p, q) = ½ ‖p‖ ‖q‖ (sin θ + (π − θ) cos θ) / π,   θ the angle between p and q,
+
+for LeakyReLU with slope a it is ``(1 − a)² K_relu + a ⟨p, q⟩``, and without activation ``⟨p, q⟩``. Inner products
+of patches are box sums along the diagonals of the frame Gram matrix, so that neither filters nor features appear.
+"""
+
+import math
+
+import torch
+
+from audiostyle.config import TransferConfig
+from audiostyle.encoders import (
+    LEAKY_SLOPE,
+    Encoded,
+    Encoder,
+    RandomEncoder,
+    Spectrogram,
+    check_activation,
+    check_positive,
+)
+from audiostyle.spectrogram import as_tensor
+
+# Share of the arc-cosine part and of the inner product in K = r · K_relu + a · ⟨p, q⟩, for each activation.
+_SHARES = {
+    "relu": (1.0, 0.0),
+    "leaky_relu": ((1 - LEAKY_SLOPE) ** 2, LEAKY_SLOPE),
+    "none": (0.0, 1.0),
+}
+CLOSED_FORMS = tuple(_SHARES)
+# Patch norms are raised to this, far under the rounding of any audible patch: digital silence has norm zero.
+_LEAST_NORM = 1e-6
+# Entries of the frame kernel held at once; bounds the memory whatever the clips' lengths.
+_CHUNK = 4_000_000
+
+
+class InfiniteEncoder(Encoder):
+    """The random layer with infinitely many filters: no filters, no seed, no sampling noise.
+
+    Parameters
+    ----------
+    kernel_size : int > 0
+        Width of the filters in frames.
+    activation : {"relu", "leaky_relu", "none"}
+        Nonlinearity; the slope of ``leaky_relu`` is 0.2.
+    device : str
+        Torch device.
+    dtype : torch.dtype
+        ``torch.float32`` or ``torch.float64``.
+
+    Raises
+    ------
+    ValueError
+        If `kernel_size` is below 1, or the activation is unknown or has no closed form (SELU: it is not
+        homogeneous; use `audiostyle.encoders.RandomEncoder`).
+
+    Notebook: 07_infinite_width.ipynb
+
+    Examples
+    --------
+    >>> encoder = InfiniteEncoder(kernel_size=3)
+    >>> encoder.kernel(torch.ones(5, 10), torch.ones(5, 10))[0, 0].item()  # ½ ‖patch‖²
+    7.5
+    """
+
+    def __init__(
+        self,
+        kernel_size: int = 11,
+        activation: str = "relu",
+        *,
+        device: str | torch.device = "cpu",
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        check_positive(kernel_size=kernel_size)
+        if activation == "selu":
+            raise ValueError(
+                "activation='selu' has no closed form here; use RandomEncoder, or one of relu, leaky_relu"
+            )
+        check_activation(activation, CLOSED_FORMS)
+        self.kernel_size = self.receptive_field = kernel_size
+        self.activation = activation
+        self.device = torch.device(device)
+        self.dtype = dtype
+        self._relu_share, self._linear_share = _SHARES[activation]
+
+    def fused_losses(self, content: Spectrogram, style: Spectrogram) -> "FusedLosses":
+        """Return the losses with their analytic gradient; see `FusedLosses`."""
+        return FusedLosses(self, content, style)
+
+    def _encode(self, X: torch.Tensor) -> Encoded:
+        return Encoded(X, X.shape[1] - self.kernel_size + 1)
+
+    def _kernel(self, x: Encoded, y: Encoded) -> torch.Tensor:
+        inner = box_sum(x.features.T @ y.features, self.kernel_size)
+        if x.features is y.features:
+            norms = patch_norms(x.features, self.kernel_size)
+            K, _, _ = self._activate(inner, norms, norms)
+            # θ = 0 exactly: rounding would leave it some 1e-4 off.
+            K.diagonal().copy_((0.5 * self._relu_share + self._linear_share) * norms.square())
+            return K
+        K, _, _ = self._activate(
+            inner, patch_norms(x.features, self.kernel_size), patch_norms(y.features, self.kernel_size)
+        )
+        return K
+
+    def _gram_inner(self, x: Encoded, y: Encoded) -> torch.Tensor:
+        return _GramInner.apply(x.features, y.features, self)
+
+    def _patch_distance(self, x: Encoded, y: Encoded) -> torch.Tensor:
+        return _PatchDistance.apply(x.features, y.features, self)
+
+    def _activate(self, inner: torch.Tensor, row_norms: torch.Tensor, column_norms: torch.Tensor):
+        """Turn patch inner products into (K, ∂K/∂inner, ∂K/∂(‖p‖ ‖q‖)); `inner` may be overwritten."""
+        if not self._relu_share:
+            return (
+                inner * self._linear_share,
+                torch.full_like(inner, self._linear_share),
+                torch.zeros_like(inner),
+            )
+        norms = row_norms[:, None] * column_norms
+        cosine = torch.div(inner, norms).clamp_(-1, 1)
+        slope = torch.acos(cosine).sub_(math.pi).mul_(-self._relu_share / (2 * math.pi))
+        sine = cosine.square_().neg_().add_(1).sqrt_().mul_(self._relu_share / (2 * math.pi))
+        K = torch.addcmul(sine * norms, slope, inner)
+        if self._linear_share:
+            K.add_(inner, alpha=self._linear_share)
+            slope += self._linear_share
+        return K, slope, sine
+
+    def _distance_terms(self, difference: torch.Tensor, y: torch.Tensor, nx: torch.Tensor, ny: torch.Tensor):
+        """Compute patch distances between x = y + difference and y without cancellation, and the angles θ.
+
+        ½ (K_xx + K_yy − 2 K_xy) = (r/2 + a) ½ ‖p − q‖² − r ‖p‖ ‖q‖ (sin θ − θ cos θ) / 2π, with θ from the chord
+        between the unit vectors, which is accurate where the patches are close.
+        """
+        k = self.kernel_size
+        gap2 = box_1d(squared_lengths(difference), k)
+        # ‖p‖ − ‖q‖ = ⟨p − q, p + q⟩ / (‖p‖ + ‖q‖), and p + q = (p − q) + 2 q.
+        delta = (gap2 + 2 * box_1d((difference * y).sum(0), k)) / (nx + ny)
+        chord2 = ((gap2 - delta.square()) / (nx * ny)).clamp(0, 4)
+        theta = 2 * torch.asin((0.5 * chord2.sqrt()).clamp_max(1))
+        distance = (0.5 * self._relu_share + self._linear_share) * 0.5 * gap2
+        if self._relu_share:
+            distance = distance - self._relu_share * nx * ny * sine_minus_theta_cosine(theta) / (2 * math.pi)
+        return distance.clamp_min(0), theta
+
+    def _add_distance_gradient(self, gradient, weights, difference, y, theta, nx, ny) -> torch.Tensor:
+        """Add to `gradient` that of Σ_t weights_t · distance_t in x = y + difference."""
+        k, r = self.kernel_size, self._relu_share
+        near = (0.5 * r + self._linear_share) * weights
+        turn = weights * theta * (r / (2 * math.pi))
+        pull = weights * torch.sin(theta) * ny / nx * (r / (2 * math.pi))
+        gradient.addcmul_(difference, box_1d_transposed(near - pull, k))
+        return gradient.addcmul_(y, box_1d_transposed(turn - pull, k))
+
+
+def box_sum(P: torch.Tensor, k: int) -> torch.Tensor:
+    """Sum k entries along each diagonal: ``out[s, t] = Σ_{τ<k} P[s + τ, t + τ]``.
+
+    Parameters
+    ----------
+    P : torch.Tensor [shape=(m, n), contiguous]
+    k : int > 0
+
+    Returns
+    -------
+    torch.Tensor [shape=(m - k + 1, n - k + 1)]
+
+    Examples
+    --------
+    >>> box_sum(torch.arange(9.0).reshape(3, 3), 2)
+    tensor([[ 4.,  6.],
+            [10., 12.]])
+    """
+    if k == 1:
+        return P
+    P = P.contiguous()
+    m, n = P.shape
+    return P.as_strided((m - k + 1, n - k + 1, k), (n, 1, n + 1)).sum(-1)
+
+
+def box_sum_transposed(G: torch.Tensor, k: int) -> torch.Tensor:
+    """Apply the transpose of `box_sum`: each entry is spread over k places along its diagonal."""
+    return box_sum(torch.nn.functional.pad(G, (k - 1, k - 1, k - 1, k - 1)), k)
+
+
+def box_1d(v: torch.Tensor, k: int) -> torch.Tensor:
+    """Sum k neighbours [shape=(n,) → (n - k + 1,)]."""
+    return v.unfold(0, k, 1).sum(-1)
+
+
+def box_1d_transposed(v: torch.Tensor, k: int) -> torch.Tensor:
+    """Apply the transpose of `box_1d`."""
+    return box_1d(torch.nn.functional.pad(v, (k - 1, k - 1)), k)
+
+
+def patch_norms(X: torch.Tensor, k: int) -> torch.Tensor:
+    """Return the Euclidean norm of every patch [shape=(n_patches,)], at least 1e-6."""
+    return box_1d(squared_lengths(X), k).sqrt_().clamp_min_(_LEAST_NORM)
+
+
+def squared_lengths(X: torch.Tensor) -> torch.Tensor:
+    """Return the squared Euclidean length of every frame [shape=(n_frames,)]."""
+    return X.square().sum(0)
+
+
+def sine_minus_theta_cosine(theta: torch.Tensor) -> torch.Tensor:
+    """Compute sin θ − θ cos θ to 1e-7 relative for every θ in [0, π]; the difference cancels below 0.3."""
+    t2 = theta.square()
+    series = theta * t2 / 3 * (1 - t2 / 10 * (1 - t2 / 28 * (1 - t2 / 54)))
+    return torch.where(theta < 0.3, series, torch.sin(theta) - theta * torch.cos(theta))
+
+
+def _squared_sums(
+    encoder: InfiniteEncoder, X, norms, Y, column_norms, weights, *, diagonal: bool, with_gradient: bool
+):
+    """Sum weights · K² over rows of X and columns of Y, in row chunks; optionally the gradient in X.
+
+    `weights` [shape=(n_columns,)] multiply columns. With `diagonal` the first columns are the rows themselves:
+    their θ is exactly 0, and the gradient counts them twice, once as row and once as column.
+    The gradient treats the other columns as constants.
+    """
+    k = encoder.kernel_size
+    n_rows, n_columns = X.shape[1] - k + 1, Y.shape[1] - k + 1
+    total = torch.zeros((), dtype=torch.float64, device=X.device)
+    gradient = torch.zeros_like(X) if with_gradient else None
+    doubled = weights
+    if diagonal and with_gradient:
+        doubled = weights.clone()
+        doubled[:n_rows] *= 2
+    step = max(1, _CHUNK // n_columns)
+    for first in range(0, n_rows, step):
+        last = min(first + step, n_rows)
+        columns = slice(first, last + k - 1)
+        inner = box_sum(X[:, columns].T @ Y, k)
+        K, slope, sine = encoder._activate(inner, norms[first:last], column_norms)
+        if diagonal:
+            own = torch.arange(first, last, device=X.device)
+            rows = own - first
+            relu = encoder._relu_share
+            K[rows, own] = (0.5 * relu + encoder._linear_share) * norms[first:last].square()
+            slope[rows, own] = 0.5 * relu + encoder._linear_share
+            sine[rows, own] = 0.0
+        total += (K.square().sum(dim=0, dtype=torch.float64) * weights).sum()
+        if not with_gradient:
+            continue
+        K.mul_(2 * doubled)
+        # The norms are functions of X too: ‖p‖² is the diagonal of the patch inner products.
+        by_norm = (sine.mul_(K) @ column_norms) / (2 * norms[first:last])
+        G = slope.mul_(K)
+        if diagonal:  # the columns of X are among those of Y: ∂‖p‖² = 2 ⟨p, ∂p⟩ goes onto the diagonal
+            G[rows, own] += 2 * by_norm
+        spread = box_sum_transposed(G, k)
+        part = Y @ spread.T
+        if not diagonal:
+            part.addcmul_(X[:, columns], box_1d_transposed(2 * by_norm, k))
+        gradient[:, columns] += part
+    return total, gradient
+
+
+class _GramInner(torch.autograd.Function):
+    """‖K_xy‖²_F for the infinite encoder with its analytic gradient."""
+
+    @staticmethod
+    def forward(ctx, X, Y, encoder):
+        ctx.save_for_backward(X, Y)
+        ctx.encoder = encoder
+        return _GramInner._sum(X, Y, encoder, with_gradient=False)[0]
+
+    @staticmethod
+    def backward(ctx, grad):
+        X, Y = ctx.saved_tensors
+        halves = [None, None]
+        for i, (A, B) in enumerate(((X, Y), (Y, X))):
+            if ctx.needs_input_grad[i]:
+                halves[i] = grad.to(A.dtype) * _GramInner._sum(A, B, ctx.encoder, with_gradient=True)[1]
+        if X.data_ptr() == Y.data_ptr() and halves[0] is not None and halves[1] is not None:
+            # With rows equal to columns the analytic gradient above already counts both roles.
+            halves = [0.5 * half for half in halves]
+        return halves[0], halves[1], None
+
+    @staticmethod
+    def _sum(X, Y, encoder, *, with_gradient):
+        k = encoder.kernel_size
+        same = X.data_ptr() == Y.data_ptr() and X.shape == Y.shape
+        weights = torch.ones(Y.shape[1] - k + 1, dtype=X.dtype, device=X.device)
+        return _squared_sums(
+            encoder,
+            X,
+            patch_norms(X, k),
+            Y,
+            patch_norms(Y, k),
+            weights,
+            diagonal=same,
+            with_gradient=with_gradient,
+        )
+
+
+class _PatchDistance(torch.autograd.Function):
+    """Patch distances of the infinite encoder with their analytic gradient, finite where the patches agree."""
+
+    @staticmethod
+    def forward(ctx, X, Y, encoder):
+        nx, ny = (patch_norms(clip, encoder.kernel_size) for clip in (X, Y))
+        distance, theta = encoder._distance_terms(X - Y, Y, nx, ny)
+        ctx.save_for_backward(X, Y, theta, nx, ny)
+        ctx.encoder = encoder
+        return distance
+
+    @staticmethod
+    def backward(ctx, grad):
+        X, Y, theta, nx, ny = ctx.saved_tensors
+        halves = [None, None]
+        for i, (a, b, na, nb) in enumerate(((X, Y, nx, ny), (Y, X, ny, nx))):
+            if ctx.needs_input_grad[i]:
+                zero = torch.zeros_like(a)
+                halves[i] = ctx.encoder._add_distance_gradient(zero, grad, a - b, b, theta, na, nb)
+        return halves[0], halves[1], None
+
+
+class FusedLosses:
+    """Both losses of a transfer and their gradient in one pass, for `InfiniteEncoder`.
+
+    One product ``Xᵀ[X A]`` holds the inner products of all patch pairs that the style loss needs; weights on its
+    columns turn the sum of K² into ``mean(K_xx²) − 2 mean(K_xa²)``.
+
+    Parameters
+    ----------
+    encoder : InfiniteEncoder
+    content, style : array or tensor [shape=(n_bins, n_frames)]
+        Log magnitudes; the lengths may differ.
+    """
+
+    def __init__(self, encoder: InfiniteEncoder, content: Spectrogram, style: Spectrogram) -> None:
+        k = encoder.kernel_size
+        self.encoder = encoder
+        self.content = as_tensor(content, device=encoder.device).to(encoder.dtype)
+        self.style = as_tensor(style, device=encoder.device).to(encoder.dtype).contiguous()
+        n_x, n_a = (encoder.n_patches(clip.shape[1]) for clip in (self.content, self.style))
+        self.n_patches = n_x
+        self.content_norms = patch_norms(self.content, k)
+        self.style_norms = patch_norms(self.style, k)
+        self.style_self = float(encoder.gram_inner(self.style, self.style)) / n_a**2
+        seam = self.style.new_zeros(k - 1)
+        self.weights = torch.cat(
+            [
+                torch.full((n_x,), 1 / n_x**2, dtype=seam.dtype, device=seam.device),
+                seam,
+                torch.full((n_a,), -2 / (n_x * n_a), dtype=seam.dtype, device=seam.device),
+            ]
+        )
+
+    def __call__(self, X: torch.Tensor, content_weight: float, style_weight: float):
+        """Return content loss, style loss and the gradient of their weighted sum at X.
+
+        Returns
+        -------
+        content, style : float
+        gradient : torch.Tensor [shape=(n_bins, n_frames)]
+        """
+        encoder, k = self.encoder, self.encoder.kernel_size
+        norms = patch_norms(X, k)
+        columns = torch.cat([norms, norms.new_ones(k - 1), self.style_norms])
+        both = torch.cat([X, self.style], dim=1)
+        cross, gradient = _squared_sums(
+            encoder, X, norms, both, columns, self.weights, diagonal=True, with_gradient=True
+        )
+        difference = X - self.content
+        distance, theta = encoder._distance_terms(difference, self.content, norms, self.content_norms)
+        weights = torch.full_like(distance, content_weight / self.n_patches)
+        gradient.mul_(style_weight)
+        encoder._add_distance_gradient(
+            gradient, weights, difference, self.content, theta, norms, self.content_norms
+        )
+        return float(distance.mean(dtype=torch.float64)), float(cross) + self.style_self, gradient
+
+
+def make_encoder(config: TransferConfig) -> Encoder:
+    """Return the encoder that a configuration names, on its device.
+
+    Raises
+    ------
+    ValueError
+        If the activation has no closed form and the infinite encoder is asked for.
+    """
+    shared = {"kernel_size": config.kernel_size, "activation": config.activation, "device": config.device}
+    if config.encoder == "infinite":
+        return InfiniteEncoder(**shared)
+    return RandomEncoder(config.n_filters, seed=config.seed, **shared)
