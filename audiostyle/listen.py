@@ -14,7 +14,7 @@ _LEVEL = 0.08
 _PEAK = 0.99
 
 
-def player_row(sounds: dict[str, np.ndarray], sr: int) -> HTML:
+def player_row(sounds: dict[str, np.ndarray], sr: int, *, heading: str = "") -> HTML:
     """Return a row of players, one for each sound, all at one loudness.
 
     Parameters
@@ -23,6 +23,8 @@ def player_row(sounds: dict[str, np.ndarray], sr: int) -> HTML:
         Heading and waveform.
     sr : int
         Sample rate in Hz.
+    heading : str
+        What stands above the row, such as the pair and the edition.
 
     Returns
     -------
@@ -30,23 +32,27 @@ def player_row(sounds: dict[str, np.ndarray], sr: int) -> HTML:
         Sound is embedded as MP3 (some 80 kB for 10 s).
     """
     gain = _common_gain(list(sounds.values()))
-    cells = "".join(_player(title, y * g, sr) for (title, y), g in zip(sounds.items(), gain, strict=True))
-    return HTML(f'<div style="display:flex;flex-wrap:wrap;gap:1em">{cells}</div>')
+    cells = "".join(
+        _player(title, f"{title}, {heading}" if heading else title, y * g, sr)
+        for (title, y), g in zip(sounds.items(), gain, strict=True)
+    )
+    above = f'<p style="margin:0 0 .4em">{html.escape(heading)}</p>' if heading else ""
+    return HTML(f'{above}<div style="display:flex;flex-wrap:wrap;gap:1em">{cells}</div>')
 
 
 def _common_gain(waveforms: list[np.ndarray]) -> list[float]:
     """Gains that bring all to one root mean square, lowered together until none clips."""
     gains = [_LEVEL / max(rms(y), 1e-9) for y in waveforms]
     loudest = max(float(np.max(np.abs(y))) * g for y, g in zip(waveforms, gains, strict=True))
-    return [g * min(1.0, _PEAK / loudest) for g in gains]
+    return [g * min(1.0, _PEAK / max(loudest, 1e-9)) for g in gains]
 
 
-def _player(title: str, y: np.ndarray, sr: int) -> str:
-    title = html.escape(title, quote=True)
+def _player(title: str, label: str, y: np.ndarray, sr: int) -> str:
+    title, label = html.escape(title), html.escape(label, quote=True)
     source = f"data:audio/mpeg;base64,{base64.b64encode(mp3_bytes(y, sr)).decode()}"
     return (
         f'<figure style="margin:0"><figcaption><b>{title}</b></figcaption>'
-        f'<audio controls preload="metadata" aria-label="{title}" src="{source}"></audio></figure>'
+        f'<audio controls preload="metadata" style="width:19em" aria-label="{label}" src="{source}"></audio></figure>'
     )
 
 

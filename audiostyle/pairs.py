@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, dataclass, replace
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -39,6 +40,20 @@ class PairRun:
     audio: PairAudio
     result: TransferResult
     table: pd.DataFrame
+
+    @property
+    def method(self) -> str:
+        """What tables and figures call the method of this run."""
+        return method_name(self.result.config)
+
+    @property
+    def caption(self) -> str:
+        """The pair and the edition, for the title of a figure or a row of players."""
+        return f"{self.pair.title} · {self.pair.edition} clips"
+
+    def row(self, method: str | None = None) -> pd.Series:
+        """Return the numbers of one row of the table, by default those of the result."""
+        return self.table.set_index("method").loc[method or self.method]
 
 
 def run_pair(
@@ -146,7 +161,9 @@ def write_pair(pair: Pair, preset: Preset, results: Results) -> PairRun:
 def write_run(run: PairRun, results: Results) -> None:
     """Write the rows of a run into ``pairs.csv``, its result as sound, and its settings into the manifest."""
     results.update_table(run.table, "pairs", keys=["pair", "method"])
-    results.save_figure(triptych(run), run.pair.pair)
+    figure = triptych(run)
+    results.save_figure(figure, run.pair.pair)
+    plt.close(figure)  # or a notebook would show it a second time
     if run.pair.edition == "bundled":  # sound made from recordings stays out of the results
         results.save_sound(run.result.y, run.result.sr, run.pair.pair)
     results.save_manifest(
@@ -154,9 +171,64 @@ def write_run(run: PairRun, results: Results) -> None:
     )
 
 
-def triptych(run: PairRun) -> Figure:
-    """Draw content, style and result on one scale; the title names the pair and the edition."""
-    names = ("content", "style", "result")
-    sounds = dict(zip(names, levelled(run.audio, run.result).values(), strict=True))
-    title = f"{run.pair.title} · {run.pair.edition} clips · {method_name(run.result.config)}"
-    return show_triptych(sounds, sr=run.result.sr, title=title)
+def panels(*runs: PairRun) -> dict[str, np.ndarray]:
+    """Return what is shown and heard side by side: content, style, the known target if any, and each result.
+
+    Parameters
+    ----------
+    *runs : PairRun
+        Runs of one pair with different methods.
+
+    Returns
+    -------
+    dict of str to np.ndarray [shape=(n_samples,)]
+        Title and waveform, at the level of the computation.
+    """
+    first = runs[0]
+    sounds = levelled(first.audio, first.result)
+    shown = {"content": sounds[COPY_CONTENT], "style": sounds[COPY_STYLE]}
+    if first.audio.target is not None:
+        shown["known target"] = set_level(first.audio.target, first.result.config.level)
+    return shown | {f"result, {run.method}": levelled(run.audio, run.result)[run.method] for run in runs}
+
+
+def triptych(*runs: PairRun) -> Figure:
+    """Draw content, style and the results of one pair on one scale; the title names the pair and the edition."""
+    return show_triptych(panels(*runs), sr=runs[0].result.sr, title=runs[0].caption)
+
+
+# Column, heading and format of the table that a notebook shows.
+_SHOWN = (
+    ("content_loss", "content loss", "{:.1f}"),
+    ("style_loss", "style loss", "{:,.0f}"),
+    ("style_share", "style loss / content's own", "{:.3f}"),
+    ("spectral_convergence_db", "spectral convergence (dB)", "{:.1f}"),
+    ("chroma_similarity", "chroma similarity to content", "{:.3f}"),
+    ("mfcc_distance", "MFCC distance to style", "{:.1f}"),
+    ("target_distance_db", "distance to target (dB)", "{:.1f}"),
+)
+
+
+def numbers(*runs: PairRun) -> pd.DataFrame:
+    """Return the table of one or more pairs and methods as a notebook shows it.
+
+    Every number is of the final sound, both losses under a bank of filters that was never optimised.
+
+    Parameters
+    ----------
+    *runs : PairRun
+        Runs of one edition. The rows of the copies stand once for each pair.
+
+    Returns
+    -------
+    pd.DataFrame
+        Text, indexed by pair and method; the corner names the edition. A dash where a number does not apply.
+    """
+    table = pd.concat([run.table for run in runs]).drop_duplicates(["pair", "method"])
+    table = table.set_index(["pair", "method"]).sort_index(level="pair", sort_remaining=False)
+    shown = {
+        heading: ["–" if pd.isna(value) else form.format(value) for value in table[column]]
+        for column, heading, form in _SHOWN
+        if table[column].notna().any()
+    }
+    return pd.DataFrame(shown, index=table.index).rename_axis(columns=f"{runs[0].pair.edition} clips")

@@ -1,11 +1,12 @@
-"""Every figure of the notebooks: axes in, axes out."""
+"""Every figure of the notebooks: axes in, axes out. The drawings of the method are in `audiostyle.drawings`."""
+
+from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
 from audiostyle.config import TransferConfig
 from audiostyle.spectrogram import frequencies, stft, times
@@ -13,7 +14,9 @@ from audiostyle.spectrogram import frequencies, stft, times
 _DEFAULT = TransferConfig()
 _RANGE_DB = 80.0
 COLOURS = {"content": "#1b6ca8", "style": "#c8553d", "total": "#3a3a3a"}
-MARKERS = {"content": "o", "style": "s", "total": "^"}
+# Lines differ by marker as well as by colour, so that they can be told apart in grey.
+_MARKERS = "os^Dvx*"
+_LINES = ("#1b6ca8", "#c8553d", "#3d7a4b", "#7b5ea7", "#8c6d31", "#3a3a3a", "#d18f00")
 
 
 def to_decibels(S: np.ndarray, reference: float) -> np.ndarray:
@@ -61,9 +64,8 @@ def show_spectrogram(
     reference = reference or float(S.max()) or 1.0
     hz = frequencies(sr, 2 * (S.shape[0] - 1))
     shown = hz <= max_hz
-    t = times(S.shape[1], sr, hop_length)
     mesh = ax.pcolormesh(
-        t,
+        times(S.shape[1], sr, hop_length),
         hz[shown] / 1000,
         to_decibels(S[shown], reference),
         vmin=-_RANGE_DB,
@@ -75,15 +77,15 @@ def show_spectrogram(
     return mesh
 
 
-def show_triptych(
-    sounds: dict[str, np.ndarray], *, sr: int = _DEFAULT.sr, title: str = "", **kwargs
+def show_spectrograms(
+    spectra: dict[str, np.ndarray], *, sr: int = _DEFAULT.sr, title: str = "", **kwargs
 ) -> Figure:
-    """Draw several waveforms' spectrograms side by side on one scale.
+    """Draw several magnitude spectrograms side by side on one scale.
 
     Parameters
     ----------
-    sounds : dict of str to np.ndarray
-        Panel title and waveform.
+    spectra : dict of str to np.ndarray [shape=(n_bins, n_frames), non-negative]
+        Panel title and linear magnitudes.
     sr : int
         Sample rate in Hz.
     title : str
@@ -95,22 +97,27 @@ def show_triptych(
     -------
     matplotlib.figure.Figure
     """
-    spectra = {name: magnitudes(y) for name, y in sounds.items()}
     reference = max(float(S.max()) for S in spectra.values())
+    width = min(4.0 * len(spectra) + 0.8, 13.0)
     fig, axes = plt.subplots(
-        1, len(spectra), figsize=(4.2 * len(spectra), 3.2), sharex=True, sharey=True, layout="constrained"
+        1, len(spectra), figsize=(width, 3.3), sharex=True, sharey=True, layout="constrained", squeeze=False
     )
-    for ax, (name, S) in zip(axes, spectra.items(), strict=True):
+    for ax, (name, S) in zip(axes[0], spectra.items(), strict=True):
         mesh = show_spectrogram(S, ax=ax, sr=sr, reference=reference, title=name, **kwargs)
-    axes[0].set_ylabel("frequency (kHz)")
+    axes[0, 0].set_ylabel("frequency (kHz)")
     fig.colorbar(mesh, ax=axes, label="level (dB)", pad=0.01)
     if title:
-        fig.suptitle(title)
+        fig.suptitle(title, fontsize=11)
     return fig
 
 
+def show_triptych(sounds: dict[str, np.ndarray], **kwargs) -> Figure:
+    """Draw several waveforms' spectrograms side by side on one scale; see `show_spectrograms`."""
+    return show_spectrograms({name: magnitudes(y) for name, y in sounds.items()}, **kwargs)
+
+
 def show_losses(
-    losses: pd.DataFrame, *, ax: Axes, content_unit: float = 1.0, style_unit: float = 1.0
+    losses: pd.DataFrame, *, ax: Axes, content_unit: float = 1.0, style_unit: float = 1.0, label: str = ""
 ) -> Axes:
     """Draw both losses against the iteration, each in its own unit.
 
@@ -121,24 +128,31 @@ def show_losses(
     ax : matplotlib.axes.Axes
     content_unit, style_unit : float
         E and s0; 1 draws the raw losses.
+    label : str
+        Method, for the legend, where several share the axes.
 
     Returns
     -------
     matplotlib.axes.Axes
     """
-    for name, unit, label in (("content", content_unit, "content / E"), ("style", style_unit, "style / s0")):
+    dashed = len(ax.lines) > 0
+    for name, unit, text, marker in (
+        ("content", content_unit, "content / E", "o"),
+        ("style", style_unit, "style / s0", "s"),
+    ):
         value = losses[name] / unit
         shown = value > 0
-        every = max(1, len(losses) // 12)
         ax.semilogy(
             losses["iteration"][shown],
             value[shown],
             color=COLOURS[name],
-            marker=MARKERS[name],
-            markevery=every,
-            label=label,
+            ls="--" if dashed else "-",
+            marker=marker,
+            ms=4,
+            markevery=max(1, len(losses) // 12),
+            label=f"{text}, {label}" if label else text,
         )
-    ax.set(xlabel="iteration", ylabel="loss", title="Loss")
+    ax.set(xlabel="iteration", ylabel="loss, in units of E and s0", title="Optimisation")
     ax.legend()
     ax.grid(alpha=0.3)
     return ax
@@ -146,88 +160,120 @@ def show_losses(
 
 def show_convergence(curves: dict[str, np.ndarray], *, ax: Axes) -> Axes:
     """Draw spectral convergence in dB against the iteration, a line for each method."""
-    for (name, values), marker in zip(curves.items(), "os^Dvx*", strict=False):
-        ax.plot(values, label=name, marker=marker, markevery=max(1, len(values) // 10))
-    ax.set(xlabel="iteration", ylabel="spectral convergence (dB)")
+    for (name, values), marker, colour in zip(curves.items(), _MARKERS, _LINES, strict=False):
+        ax.plot(values, label=name, marker=marker, ms=4, color=colour, markevery=max(1, len(values) // 10))
+    ax.set(xlabel="Griffin-Lim iteration", ylabel="spectral convergence (dB)", title="Phase")
     ax.grid(alpha=0.3)
     ax.legend()
     return ax
 
 
-def show_matrix(M: np.ndarray, *, ax: Axes, title: str, xlabel: str, ylabel: str, cmap: str = "viridis"):
-    """Draw a matrix with a colour bar; returns the axes."""
-    image = ax.imshow(M, aspect="auto", origin="lower", cmap=cmap, interpolation="nearest")
+def show_optimisation(results: dict, *, title: str = "") -> Figure:
+    """Draw the losses of one or more transfers beside the convergence of their phases.
+
+    Parameters
+    ----------
+    results : dict of str to TransferResult
+        Name of the method and its result.
+    title : str
+        Title of the figure.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    fig, (left, right) = plt.subplots(1, 2, figsize=(11, 3.2), layout="constrained")
+    for name, result in results.items():
+        show_losses(
+            result.losses,
+            ax=left,
+            content_unit=result.content_unit,
+            style_unit=result.style_unit,
+            label=name if len(results) > 1 else "",
+        )
+    show_convergence({name: result.convergence for name, result in results.items()}, ax=right)
+    if title:
+        fig.suptitle(title, fontsize=11)
+    return fig
+
+
+def show_lines(
+    x: Sequence[float], curves: dict[str, Sequence[float]], *, ax: Axes, xlabel: str, ylabel: str, title: str
+) -> Axes:
+    """Draw lines over common points, told apart by colour and marker; returns the axes."""
+    for (name, values), marker, colour in zip(curves.items(), _MARKERS, _LINES, strict=False):
+        ax.plot(x, values, label=name, marker=marker, color=colour)
+    ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
+    ax.grid(alpha=0.3)
+    ax.legend()
+    return ax
+
+
+def show_bars(values: dict[str, float], *, ax: Axes, xlabel: str, title: str) -> Axes:
+    """Draw labelled horizontal bars, the first on top, each with its number; returns the axes."""
+    bars = ax.barh(list(values), list(values.values()), color=COLOURS["content"], height=0.6)
+    ax.bar_label(bars, fmt="%.3g", padding=3)
+    ax.invert_yaxis()
+    ax.margins(x=0.15)
+    ax.set(xlabel=xlabel, title=title)
+    ax.spines[["top", "right"]].set_visible(False)
+    return ax
+
+
+def show_matrix(
+    M: np.ndarray,
+    *,
+    ax: Axes,
+    title: str,
+    xlabel: str,
+    ylabel: str,
+    cmap: str = "viridis",
+    extent: tuple[float, float, float, float] | None = None,
+    vmax: float | None = None,
+    label: str = "",
+) -> Axes:
+    """Draw a matrix with a colour bar, its first row at the bottom.
+
+    Parameters
+    ----------
+    M : np.ndarray [shape=(n_rows, n_columns)]
+    ax : matplotlib.axes.Axes
+    title, xlabel, ylabel : str
+    cmap : str
+        Name of the colour map.
+    extent : tuple of float or None
+        Left, right, bottom and top of the axes; None counts rows and columns.
+    vmax : float or None
+        Upper end of the colours; give one value to matrices that are compared.
+    label : str
+        What the colour bar shows.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    image = ax.imshow(
+        M, aspect="auto", origin="lower", cmap=cmap, interpolation="nearest", extent=extent, vmax=vmax
+    )
     ax.set(title=title, xlabel=xlabel, ylabel=ylabel)
-    ax.figure.colorbar(image, ax=ax)
+    ax.figure.colorbar(image, ax=ax, label=label)
     return ax
 
 
-def _box(ax: Axes, x: float, y: float, text: str, *, colour: str = "#e8eef4", width: float = 1.7) -> None:
-    ax.add_patch(
-        FancyBboxPatch((x - width / 2, y - 0.33), width, 0.66, boxstyle="round,pad=0.05", fc=colour, ec="k")
+def show_kernel(
+    K: np.ndarray,
+    *,
+    ax: Axes,
+    title: str,
+    xlabel: str,
+    ylabel: str,
+    vmax: float | None = None,
+    sr: int = _DEFAULT.sr,
+    hop_length: int = _DEFAULT.hop_length,
+) -> Axes:
+    """Draw a frame kernel [shape=(n_patches_y, n_patches_x)] over the seconds at which its patches begin."""
+    seconds = hop_length / sr
+    extent = (0, K.shape[1] * seconds, 0, K.shape[0] * seconds)
+    return show_matrix(
+        K, ax=ax, title=title, xlabel=xlabel, ylabel=ylabel, cmap="cividis", extent=extent, vmax=vmax
     )
-    ax.text(x, y, text, ha="center", va="center", fontsize=9)
-
-
-def _arrow(
-    ax: Axes, start: tuple[float, float], end: tuple[float, float], *, style: str = "-", bend: float = 0
-) -> None:
-    ax.add_patch(
-        FancyArrowPatch(
-            start,
-            end,
-            arrowstyle="-|>",
-            mutation_scale=12,
-            ls=style,
-            connectionstyle=f"arc3,rad={bend}",
-            shrinkA=0,
-        )
-    )
-
-
-def draw_method(ax: Axes) -> Axes:
-    """Draw the method as blocks, the paper's Figure 3 in our own words."""
-    rows = {"content": 3.0, "generated": 1.8, "style": 0.6}
-    colours = {"content": "#d6e6f2", "generated": "#eeeeee", "style": "#f4dcd6"}
-    for name, y in rows.items():
-        _box(ax, 1.0, y, name, colour=colours[name])
-        _box(
-            ax, 3.3, y, "STFT, log1p" if name != "generated" else "log magnitude X ≥ 0", colour=colours[name]
-        )
-        _box(ax, 5.6, y, "random filters,\nReLU", colour=colours[name])
-        _arrow(ax, (1.9, y), (2.4, y))
-        _arrow(ax, (4.2, y), (4.7, y))
-    _box(ax, 8.1, 2.4, "content loss\n(eq. 1)", colour=colours["content"])
-    _box(ax, 8.1, 1.2, "style loss\n(eq. 5–6, Gram)", colour=colours["style"])
-    for source, target in (("content", 2.4), ("generated", 2.4), ("generated", 1.2), ("style", 1.2)):
-        _arrow(ax, (6.5, rows[source]), (7.2, target))
-    _box(ax, 10.5, 1.8, "weighted sum", colour="#eeeeee")
-    _arrow(ax, (9.0, 2.4), (9.6, 1.9))
-    _arrow(ax, (9.0, 1.2), (9.6, 1.7))
-    _box(ax, 3.3, -0.7, "projected L-BFGS\nchanges X only", colour="#fff3cd", width=2.2)
-    _arrow(ax, (10.5, 1.4), (4.5, -0.75), style="--", bend=-0.25)
-    _arrow(ax, (2.6, -0.3), (2.55, 1.4), style="--", bend=-0.2)
-    _box(ax, 8.1, 3.6, "Griffin-Lim → sound", colour="#e3f1e0", width=2.2)
-    _arrow(ax, (3.9, 2.2), (7.0, 3.6), bend=-0.25)
-    ax.set(xlim=(0, 11.6), ylim=(-1.3, 4.2))
-    ax.axis("off")
-    return ax
-
-
-def draw_gram(ax: Axes, *, n_filters: int = 5, n_patches: int = 9) -> Axes:
-    """Draw how a Gram matrix comes about, the paper's Figure 4 in our own words."""
-    rng = np.random.default_rng(0)
-    F = np.maximum(rng.normal(size=(n_filters, n_patches)), 0)
-    G = F @ F.T
-    ax.imshow(F, extent=(0, 4.5, 0, 2.5), cmap="Blues", origin="lower")
-    ax.imshow(F.T, extent=(5.3, 7.8, -1.0, 3.5), cmap="Blues", origin="lower")
-    ax.imshow(G, extent=(8.9, 11.4, 0, 2.5), cmap="Oranges", origin="lower")
-    ax.text(2.25, 2.75, "features F: one row a filter,\none column a patch", ha="center", fontsize=9)
-    ax.text(6.55, 3.7, "Fᵀ", ha="center", fontsize=9)
-    ax.text(10.15, 2.75, "Gram matrix G = F Fᵀ:\nwhich filters answer together", ha="center", fontsize=9)
-    ax.text(4.9, 1.25, "·", ha="center", va="center", fontsize=20)
-    ax.text(8.35, 1.25, "=", ha="center", va="center", fontsize=16)
-    ax.text(10.15, -0.5, "the sum over patches forgets when", ha="center", fontsize=9)
-    ax.set(xlim=(-0.3, 12.2), ylim=(-1.3, 4.2))
-    ax.axis("off")
-    return ax
