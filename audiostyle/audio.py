@@ -4,6 +4,7 @@ A waveform is a mono ``float32`` array ``y`` ``[shape=(n_samples,)]`` with its s
 """
 
 import os
+import re
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -75,18 +76,40 @@ def load_audio(
 
 def _read(path: Path, start: float, duration: float | None) -> tuple[np.ndarray, int]:
     try:
-        with soundfile.SoundFile(path) as file:
-            file.seek(min(round(start * file.samplerate), file.frames))
-            wanted = -1 if duration is None else round(duration * file.samplerate)
-            y = file.read(wanted, dtype="float32", always_2d=True)
-            expected = file.frames - min(round(start * file.samplerate), file.frames)
-            if len(y) < (expected if wanted < 0 else min(wanted, expected)):
-                raise ValueError(
-                    f"{path} is cut short: its header announces {file.frames} samples, fewer could be read"
-                )
-            return y.mean(axis=1), file.samplerate
+        file = soundfile.SoundFile(path)
     except soundfile.LibsndfileError as error:
         return _read_with_librosa(path, start, duration, error)
+    with file:
+        first = min(round(start * file.samplerate), file.frames)
+        wanted = file.frames - first
+        if duration is not None:
+            wanted = min(wanted, round(duration * file.samplerate))
+        try:
+            file.seek(first)
+            y = file.read(wanted, dtype="float32", always_2d=True)
+        except soundfile.LibsndfileError as error:
+            raise ValueError(f"{path} is cut short or damaged ({error})") from error
+        if _announces_more(file.extra_info) or (len(y) < wanted and _knows_its_length(path, file.format)):
+            raise ValueError(f"{path} is cut short: its header announces more samples than the file holds")
+        return y.mean(axis=1), file.samplerate
+
+
+def _announces_more(report: str) -> bool:
+    """Whether libsndfile's report says that the chunk of samples is longer than the file.
+
+    It trims the length silently. 0 and all ones are what programs write that stream and never know the length.
+    """
+    found = re.search(r"^ ?(?:data|SSND) : (\d+) \(should be (\d+)\)", report, re.MULTILINE)
+    return bool(found) and int(found[1]) not in (0, 2**32 - 1) and int(found[2]) < int(found[1])
+
+
+def _knows_its_length(path: Path, audio_format: str) -> bool:
+    """Whether the header states the length exactly; an MP3 without a Xing or Info header only lets one guess."""
+    if audio_format != "MP3":
+        return True
+    with open(path, "rb") as file:
+        beginning = file.read(1 << 16)
+    return b"Xing" in beginning or b"Info" in beginning
 
 
 def _read_with_librosa(

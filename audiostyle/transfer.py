@@ -117,7 +117,9 @@ def transfer_style(
     """
     config = config or TransferConfig()
     content, style = (_prepare(y, name, sr, config) for y, name in ((content, "content"), (style, "style")))
-    log_content, log_style = (_log_magnitude(y, config) for y in (content, style))
+    log_content, log_style = (
+        _log_magnitude(y, name, config) for y, name in ((content, "content"), (style, "style"))
+    )
 
     started = time.perf_counter()
     loss = TransferLoss(make_encoder(config), log_content, log_style, balance=config.balance)
@@ -161,8 +163,8 @@ def _prepare(y: np.ndarray, name: str, sr: int, config: TransferConfig) -> np.nd
     return y
 
 
-def _log_magnitude(y: np.ndarray, config: TransferConfig) -> torch.Tensor:
-    levelled = torch.as_tensor(set_level(y, config.level), device=config.device)
+def _log_magnitude(y: np.ndarray, name: str, config: TransferConfig) -> torch.Tensor:
+    levelled = torch.as_tensor(set_level(y, config.level, name=name), device=config.device)
     return log_magnitude(levelled, n_fft=config.n_fft, hop_length=config.hop_length)
 
 

@@ -1,0 +1,54 @@
+# Everything a person needs to type. `make help` lists it.
+SHELL := /bin/bash
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+# A CPU-only index of torch wheels, such as TORCH_INDEX=https://download.pytorch.org/whl/cpu; empty takes pip's own.
+TORCH_INDEX ?=
+
+# Two OpenMP threads that wait actively beside another busy process cost a hundredfold.
+export OMP_WAIT_POLICY := PASSIVE
+# The Jupyter stack asks for this once and warns until it is set.
+export JUPYTER_PLATFORM_DIRS := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help env notebooks test lab data reproduce bench lint browser app clean
+
+help:  ## list these targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+env: .venv/.installed  ## create .venv with the pinned dependencies
+
+.venv/.installed: pyproject.toml
+	$(PYTHON) -m venv .venv || { echo "python3 -m venv failed; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
+	$(BIN)/pip install --quiet --upgrade pip
+	$(if $(TORCH_INDEX),$(BIN)/pip install --quiet --index-url $(TORCH_INDEX) \
+	  $$(grep -oE 'torch==[0-9.]+' pyproject.toml))
+	$(BIN)/pip install --quiet --editable '.[dev]'
+	@touch $@
+
+notebooks: env  ## execute all notebooks (preset quick) into results/quick
+	$(BIN)/python notebooks/run.py
+
+test: env  ## run all tests: unit, property, structure, notebooks (preset smoke)
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 tests audiostyle
+	AUDIOSTYLE_PRESET=smoke $(BIN)/pytest -p no:xdist --nbmake notebooks
+
+lint: env  ## check style and formatting
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+lab: env  ## open JupyterLab on localhost
+	$(BIN)/jupyter lab --ip=127.0.0.1 notebooks
+
+data: env  ## fetch the recorded clips, checked against their sha256
+	$(BIN)/python -m audiostyle fetch clips
+
+reproduce: env  ## preset paper on the recordings: headline results, figures kept in the notebooks
+	AUDIOSTYLE_PRESET=paper $(BIN)/python notebooks/run.py --keep-outputs
+
+bench: env  ## measure speed and memory into results/paper/benchmarks.csv
+	$(BIN)/python -m benchmarks.run
+
+clean:  ## remove the environment, caches and ignored results
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis results/quick results/smoke results/cache
+	find . -name __pycache__ -prune -exec rm -rf {} +

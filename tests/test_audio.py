@@ -1,0 +1,161 @@
+import numpy as np
+import pytest
+import soundfile
+
+from audiostyle.audio import fix_length, load_audio, rms, save_audio, set_level, whole_file
+
+SR = 22050
+
+
+@pytest.fixture
+def tone():
+    return (0.5 * np.sin(2 * np.pi * 440 * np.arange(SR) / SR)).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("name", "subtype", "step"),
+    [
+        ("a.wav", "PCM_U8", 2**-7),
+        ("a.wav", "PCM_16", 2**-15),
+        ("a.wav", "PCM_24", 2**-23),
+        ("a.wav", "FLOAT", 0.0),
+        ("a.wav", "DOUBLE", 2**-23),
+        ("a.flac", "PCM_24", 2**-23),
+    ],
+)
+def test_formats_are_read_within_their_step(tmp_path, tone, name, subtype, step):
+    soundfile.write(tmp_path / name, tone, SR, subtype=subtype)
+    y, sr = load_audio(tmp_path / name)
+    assert sr == SR
+    assert y.dtype == np.float32
+    assert np.max(np.abs(y - tone)) <= step
+
+
+@pytest.mark.parametrize("name", ["a.ogg", "a.mp3"])
+def test_lossy_formats_keep_the_tone(tmp_path, tone, name):
+    save_audio(tmp_path / name, tone, SR)
+    y, _ = load_audio(tmp_path / name, duration=0.9)
+    assert np.argmax(np.abs(np.fft.rfft(y))) * SR / len(y) == pytest.approx(440, abs=1.2)
+
+
+def test_channels_are_averaged(tmp_path, tone):
+    five = np.stack([tone, -tone, tone, tone, tone], axis=1)
+    soundfile.write(tmp_path / "a.wav", five, SR, subtype="FLOAT")
+    assert load_audio(tmp_path / "a.wav")[0] == pytest.approx(0.6 * tone, abs=1e-6)
+
+
+def test_resampling_keeps_length_and_pitch(tmp_path, tone):
+    soundfile.write(tmp_path / "a.wav", tone, 48000)
+    y, sr = load_audio(tmp_path / "a.wav", sr=16000)
+    assert sr == 16000
+    assert len(y) == round(len(tone) / 3)
+    assert np.argmax(np.abs(np.fft.rfft(y))) * sr / len(y) == pytest.approx(440 * 48000 / SR, abs=2.2)
+
+
+def test_start_and_duration_cut(tmp_path, tone):
+    soundfile.write(tmp_path / "a.wav", tone, SR, subtype="FLOAT")
+    y, _ = load_audio(tmp_path / "a.wav", start=0.1, duration=0.2)
+    assert np.array_equal(y, tone[2205 : 2205 + 4410])
+
+
+def _text(path, tone):
+    path.write_text("this is not a sound\n" * 50)
+
+
+def _empty(path, tone):
+    path.touch()
+
+
+def _no_samples(path, tone):
+    soundfile.write(path, tone[:0], SR)
+
+
+def _nan(path, tone):
+    tone = tone.copy()
+    tone[7] = np.nan
+    soundfile.write(path, tone, SR, subtype="FLOAT")
+
+
+def _infinite(path, tone):
+    tone = tone.copy()
+    tone[7] = np.inf
+    soundfile.write(path, tone, SR, subtype="FLOAT")
+
+
+def _folder(path, tone):
+    path.mkdir()
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (_text, "not a sound file that can be read"),
+        (_empty, r"is empty \(0 bytes\)"),
+        (_no_samples, "holds no samples"),
+        (_nan, "1 samples that are NaN or infinite"),
+        (_infinite, "1 samples that are NaN or infinite"),
+        (_folder, "is a folder"),
+    ],
+)
+def test_bad_files_are_refused_with_their_name(tmp_path, tone, make, message):
+    make(tmp_path / "bad.wav", tone)
+    with pytest.raises(ValueError, match=f"bad.wav.*{message}"):
+        load_audio(tmp_path / "bad.wav")
+
+
+@pytest.mark.parametrize("name", ["a.wav", "a.flac", "a.ogg", "a.aiff", "a.mp3"])
+def test_truncated_file_is_refused(tmp_path, tone, name):
+    path = tmp_path / name
+    soundfile.write(path, tone, SR)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ValueError, match=r"cut short|not a sound file"):
+        load_audio(path)
+
+
+def test_missing_file(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"nothing\.wav does not exist"):
+        load_audio(tmp_path / "nothing.wav")
+
+
+def test_start_beyond_the_end(tmp_path, tone):
+    soundfile.write(tmp_path / "a.wav", tone, SR)
+    with pytest.raises(ValueError, match="no samples from 5 s on"):
+        load_audio(tmp_path / "a.wav", start=5)
+
+
+def test_save_needs_a_known_suffix(tmp_path, tone):
+    with pytest.raises(ValueError, match="no suffix that names a sound format"):
+        save_audio(tmp_path / "a.xyz", tone, SR)
+
+
+def test_save_scales_what_would_clip(tmp_path, tone):
+    with pytest.warns(UserWarning, match=r"peak 2\.00 exceeds full scale"):
+        save_audio(tmp_path / "a.wav", 4 * tone, SR)
+    assert np.max(np.abs(load_audio(tmp_path / "a.wav")[0])) == pytest.approx(1, abs=1e-4)
+
+
+def test_failed_write_keeps_the_old_file(tmp_path):
+    path = tmp_path / "kept.txt"
+    path.write_text("old")
+
+    def fail():
+        with whole_file(path) as temporary:
+            temporary.write_text("half")
+            raise RuntimeError("disk full")
+
+    with pytest.raises(RuntimeError, match="disk full"):
+        fail()
+    assert path.read_text() == "old"
+    assert list(tmp_path.glob(".kept*")) == []
+
+
+def test_level(tone):
+    assert rms(tone) == pytest.approx(0.5 / np.sqrt(2), rel=1e-3)
+    assert rms(set_level(tone, 0.05)) == pytest.approx(0.05, rel=1e-6)
+    with pytest.raises(ValueError, match="content is silent"):
+        set_level(np.zeros(100), name="content")
+
+
+def test_fix_length():
+    assert fix_length(np.arange(5), 3).tolist() == [0, 1, 2]

@@ -1,0 +1,130 @@
+import itertools
+import math
+from types import SimpleNamespace
+
+import pytest
+import torch
+from scipy import optimize
+
+from audiostyle.encoders import RandomEncoder
+from audiostyle.infinite import InfiniteEncoder
+from audiostyle.losses import TransferLoss
+from audiostyle.optimize import minimize
+
+DOUBLE = torch.float64
+
+
+def quadratic(target, scale):
+    def function(x):
+        residual = x - target
+        return SimpleNamespace(total=float((scale * residual**2).sum()), gradient=2 * scale * residual)
+
+    return function
+
+
+def test_bounded_quadratic_has_its_projected_minimum():
+    target = torch.tensor([1.0, -2.0, 3.0, -0.5], dtype=DOUBLE)
+    found = minimize(
+        quadratic(target, torch.tensor([1.0, 10.0, 100.0, 3.0])), torch.ones(4, dtype=DOUBLE), n_iter=100
+    )
+    assert found.x.numpy() == pytest.approx(target.clamp_min(0).numpy(), abs=1e-4)
+
+
+def test_without_a_bound_the_minimum_may_be_negative():
+    target = torch.tensor([1.0, -2.0], dtype=DOUBLE)
+    found = minimize(
+        quadratic(target, torch.tensor([1.0, 10.0])), torch.ones(2, dtype=DOUBLE), n_iter=100, lower=None
+    )
+    assert found.x.numpy() == pytest.approx(target.numpy(), abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    "encoder", [RandomEncoder(30, kernel_size=3, dtype=DOUBLE), InfiniteEncoder(3, dtype=DOUBLE)]
+)
+@pytest.mark.parametrize("balance", [0.3, 0.7])
+def test_same_minimum_as_scipys_lbfgsb(encoder, balance):
+    def clip(seed, n):
+        return torch.rand(8, n, generator=torch.Generator().manual_seed(seed), dtype=DOUBLE) ** 3
+
+    content, style = clip(0, 12), clip(1, 15) * 2
+    style[::2] = 0  # bands the style does not have: the result wants to go below zero there
+    loss = TransferLoss(encoder, content, style, balance=balance)
+    ours = minimize(loss, content, n_iter=2000, tolerance=1e-12)
+
+    def for_scipy(x):
+        value = loss(torch.from_numpy(x.reshape(content.shape)))
+        return value.total, value.gradient.numpy().ravel()
+
+    def scipy_from(start):
+        return optimize.minimize(
+            for_scipy,
+            start.numpy().ravel(),
+            jac=True,
+            method="L-BFGS-B",
+            bounds=[(0, None)] * content.numel(),
+            options={"maxiter": 2000, "ftol": 1e-14, "gtol": 1e-10},
+        ).fun
+
+    assert bool((ours.x >= 0).all())
+    assert bool((ours.x == 0).any())  # the bound is active, or this test shows nothing
+    assert projected_gradient(loss, ours.x) < 1e-3 * projected_gradient(loss, content)
+    # Started where ours ended SciPy finds nothing better: it is a minimum under the bound.
+    assert scipy_from(ours.x) == pytest.approx(ours.total, rel=1e-6)
+    # The loss is not convex: from the same start both may end in neighbouring basins, a per cent apart.
+    assert ours.total == pytest.approx(scipy_from(content), rel=1e-2)
+
+
+def projected_gradient(loss, x):
+    gradient = loss(x).gradient
+    return float(torch.where((x > 0) | (gradient < 0), gradient, 0.0).norm())
+
+
+def test_loss_never_rises_and_the_best_is_returned():
+    totals = []
+    found = minimize(
+        quadratic(torch.tensor([1.0, -2.0, 3.0]), torch.tensor([1.0, 50.0, 9.0])),
+        torch.ones(3) * 10,
+        n_iter=50,
+        callback=lambda step: totals.append(step.value.total),
+    )
+    assert all(a >= b for a, b in itertools.pairwise(totals))
+    assert found.total == totals[-1]
+
+
+def test_stop_rules():
+    function = quadratic(torch.tensor([3.0, 1.0]), torch.tensor([1.0, 30.0]))
+    assert minimize(function, torch.zeros(2), n_iter=1).reason == "n_iter"
+    assert minimize(function, torch.zeros(2), n_iter=100).reason == "tolerance"
+    stopped = minimize(function, torch.zeros(2), n_iter=100, callback=lambda step: step.iteration == 2)
+    assert (stopped.reason, stopped.n_iter) == ("callback", 2)
+    assert minimize(function, torch.zeros(2), n_iter=0).n_iter == 0
+    at_minimum = minimize(function, torch.tensor([3.0, 1.0]), n_iter=5)
+    assert (at_minimum.reason, at_minimum.n_iter) == ("tolerance", 0)
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_non_finite_loss_names_the_iteration(bad):
+    def at_once(x):
+        return SimpleNamespace(total=bad, gradient=x)
+
+    with pytest.raises(RuntimeError, match=rf"the loss is {bad} at iteration 0"):
+        minimize(at_once, torch.ones(2), n_iter=5)
+
+    calls = []
+
+    def later(x):
+        calls.append(x)
+        return SimpleNamespace(total=float((x**2).sum()) if len(calls) < 2 else bad, gradient=2 * x)
+
+    with pytest.raises(RuntimeError, match="at iteration 1"):
+        minimize(later, torch.ones(2), n_iter=5)
+
+
+def test_ill_conditioned_problem_takes_few_evaluations():
+    scale = torch.logspace(0, 3, 60, dtype=DOUBLE)
+    function = quadratic(torch.ones(60, dtype=DOUBLE), scale)
+    start = torch.zeros(60, dtype=DOUBLE)
+    found = minimize(function, start, n_iter=500, callback=lambda step: step.value.total < 1e-3)
+    # steepest descent needs some thousand iterations at condition number 1000
+    assert found.total < 1e-3
+    assert found.n_evaluations < 150

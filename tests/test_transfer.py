@@ -1,0 +1,188 @@
+import random
+
+import numpy as np
+import pytest
+import torch
+
+from audiostyle import TransferConfig, transfer_style
+from audiostyle.audio import rms, set_level
+from audiostyle.encoders import RandomEncoder
+from audiostyle.losses import style_loss
+from audiostyle.spectrogram import log_magnitude
+
+SR = 22050
+SMALL = {
+    "random": TransferConfig(encoder="random", n_filters=64, n_iter=12, griffin_lim_iter=4),
+    "infinite": TransferConfig(encoder="infinite", n_iter=12, griffin_lim_iter=4),
+}
+
+
+def change(config, **kwargs):
+    from dataclasses import replace
+
+    return replace(config, **kwargs)
+
+
+def run(content, style, config, **kwargs):
+    return transfer_style(content, style, SR, config, progress=False, **kwargs)
+
+
+@pytest.fixture(params=["random", "infinite"])
+def config(request):
+    return SMALL[request.param]
+
+
+def test_result_has_the_contents_length_and_level(content, style, config):
+    result = run(content, style, config)
+    assert result.y.shape == content.shape
+    assert result.y.dtype == np.float32
+    assert result.sr == SR
+    assert result.S.shape == (1025, 1 + len(content) // 1024)
+    assert (result.S >= 0).all()
+    # the phase is not consistent and the style changes the level; within a factor of two it is the content's
+    assert rms(content) / 2 < rms(result.y) < 2 * rms(content)
+
+
+def test_loss_decreases_and_is_the_weighted_sum(content, style, config):
+    losses = run(content, style, config).losses
+    assert list(losses.columns) == ["iteration", "content", "style", "total"]
+    assert losses["iteration"].tolist() == list(range(len(losses)))
+    assert (np.diff(losses["total"]) <= 0).all()
+    assert losses["content"].iloc[0] == 0
+    assert losses["style"].iloc[-1] < 0.5 * losses["style"].iloc[0]
+
+
+def test_style_moves_towards_the_style_under_fresh_filters(content, style):
+    result = run(content, style, SMALL["infinite"])
+    fresh = RandomEncoder(256, seed=99)
+    X, C, A = (log_magnitude(set_level(y)) for y in (content, content, style))
+    X = torch.log1p(torch.from_numpy(result.S))
+    assert float(style_loss(fresh, X, A)) < 0.5 * float(style_loss(fresh, C, A))
+
+
+def test_balance_0_returns_the_content_and_1_the_style(content, style, config):
+    kept = run(content, style, change(config, balance=0.0))
+    S = torch.expm1(log_magnitude(set_level(content))).numpy()
+    np.testing.assert_allclose(kept.S, S, rtol=1e-5, atol=1e-5)
+    taken = run(content, style, change(config, balance=1.0, n_iter=300))
+    assert taken.losses["style"].iloc[-1] < 1e-3 * taken.style_unit
+
+
+@pytest.mark.parametrize("share", [0.3, 0.7])
+def test_match_removes_the_share_asked_for(content, style, share):
+    result = run(content, style, change(SMALL["infinite"], match=share, n_iter=300))
+    removed = 1 - (result.losses["style"].iloc[-1] / result.style_unit) ** 0.5
+    assert removed == pytest.approx(share, abs=0.02)
+
+
+def test_same_seed_same_samples(content, style, config):
+    assert np.array_equal(run(content, style, config).y, run(content, style, config).y)
+    assert not np.array_equal(run(content, style, config).y, run(content, style, change(config, seed=1)).y)
+
+
+def test_global_random_states_are_left_alone(content, style, config):
+    random.seed(0)
+    torch.manual_seed(0)
+    np.random.seed(0)  # noqa: NPY002
+    run(content, style, change(config, start="noise"))
+    after = random.random(), torch.rand(1).item(), np.random.random()  # noqa: NPY002
+    random.seed(0)
+    torch.manual_seed(0)
+    np.random.seed(0)  # noqa: NPY002
+    assert after == (random.random(), torch.rand(1).item(), np.random.random())  # noqa: NPY002
+
+
+@pytest.mark.parametrize("ratio", [0.5, 1.7])
+def test_unequal_lengths(content, style, config, ratio):
+    style = np.resize(style, int(len(content) * ratio))
+    result = run(content, style, config)
+    assert result.y.shape == content.shape
+    assert result.losses["style"].iloc[-1] < result.losses["style"].iloc[0]
+
+
+@pytest.mark.parametrize("extra", [0, 1, 500, 1023])
+def test_any_length_from_one_patch_on(content, style, config, extra):
+    n = 10 * 1024 + extra
+    assert run(content[:n], style, config).y.shape == (n,)
+
+
+def test_noise_start_differs_and_converges(content, style, config):
+    losses = run(content, style, change(config, start="noise")).losses
+    assert losses["content"].iloc[0] > 0
+    assert losses["total"].iloc[-1] < losses["total"].iloc[0]
+
+
+def test_other_sample_rates_are_resampled(content, style, config):
+    result = transfer_style(content, style, 16000, config, progress=False)
+    assert result.sr == SR
+    assert result.y.shape == (round(len(content) * SR / 16000),)
+
+
+def test_callback_sees_losses_and_stops(content, style, config):
+    seen = []
+
+    def callback(iteration, losses, S):
+        seen.append((iteration, losses["total"], float(S.min())))
+        return iteration == 3
+
+    result = run(content, style, config, callback=callback)
+    assert [row[0] for row in seen] == [0, 1, 2, 3]
+    assert result.reason == "callback"
+    assert result.losses["total"].tolist() == [row[1] for row in seen]
+    assert min(row[2] for row in seen) >= 0
+
+
+def test_progress_bar_names_both_losses(content, style, config, capsys):
+    transfer_style(content, style, SR, config)
+    assert "content=" in (printed := capsys.readouterr().err)
+    assert "style=" in printed
+
+
+@pytest.mark.parametrize("which", ["content", "style"])
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda y: 0 * y, "is silent"),
+        (lambda y: np.where(np.arange(len(y)) == 5, np.nan, y), "NaN or infinite"),
+        (lambda y: np.where(np.arange(len(y)) == 5, np.inf, y), "NaN or infinite"),
+        (lambda y: y[:9000], "less than one patch"),
+        (lambda y: y[:0], "holds no samples"),
+        (lambda y: np.stack([y, y]), "mono waveform"),
+    ],
+)
+def test_bad_input_is_named(content, style, which, spoil, message):
+    clips = {"content": content, "style": style}
+    clips[which] = spoil(clips[which])
+    with pytest.raises(ValueError, match=f"{which}.*{message}"):
+        run(clips["content"], clips["style"], SMALL["infinite"])
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"balance": -0.1},
+        {"balance": 1.1},
+        {"match": 0.95},
+        {"n_filters": 0},
+        {"kernel_size": 0},
+        {"activation": "tanh"},
+        {"encoder": "trained"},
+        {"start": "middle"},
+        {"n_iter": -1},
+        {"momentum": 1.0},
+        {"hop_length": 4096},
+        {"level": 0.0},
+    ],
+)
+def test_bad_settings_are_named(bad):
+    (name, value), *_ = bad.items()
+    with pytest.raises(ValueError, match=f"{name}={value!r} is not allowed"):
+        TransferConfig(**bad)
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+def test_cuda_agrees_with_cpu(content, style, config):
+    on_gpu = run(content, style, change(config, device="cuda"))
+    on_cpu = run(content, style, config)
+    assert on_gpu.losses["total"].iloc[-1] == pytest.approx(on_cpu.losses["total"].iloc[-1], rel=1e-2)
