@@ -19,9 +19,10 @@ from audiostyle.optimize import Minimum, Step, minimize
 from audiostyle.phase import griffin_lim
 from audiostyle.spectrogram import log_magnitude
 
-# Rounds of the search for `TransferConfig.match`, when to end a round, and how close is close enough (in log).
-_MATCH_ROUNDS = 10
-_MATCH_TOLERANCE = 1e-3
+# The search for `TransferConfig.match`: most rounds, the tolerance from which a round counts, and how close in
+# log(style distance) is close enough.
+_MATCH_ROUNDS = 12
+_MATCH_TOLERANCE = 1e-5
 _MATCH_MISS = 0.01
 Callback = Callable[[int, dict, torch.Tensor], bool]
 
@@ -213,23 +214,21 @@ class _Record:
 def _match(loss: TransferLoss, start: torch.Tensor, config: TransferConfig, record: _Record) -> Minimum:
     """Find the balance at which the share `config.match` of the style distance is removed.
 
-    Secant on log(style distance) against the log of the weights' ratio, each round warm-started and ended early;
-    the last one runs to the configured tolerance.
+    Secant on log(style distance) against the log of the weights' ratio. Each round is warm-started and runs to a
+    finer tolerance than the one before.
     """
     wanted = math.log(1 - config.match)
     points: list[tuple[float, float]] = []
     log_ratio, x, evaluations = 0.0, start, 0
-    for _ in range(_MATCH_ROUNDS):
-        minimum, reached = _minimise_at(loss, x, log_ratio, config.n_iter, _MATCH_TOLERANCE, record)
+    for round_ in range(_MATCH_ROUNDS):
+        tolerance = max(config.tolerance, 10.0 ** -(3 + round_))
+        minimum, reached = _minimise_at(loss, x, log_ratio, config.n_iter, tolerance, record)
         evaluations += minimum.n_evaluations
         x = minimum.x
         points.append((log_ratio, reached))
-        if record.stopped or abs(reached - wanted) < _MATCH_MISS:
+        if record.stopped or (abs(reached - wanted) < _MATCH_MISS and tolerance <= _MATCH_TOLERANCE):
             break
         log_ratio = _secant(points, wanted)
-    if not record.stopped:
-        minimum, reached = _minimise_at(loss, x, log_ratio, config.n_iter, config.tolerance, record)
-        evaluations += minimum.n_evaluations
     return replace(minimum, n_evaluations=evaluations, n_iter=len(record.rows) - 1)
 
 
@@ -247,6 +246,6 @@ def _secant(points: list[tuple[float, float]], wanted: float) -> float:
     slope = -0.5  # typical: the distance falls with the square root of the ratio of weights
     if len(points) > 1:
         (x0, y0) = points[-2]
-        if abs(x1 - x0) > 1e-9:
-            slope = min((y1 - y0) / (x1 - x0), -0.05)
+        if abs(x1 - x0) > 0.05:  # nearer points differ by how far each round got, not by the weights
+            slope = min(max((y1 - y0) / (x1 - x0), -1.5), -0.1)
     return x1 + max(-4.0, min(4.0, (wanted - y1) / slope))

@@ -1,0 +1,152 @@
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import soundfile
+
+from audiostyle import __version__, paths
+from audiostyle.__main__ import main
+
+SR = 22050
+FAST = ["--quiet", "--duration", "1"]
+
+
+@pytest.fixture
+def files(tmp_path, content, style):
+    soundfile.write(tmp_path / "content.wav", content, SR)
+    soundfile.write(tmp_path / "style.flac", np.stack([style, style], axis=1), 16000)
+    return tmp_path
+
+
+def run(files, *options, content="content.wav", style="style.flac", output="out.wav"):
+    return main(
+        ["transfer", str(files / content), str(files / style), "-o", str(files / output), *FAST, *options]
+    )
+
+
+@pytest.mark.parametrize("output", ["out.wav", "out.ogg", "out.flac", "out.mp3"])
+def test_transfer_of_two_files(files, output, capsys):
+    assert run(files, output=output) == 0
+    y, sr = soundfile.read(files / output)
+    assert sr == SR
+    assert np.max(np.abs(y)) > 0.001
+    assert "of the style loss removed" in capsys.readouterr().out
+
+
+def test_options_reach_the_transfer(files):
+    assert run(files, "--encoder", "random", "--n-filters", "32", "--balance", "0.9", "--seed", "3") == 0
+    first = (files / "out.wav").read_bytes()
+    assert run(files, "--encoder", "random", "--n-filters", "32", "--balance", "0.9", "--seed", "3") == 0
+    assert (files / "out.wav").read_bytes() == first
+    assert run(files, "--encoder", "random", "--n-filters", "32", "--balance", "0.9", "--seed", "4") == 0
+    assert (files / "out.wav").read_bytes() != first
+
+
+def test_starts_cut_each_file(files):
+    assert run(files, "--content-start", "1.2", "--style-start", "0.1") == 0
+    y, _ = soundfile.read(files / "out.wav")
+    assert len(y) == round(0.8 * SR)  # the content lasts 2 s
+
+
+def test_a_file_in_its_own_style(files):
+    assert run(files, "--style-start", "1", style="content.wav") == 0
+
+
+def _write(name):
+    def make(folder):
+        (folder / name).write_bytes(b"plain text " * 40)
+
+    return make
+
+
+def _silent(folder):
+    soundfile.write(folder / "silent.wav", np.zeros(SR), SR)
+
+
+def _short(folder):
+    soundfile.write(folder / "short.wav", np.ones(2000) * 0.1, SR)
+
+
+@pytest.mark.parametrize(
+    ("changes", "options", "prepare", "message"),
+    [
+        ({"content": "missing.wav"}, [], None, "missing.wav does not exist"),
+        ({"style": "."}, [], None, "is a folder"),
+        ({"content": "text.wav"}, [], _write("text.wav"), "not a sound file"),
+        ({"content": "silent.wav"}, [], _silent, "content is silent"),
+        ({"style": "silent.wav"}, [], _silent, "style is silent"),
+        ({"content": "short.wav"}, [], _short, "less than one patch"),
+        ({"output": "out.xyz"}, [], None, "no suffix that names a sound format"),
+        ({"output": "nowhere/out.wav"}, [], None, "cannot be written"),
+        ({}, ["--balance", "1.5"], None, "balance=1.5 is not allowed"),
+        ({}, ["--n-filters", "0"], None, "n_filters=0 is not allowed"),
+        ({}, ["--start", "100"], None, "no samples from 100 s on"),
+        ({}, ["--duration", "-1"], None, "duration=-1"),
+        ({}, ["--device", "abacus"], None, "abacus"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(files, changes, options, prepare, message, capsys):
+    if prepare:
+        prepare(files)
+    assert run(files, *options, **changes) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.startswith("audiostyle transfer: error: ")
+    assert error.count("\n") == 1
+    assert "Traceback" not in error
+
+
+def test_failure_keeps_the_old_output(files):
+    (files / "out.wav").write_bytes(b"kept")
+    assert run(files, content="missing.wav") == 2
+    assert (files / "out.wav").read_bytes() == b"kept"
+    assert not list(files.glob(".out*"))
+
+
+def test_folder_without_permission(files, capsys, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may write anywhere
+    assert run(files) == 2
+    assert "no permission" in capsys.readouterr().err
+    assert not (files / "out.wav").exists()
+
+
+def test_unknown_preset(monkeypatch, capsys):
+    assert main(["pairs", "--preset", "huge"]) == 2
+    assert "preset='huge' is not allowed; it must be one of paper, quick, smoke" in capsys.readouterr().err
+    monkeypatch.setenv("AUDIOSTYLE_PRESET", "vast")
+    assert main(["pairs"]) == 2
+    assert "preset='vast'" in capsys.readouterr().err
+
+
+def test_version_and_help(capsys):
+    for arguments, expected in ((["--version"], __version__), (["transfer", "--help"], "examples:")):
+        with pytest.raises(SystemExit) as stop:
+            main(arguments)
+        assert stop.value.code == 0
+        assert expected in capsys.readouterr().out
+
+
+def test_help_answers_without_loading_torch():
+    code = "import sys; import audiostyle.__main__ as m; m.build_parser(); sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=paths.root())
+
+
+def test_pairs_writes_results(monkeypatch, capsys):
+    import pandas as pd
+
+    from audiostyle import clips, config
+    from audiostyle.pairs import COPY_CONTENT, COPY_STYLE
+
+    one = clips.get_pair("instrument-1", "bundled")
+    monkeypatch.setattr(clips, "current_edition", lambda: "bundled")
+    monkeypatch.setattr(clips, "pairs", lambda edition=None: [one])
+    assert main(["pairs", "--preset", "smoke"]) == 0
+    folder = paths.results_root() / "smoke" / "bundled"
+    table = pd.read_csv(folder / "pairs.csv")
+    assert {COPY_CONTENT, COPY_STYLE} < set(table["method"])
+    assert config.get_preset("smoke").config.n_filters == 256
+    assert (folder / "figures" / "instrument-1.png").stat().st_size > 10_000
+    assert list((folder / "audio").glob("instrument-1*.ogg"))
+    assert (folder / "manifest.json").exists()
