@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from audiostyle import TransferConfig, transfer_style
+from audiostyle import TransferConfig, clips, transfer_style
 from audiostyle.audio import rms, set_level
 from audiostyle.encoders import RandomEncoder
 from audiostyle.losses import style_loss
@@ -66,10 +66,11 @@ def test_balance_0_returns_the_content(content, style, config):
     np.testing.assert_allclose(kept.S, S, rtol=1e-5, atol=1e-5)
 
 
-def test_balance_1_matches_the_style(content, style, config, rng):
-    # Room noise, as every recording has: from the exact zeros of a synthetic gap there is no slope to follow.
-    content, style = (y + 1e-3 * rng.normal(size=y.shape).astype(np.float32) for y in (content, style))
-    taken = run(content, style, change(config, balance=1.0, n_iter=300))
+def test_balance_1_matches_the_style():
+    # On clips of a second or two the overlapping patches are too few to imitate every statistic.
+    audio = clips.load_pair(clips.get_pair("instrument-1", "bundled"))
+    config = TransferConfig(balance=1.0, griffin_lim_iter=1)
+    taken = transfer_style(audio.content, audio.style, audio.sr, config, progress=False)
     assert taken.losses["style"].iloc[-1] < 1e-3 * taken.style_unit
 
 
