@@ -1,0 +1,197 @@
+"""Transfers for the widgets: computed while one waits, or kept from an earlier run, with their numbers."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from audiostyle import paths
+from audiostyle.audio import load_audio, rms, save_audio, set_level, whole_file
+from audiostyle.clips import Pair, get_clip, load_pair
+from audiostyle.config import Preset, TransferConfig
+from audiostyle.infinite import InfiniteEncoder
+from audiostyle.losses import style_loss
+from audiostyle.metrics import chroma_similarity, mfcc_distance
+from audiostyle.spectrogram import log_magnitude
+from audiostyle.transfer import TransferResult, transfer_style
+
+# Thirty fast Griffin-Lim iterations come as close as some hundred plain ones (notebook 01).
+QUICK_PHASE = {"griffin_lim_iter": 30, "momentum": 0.99}
+METHODS = ("infinite", "random")
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A result to listen to.
+
+    Parameters
+    ----------
+    y : np.ndarray [shape=(n_samples,), dtype=float32]
+        The sound, at the content's level.
+    sr : int
+        Sample rate in Hz.
+    config : TransferConfig
+        Settings that give it again; after a stop, ``n_iter`` is the number of iterations made.
+    numbers : dict of str to float
+        See `sound_numbers`; also ``iterations`` and ``seconds``.
+    stored : bool
+        Whether it was read from the store.
+    """
+
+    y: np.ndarray
+    sr: int
+    config: TransferConfig
+    numbers: dict[str, float]
+    stored: bool = False
+
+
+def method_config(method: str, balance: float, preset: Preset) -> TransferConfig:
+    """Return the settings of a method at a balance: the preset's random filters, or infinite width made quick.
+
+    Raises
+    ------
+    ValueError
+        If the method is neither ``"infinite"`` nor ``"random"``.
+    """
+    if method not in METHODS:
+        raise ValueError(f"method={method!r} is not allowed; it must be one of {', '.join(METHODS)}")
+    if method == "random":
+        return replace(preset.config, encoder="random", balance=balance)
+    return TransferConfig(balance=balance, n_iter=preset.config.n_iter, **QUICK_PHASE)
+
+
+def render(
+    content: np.ndarray,
+    style: np.ndarray,
+    sr: int,
+    config: TransferConfig,
+    *,
+    callback: Callable[[int, dict, torch.Tensor], bool] | None = None,
+) -> tuple[Rendered, TransferResult]:
+    """Transfer and return the sound without its numbers, which `add_numbers` computes when the sound is out.
+
+    Raises
+    ------
+    ValueError
+        As `audiostyle.transfer.transfer_style`.
+    """
+    result = transfer_style(content, style, sr, config, progress=False, callback=callback)
+    made = len(result.losses) - 1
+    if result.reason == "callback":
+        config = replace(config, n_iter=made)
+    taken = {"iterations": float(made), "seconds": float(sum(result.seconds.values()))}
+    return Rendered(result.y, result.sr, config, taken), result
+
+
+def add_numbers(rendered: Rendered, content: np.ndarray, style: np.ndarray) -> Rendered:
+    """Return the same with `sound_numbers` added."""
+    found = sound_numbers(rendered.y, content, style, rendered.config)
+    return replace(rendered, numbers=rendered.numbers | found)
+
+
+def sound_numbers(
+    y: np.ndarray, content: np.ndarray, style: np.ndarray, config: TransferConfig
+) -> dict[str, float]:
+    """Put numbers to a sound.
+
+    Parameters
+    ----------
+    y, content, style : np.ndarray [shape=(n_samples,)]
+        The result at the content's level, and the clips.
+    config : TransferConfig
+        Gives level, STFT and kernel size.
+
+    Returns
+    -------
+    dict
+        ``style_share``: style loss of the sound over that of the content, under the infinite-width kernel, at any
+        encoder of `config`; 1 is the content, 0 the style. ``chroma_similarity`` to the content and
+        ``mfcc_distance`` to the style as in `audiostyle.metrics`.
+    """
+    encoder = InfiniteEncoder(kernel_size=config.kernel_size)
+    levels = [
+        y * (config.level / rms(content)),
+        set_level(content, config.level),
+        set_level(style, config.level),
+    ]
+    X, C, A = (
+        log_magnitude(
+            torch.as_tensor(x, dtype=torch.float32), n_fft=config.n_fft, hop_length=config.hop_length
+        )
+        for x in levels
+    )
+    before = float(style_loss(encoder, C, A))
+    return {
+        "style_share": float(style_loss(encoder, X, A)) / max(before, 1e-12),
+        "chroma_similarity": chroma_similarity(y, content, config.sr),
+        "mfcc_distance": mfcc_distance(y, style, config.sr),
+    }
+
+
+def _store_path(pair: Pair, duration: float, config: TransferConfig) -> Path:
+    """Name a result after everything that makes it, so that a stale one is never found."""
+    sources = [get_clip(pair.content_clip).sha256, get_clip(pair.style_clip).sha256]
+    made_of = [sources, pair.content_start_s, pair.style_start_s, duration, asdict(config)]
+    digest = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:12]
+    name = f"{pair.pair}-{config.encoder}-{config.balance:.2f}-{digest}.flac"
+    return paths.cache_dir() / "grid" / pair.edition / name
+
+
+def load_stored(pair: Pair, duration: float, config: TransferConfig) -> Rendered | None:
+    """Return a stored result of a pair, or None."""
+    path = _store_path(pair, duration, config)
+    numbers = path.with_suffix(".json")
+    if not (path.is_file() and numbers.is_file()):
+        return None
+    y, sr = load_audio(path, sr=config.sr)
+    return Rendered(y, sr, config, json.loads(numbers.read_text()), stored=True)
+
+
+def store(pair: Pair, duration: float, rendered: Rendered) -> Path:
+    """Keep a result under ``results/cache/grid``; returns the file of its sound.
+
+    The sound goes first and the numbers last, so that a result without numbers is never taken for whole.
+    """
+    path = _store_path(pair, duration, rendered.config)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_audio(path, rendered.y, rendered.sr)
+    with whole_file(path.with_suffix(".json")) as temporary:
+        temporary.write_text(json.dumps(rendered.numbers, indent=1, sort_keys=True) + "\n")
+    return path
+
+
+def fill_grid(
+    pair: Pair, preset: Preset, balances: list[float], *, methods: tuple[str, ...] = METHODS
+) -> dict[tuple[str, float], Rendered]:
+    """Make sure that results of a pair are stored, and return them by method and balance.
+
+    Parameters
+    ----------
+    pair : Pair
+    preset : Preset
+        Gives the duration and the random method.
+    balances : list of float
+    methods : tuple of {"infinite", "random"}
+
+    Returns
+    -------
+    dict of (method, balance) to Rendered
+
+    Notebook: 09_compare_pairs.ipynb
+    """
+    found = {}
+    audio = load_pair(pair, duration=preset.duration)
+    for method in methods:
+        for balance in balances:
+            config = method_config(method, balance, preset)
+            kept = load_stored(pair, preset.duration, config)
+            if kept is None:
+                rendered, _ = render(audio.content, audio.style, audio.sr, config)
+                kept = add_numbers(rendered, audio.content, audio.style)
+                store(pair, preset.duration, kept)
+            found[method, balance] = kept
+    return found
