@@ -1,0 +1,218 @@
+import librosa
+import numpy as np
+import pytest
+import torch
+
+from audiostyle.consistency import consistency_weights, weighted_neighbours
+from audiostyle.infinite import InfiniteEncoder
+from audiostyle.losses import TransferLoss, style_loss
+from audiostyle.optimize import minimize
+from audiostyle.pghi import phase_gradient, phase_gradient_heap
+from audiostyle.phase import METHODS, griffin_lim, phase_of, reconstruct_phase, spectral_convergence
+from audiostyle.polish import WaveformLoss, polish, polished_phase
+from audiostyle.spectrogram import istft, log_magnitude, overlap_add, stft
+
+STFT = {"n_fft": 256, "hop_length": 128}
+
+
+@pytest.fixture
+def pair(content, style):
+    return content[:8000], style[:7000]
+
+
+@pytest.fixture
+def loss(pair):
+    C, A = (log_magnitude(y, **STFT) for y in pair)
+    return TransferLoss(InfiniteEncoder(3), C, A, balance=0.7)
+
+
+def test_overlap_add_by_blocks_equals_sample_by_sample(rng):
+    frames = rng.normal(size=(7, 12))
+    for hop in (3, 4, 5, 6, 12):
+        expected = np.zeros(12 + hop * 6)
+        for i, frame in enumerate(frames):
+            expected[i * hop : i * hop + 12] += frame
+        assert np.allclose(overlap_add(torch.as_tensor(frames), hop).numpy(), expected, rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize(("n_fft", "hop"), [(16, 8), (16, 4), (32, 4)])
+def test_all_local_weights_make_the_exact_projection(rng, n_fft, hop):
+    H = rng.normal(size=(n_fft // 2 + 1, 30)) + 1j * rng.normal(size=(n_fft // 2 + 1, 30))
+    H[[0, -1]] = H[[0, -1]].real
+    H = torch.as_tensor(H)
+    weights = consistency_weights(n_fft, hop, n_fft // 2, H.real)
+    ours = weighted_neighbours(H, weights, hop, with_centre=True)
+    exact = stft(istft(H, hop_length=hop, length=29 * hop), n_fft=n_fft, hop_length=hop)
+    inner = slice(n_fft // hop, -n_fft // hop)
+    assert torch.allclose(ours[:, inner], exact[:, inner], rtol=0, atol=1e-13)
+
+
+def test_truncated_weights_keep_a_consistent_spectrogram_nearly(content):
+    H = stft(content.astype(np.float64), **STFT)
+    gap = {}
+    for width in (1, 2, 8, 128):
+        kept = weighted_neighbours(H, consistency_weights(256, 128, width, H.real), 128, with_centre=True)
+        gap[width] = float((kept - H)[:, 2:-2].norm() / H[:, 2:-2].norm())
+    assert gap[1] > gap[2] > gap[8] > gap[128]
+    assert gap[128] < 1e-13
+
+
+def test_local_weights_approach_griffin_lim(content):
+    S = stft(content, n_fft=512, hop_length=128).abs().numpy()
+    options = {"n_iter": 40, "hop_length": 128, "return_convergence": True}
+    _, local = reconstruct_phase(S, method="local_weights", **options)
+    _, exact = reconstruct_phase(S, method="griffin_lim", **options)
+    assert local[0] == exact[0]
+    assert local[-1] < local[0] - 10
+    assert abs(local[-1] - exact[-1]) < 3
+
+
+def test_phase_gradient_of_a_tone_and_of_a_click_under_a_gaussian_window():
+    """Closed forms: the phase of a tone turns by its frequency in every bin, that of a click by its delay."""
+    n_fft, hop = 512, 64
+    spread = 0.25645 * n_fft**2  # the window exp(−π t² / spread)
+    bins, frames = np.arange(63.0, 78.0)[:, None], np.arange(9.0)
+    f0, t0 = 70.3 / n_fft, 250.0
+    tone = np.exp(-np.pi * spread * (bins / n_fft - f0) ** 2) * np.ones(9)
+    click = np.exp(-np.pi * (frames * hop - t0) ** 2 / spread) * np.ones((n_fft // 2 + 1, 1))
+    S = np.zeros((n_fft // 2 + 1, 9))
+    S[63:78] = tone
+    along_time, _ = phase_gradient(S, hop)
+    assert np.allclose(along_time[64:77], 2 * np.pi * hop * f0, rtol=1e-9)
+    _, along_frequency = phase_gradient(click, hop)
+    assert np.allclose(
+        along_frequency[:, 1:-1], -2 * np.pi * (t0 - frames[1:-1] * hop) / n_fft - np.pi, rtol=1e-9
+    )
+
+
+def test_phase_gradient_heap_rebuilds_a_chirp_without_iterating():
+    t = np.arange(22050) / 22050
+    y = np.sin(2 * np.pi * (300 * t + 1500 * t**2))
+    S = stft(y, n_fft=1024, hop_length=128).abs().numpy()
+    options = {"method": "initial", "hop_length": 128, "length": len(y)}
+    heap = spectral_convergence(S, reconstruct_phase(S, init="pghi", **options), hop_length=128)
+    chance = spectral_convergence(S, reconstruct_phase(S, init="random", **options), hop_length=128)
+    assert heap < -25
+    assert chance > -10
+
+
+def test_heap_gives_quiet_bins_a_random_phase_from_the_seed(content):
+    S = stft(content, **STFT).abs().numpy()
+    S[100:] = 0
+    first, again, other = (phase_gradient_heap(S, 128, seed=seed) for seed in (0, 0, 1))
+    assert np.array_equal(first, again)
+    loudest = np.unravel_index(S.argmax(), S.shape)
+    assert first[loudest] == other[loudest] == 0
+    assert not np.array_equal(first[100:], other[100:])
+
+
+def test_true_phase_needs_no_iteration(content):
+    S = stft(content).abs().numpy()
+    y = reconstruct_phase(S, method="initial", init=phase_of(content), length=len(content))
+    assert np.max(np.abs(y - content)[:-2048]) < 1e-5
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("init", ["zero", "random", "pghi"])
+def test_every_method_keeps_the_length_and_is_deterministic(content, method, init):
+    S = stft(content[:5001], **STFT).abs().numpy()
+    options = {"method": method, "init": init, "hop_length": 128, "length": 5001, "n_iter": 2}
+    y = reconstruct_phase(S, **options)
+    assert y.shape == (5001,)
+    assert np.array_equal(y, reconstruct_phase(S, **options))
+
+
+def test_fast_griffin_lim_is_librosas(content):
+    S = stft(content).abs().numpy()
+    ours = reconstruct_phase(S, method="fast_griffin_lim", init="zero", n_iter=20)
+    theirs = librosa.griffinlim(S, n_iter=20, hop_length=1024, n_fft=2048, momentum=0.99, init=None)
+    ours, theirs = (spectral_convergence(S, y) for y in (ours, theirs))
+    assert ours == pytest.approx(theirs, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"method": "wavenet"}, "method='wavenet'"),
+        ({"init": "content"}, "init='content'"),
+        ({"method": "local_weights", "hop_length": 100}, "hop_length=100 must divide"),
+        ({"method": "local_weights", "hop_length": 64, "width": 4000}, "width=4000"),
+    ],
+)
+def test_bad_options_are_named(options, message):
+    with pytest.raises(ValueError, match=message):
+        reconstruct_phase(np.ones((129, 9)), **options)
+
+
+@pytest.mark.parametrize("n_samples", [6000, 6016, 6143])
+def test_gradient_of_the_waveform_loss_is_the_slope(rng, n_samples):
+    c, a, y, v = rng.normal(size=(4, n_samples))
+    C, A = (log_magnitude(0.05 * x, **STFT) for x in (c, a))
+    objective = WaveformLoss(TransferLoss(InfiniteEncoder(3, dtype=torch.float64), C, A, balance=0.5), **STFT)
+    y, v = torch.as_tensor(0.05 * y), torch.as_tensor(v)
+    step = 1e-6
+    slope = (objective(y + step * v).total - objective(y - step * v).total) / (2 * step)
+    assert float(objective(y).gradient @ v) == pytest.approx(slope, rel=1e-6)
+
+
+def test_gradient_of_the_waveform_loss_is_autograds(pair, loss):
+    y = torch.as_tensor(pair[0]).clone().requires_grad_(True)
+    X = log_magnitude(y, **STFT)
+    X.backward(loss(X.detach()).gradient)
+    ours = WaveformLoss(loss, **STFT)(y.detach()).gradient
+    assert float((ours - y.grad).norm() / y.grad.norm()) < 1e-5
+
+
+def test_gradient_is_finite_in_silence(pair, loss):
+    y = torch.as_tensor(pair[0]).clone()
+    y[2000:4000] = 0
+    assert torch.isfinite(WaveformLoss(loss, **STFT)(y).gradient).all()
+    assert torch.isfinite(WaveformLoss(loss, **STFT)(torch.zeros_like(y)).gradient).all()
+
+
+def test_polish_beats_every_phase_method_on_the_sound(pair, loss):
+    content, style = pair
+    S = torch.expm1(minimize(loss, log_magnitude(content, **STFT), n_iter=200).x).numpy()
+    A = log_magnitude(style, **STFT)
+    fresh = InfiniteEncoder(3)
+
+    def of_sound(y):
+        return float(style_loss(fresh, log_magnitude(y, **STFT), A))
+
+    options = {"hop_length": 128, "length": len(content)}
+    others = [
+        of_sound(reconstruct_phase(S, method=method, init=init, n_iter=100, **options))
+        for method in ("griffin_lim", "fast_griffin_lim", "local_weights")
+        for init in ("random", "zero", "pghi", phase_of(content, **STFT))
+    ]
+    minimum, convergence = polished_phase(loss, S, content, hop_length=128)
+    assert of_sound(minimum.x) < min(others)
+    assert len(convergence) == 31
+
+
+def test_polish_only_lowers_its_loss(pair, loss):
+    totals = []
+
+    def record(step):
+        totals.append(step.value.total)
+        return False
+
+    minimum = polish(loss, pair[0], n_iter=15, callback=record, **STFT)
+    assert np.all(np.diff(totals) <= 0)
+    assert minimum.total == totals[-1] < totals[0]
+    assert minimum.x.shape == pair[0].shape
+
+
+def test_content_alone_leaves_the_content(pair):
+    content, _ = pair
+    C, A = (log_magnitude(y, **STFT) for y in pair)
+    only = TransferLoss(InfiniteEncoder(3), C, A, balance=0.0)
+    minimum = polish(only, content, n_iter=20, **STFT)
+    assert np.array_equal(minimum.x.numpy(), content)
+
+
+def test_griffin_lim_accepts_the_heap(content):
+    S = stft(content, **STFT).abs().numpy()
+    y, convergence = griffin_lim(S, init="pghi", n_iter=3, hop_length=128, return_convergence=True)
+    assert np.isfinite(y).all()
+    assert convergence[-1] < convergence[0]
