@@ -94,7 +94,9 @@ def choose_ridge(values: np.ndarray, vectors: np.ndarray, targets: np.ndarray) -
     float
         In units of the mean eigenvalue.
     """
-    return min(RIDGES, key=lambda ridge: float(np.square(_leave_one_out(values, vectors, targets, ridge)).sum()))
+    return min(
+        RIDGES, key=lambda ridge: float(np.square(_leave_one_out(values, vectors, targets, ridge)).sum())
+    )
 
 
 def _leave_one_out(values, vectors, targets, ridge: float) -> np.ndarray:

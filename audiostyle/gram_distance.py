@@ -15,10 +15,12 @@ import torch
 from tqdm import tqdm
 
 from audiostyle.audio import whole_file
-from audiostyle.encoders import Encoder
+from audiostyle.encoders import Encoder, RandomEncoder
 
 # Patches of a group. 512 × 512 kernel values in float32 are 1 MB and stay in the cache of one core.
 GROUP_PATCHES = 512
+# Random features are dear: those of a band of groups are kept while all later groups pass by once.
+BAND_BYTES = 256 * 2**20
 # Names the arithmetic in the keys of stored blocks; to be raised when a change here alters the numbers.
 _VERSION = 1
 
@@ -78,14 +80,18 @@ def pairwise_gram_inner(
         raise ValueError("at least one clip is needed")
     n_patches = np.array([encoder.n_patches(X.shape[1]) for X in spectrograms])
     frames, groups = _side_by_side(spectrograms, encoder.receptive_field)
-    rows = range(len(groups))
-    names = _block_names(frames, groups, settings) if cache else [None] * len(groups)
+    bands = _bands(encoder, len(groups), n_jobs)
+    names = _block_names(frames, groups, bands, settings) if cache else [None] * len(bands)
     folder = Path(cache) if cache else None
     total = np.zeros((len(spectrograms), len(spectrograms)))
-    work = (joblib.delayed(_block_row)(encoder, frames, groups, i, folder, names[i]) for i in rows)
+    work = (
+        joblib.delayed(_compute_band)(encoder, frames, groups, band, folder, name)
+        for band, name in zip(bands, names, strict=True)
+    )
     done = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered")(work)
-    for i, row in tqdm(done, total=len(groups), desc="distances", disable=not progress, leave=False):
-        _add_row(total, groups, i, row)
+    for band, rows in tqdm(done, total=len(bands), desc="distances", disable=not progress, leave=False):
+        for i, row in zip(band, rows, strict=True):
+            _add_row(total, groups, i, row)
     return total / n_patches / n_patches[:, None]
 
 
@@ -122,44 +128,71 @@ def _make_group(lengths: list[tuple[int, int]], start: int, width: int) -> _Grou
     return _Group(start, start + n_frames, membership, np.array([owner for owner, _ in lengths]))
 
 
-def _block_names(frames: np.ndarray, groups: list[_Group], settings: str) -> list[str]:
-    """Name each row of blocks after the frames of its group and of the groups that follow."""
+def _bands(encoder: Encoder, n_groups: int, n_jobs: int) -> list[range]:
+    """Cut the groups into bands, the unit of work and of what is stored."""
+    size = 1
+    if isinstance(encoder, RandomEncoder):
+        size = max(1, BAND_BYTES // (4 * encoder.n_filters * GROUP_PATCHES))
+        if n_jobs != 1:  # the first band has the most to do, so that there must be more bands than processes
+            size = min(size, max(1, n_groups // (2 * joblib.effective_n_jobs(n_jobs))))
+    return [range(first, min(first + size, n_groups)) for first in range(0, n_groups, size)]
+
+
+def _block_names(frames: np.ndarray, groups: list[_Group], bands: list[range], settings: str) -> list[str]:
+    """Name each band after the frames of its groups and of the groups that follow."""
     digests = []
     for group in groups:
         digest = hashlib.sha256(np.ascontiguousarray(frames[:, group.start : group.stop]))
         digest.update(group.membership)
         digests.append(digest.digest())
-    about = f"{_VERSION} {settings} {frames.shape[0]}".encode()
-    return [hashlib.sha256(about + b"".join(digests[i:])).hexdigest()[:32] for i in range(len(groups))]
+    about = f"{_VERSION} {settings} {frames.shape[0]}"
+    return [
+        hashlib.sha256(f"{about} {len(band)}".encode() + b"".join(digests[band[0] :])).hexdigest()[:32]
+        for band in bands
+    ]
 
 
-def _block_row(encoder, frames, groups, i, folder, name) -> tuple[int, np.ndarray]:
-    """Compute Σ K² between the members of group i and those of the groups from i on."""
+def _compute_band(encoder, frames, groups, band, folder, name) -> tuple[range, list[np.ndarray]]:
+    """Compute Σ K² between the members of each group of a band and those of the groups from that one on."""
     file = folder / f"{name}.npy" if folder else None
-    if file and (stored := _load_row(file)) is not None:
-        return i, stored
-    X = _encode(encoder, frames, groups[i])
-    rows = torch.as_tensor(groups[i].membership, device=encoder.device)
-    blocks = []
-    for group in groups[i:]:
-        Y = X if group is groups[i] else _encode(encoder, frames, group)
-        squares = encoder.kernel(X, Y).float().square_()
-        columns = torch.as_tensor(group.membership, device=encoder.device)
-        blocks.append((rows.T @ (squares @ columns)).double().cpu().numpy())
-    row = np.concatenate(blocks, axis=1)
+    if file and (stored := _load_band(file, groups, band)) is not None:
+        return band, stored
+    own = [_encode(encoder, frames, groups[i]) for i in band]
+    blocks: list[list[np.ndarray]] = [[] for _ in band]
+    for j in range(band[0], len(groups)):
+        Y = own[j - band[0]] if j in band else _encode(encoder, frames, groups[j])
+        for i, X, row in zip(band, own, blocks, strict=True):
+            if i <= j:
+                row.append(_block(encoder, X, Y, groups[i], groups[j]))
+    rows = [np.concatenate(row, axis=1) for row in blocks]
     if file:
         folder.mkdir(parents=True, exist_ok=True)
         with whole_file(file) as temporary:
-            np.save(temporary, row, allow_pickle=False)
-    return i, row
+            np.save(temporary, np.concatenate([row.ravel() for row in rows]), allow_pickle=False)
+    return band, rows
 
 
-def _load_row(file: Path) -> np.ndarray | None:
-    """Return a stored row, None where there is none or the file is damaged and has to be made again."""
+@torch.no_grad()
+def _block(encoder, X, Y, rows: _Group, columns: _Group) -> np.ndarray:
+    squares = encoder.kernel(X, Y).to(torch.float32).square_()
+    left = torch.as_tensor(rows.membership, device=squares.device)
+    right = torch.as_tensor(columns.membership, device=squares.device)
+    return (left.T @ (squares @ right)).double().cpu().numpy()
+
+
+def _load_band(file: Path, groups: list[_Group], band: range) -> list[np.ndarray] | None:
+    """Return stored rows, None where there are none or the file is damaged and has to be made again."""
+    widths = [sum(len(group.members) for group in groups[i:]) for i in band]
+    heights = [len(groups[i].members) for i in band]
+    ends = np.cumsum([height * width for height, width in zip(heights, widths, strict=True)])
     try:
-        return np.load(file, allow_pickle=False)
+        values = np.load(file, allow_pickle=False)
     except (FileNotFoundError, ValueError, EOFError):
         return None
+    if values.shape != (ends[-1],):
+        return None
+    parts = np.split(values, ends[:-1])
+    return [part.reshape(h, w) for part, h, w in zip(parts, heights, widths, strict=True)]
 
 
 @torch.no_grad()

@@ -14,8 +14,9 @@ import torch
 from audiostyle import paths
 from audiostyle.audio import fix_length
 from audiostyle.corpora import Recordings
-from audiostyle.encoders import InfiniteEncoder, RandomEncoder
+from audiostyle.encoders import RandomEncoder
 from audiostyle.gram_distance import pairwise_gram_inner
+from audiostyle.infinite import InfiniteEncoder
 from audiostyle.spectrogram import n_samples_for, stft
 
 
@@ -150,7 +151,10 @@ def similarity(
         raise ValueError("the kernels of several front ends can be averaged only with cosine=True")
     options = {"kernel_size": method.kernel_size, "activation": method.activation, "device": device}
     if encoder == "random":
-        made, settings = RandomEncoder(n_filters, seed=seed, **options), f"random {n_filters} {seed} {options}"
+        made, settings = (
+            RandomEncoder(n_filters, seed=seed, **options),
+            f"random {n_filters} {seed} {options}",
+        )
     else:
         made, settings = InfiniteEncoder(**options), f"infinite {options}"
     folder = paths.cache_dir() / "speakers" if cache is True else Path(cache) if cache else None

@@ -15,7 +15,14 @@ import pandas as pd
 
 from audiostyle import classifiers
 from audiostyle.corpora import Corpus, Recordings, load_recordings
-from audiostyle.speaker_methods import BASELINES, METHODS, SpeakerMethod, count_short, similarity, squared_distances
+from audiostyle.speaker_methods import (
+    BASELINES,
+    METHODS,
+    SpeakerMethod,
+    count_short,
+    similarity,
+    squared_distances,
+)
 
 COLUMNS = (
     "corpus", "method", "encoder", "split", "text", "n_speakers", "n_train", "n_test", "n_correct", "accuracy",
@@ -134,7 +141,9 @@ def table_records(table: pd.DataFrame) -> list[dict]:
     ]
 
 
-def split_items(items: Recordings, how: str = "alternate", *, text: str = "any") -> tuple[np.ndarray, np.ndarray]:
+def split_items(
+    items: Recordings, how: str = "alternate", *, text: str = "any"
+) -> tuple[np.ndarray, np.ndarray]:
     """Split 1 : 1 for each speaker into training and test.
 
     Parameters
@@ -263,7 +272,9 @@ def _predictor(method: SpeakerMethod, kernel: np.ndarray, items: Recordings) -> 
     def classify(train: np.ndarray, test: np.ndarray) -> np.ndarray:
         labels = items.speakers[train]
         if method.classifier == "ridge":
-            return classifiers.ridge_classify(kernel[np.ix_(train, train)], kernel[np.ix_(test, train)], labels)
+            return classifiers.ridge_classify(
+                kernel[np.ix_(train, train)], kernel[np.ix_(test, train)], labels
+            )
         distances = squared_distances(kernel)
         return classifiers.nearest_neighbour(distances[np.ix_(test, train)], labels)
 
