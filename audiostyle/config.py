@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 ACTIVATIONS = ("relu", "leaky_relu", "selu", "none")
 ENCODERS = ("infinite", "random")
 STARTS = ("content", "noise")
+PHASES = ("polish", "griffin_lim", "waveform")
 
 
 def _check(condition: bool, name: str, value: object, allowed: str) -> None:
@@ -47,10 +48,17 @@ class TransferConfig:
         Most iterations of the optimiser.
     tolerance : float
         Stop when an iteration lowers the loss by less than this fraction.
+    phase : {"polish", "griffin_lim", "waveform"}
+        How the sound is made. ``"griffin_lim"``: as the paper, from a random phase. ``"polish"``: Griffin-Lim from
+        the content's phase, then L-BFGS on the samples with the same loss (`audiostyle.polish`).
+        ``"waveform"``: no magnitudes are optimised, but the samples, from the content or from noise; keeps
+        melody better and style less.
     griffin_lim_iter : int
-        Iterations of Griffin-Lim (Algorithm 1 of the paper).
+        Iterations of Griffin-Lim, Algorithm 1 of the paper (``phase="griffin_lim"`` only).
     momentum : float in [0, 1)
-        Momentum of Griffin-Lim; 0 is the original algorithm.
+        Momentum of Griffin-Lim; 0 is the original algorithm (``phase="griffin_lim"`` only).
+    polish_iter : int
+        Most iterations on the samples (``phase="polish"`` only).
     seed : int
         Seeds the filters, the noise start and the initial phase.
     device : str
@@ -77,8 +85,10 @@ class TransferConfig:
     start: str = "content"
     n_iter: int = 300
     tolerance: float = 1e-6
+    phase: str = "polish"
     griffin_lim_iter: int = 200
     momentum: float = 0.0
+    polish_iter: int = 80
     seed: int = 0
     device: str = "cpu"
 
@@ -86,7 +96,7 @@ class TransferConfig:
         for name in ("sr", "n_fft", "hop_length", "n_filters", "kernel_size"):
             value = getattr(self, name)
             _check(isinstance(value, int) and value >= 1, name, value, "a whole number of at least 1")
-        for name in ("n_iter", "griffin_lim_iter", "seed"):
+        for name in ("n_iter", "griffin_lim_iter", "polish_iter", "seed"):
             value = getattr(self, name)
             _check(isinstance(value, int) and value >= 0, name, value, "a whole number of at least 0")
         _check(self.hop_length <= self.n_fft, "hop_length", self.hop_length, f"at most n_fft={self.n_fft}")
@@ -100,6 +110,7 @@ class TransferConfig:
             self.activation in ACTIVATIONS, "activation", self.activation, f"one of {', '.join(ACTIVATIONS)}"
         )
         _check(self.start in STARTS, "start", self.start, f"one of {', '.join(STARTS)}")
+        _check(self.phase in PHASES, "phase", self.phase, f"one of {', '.join(PHASES)}")
 
     @property
     def min_duration(self) -> float:
@@ -133,7 +144,7 @@ class Preset:
     max_style_share: float = 0.25
 
 
-_PAPER = TransferConfig(encoder="random")
+_PAPER = TransferConfig(encoder="random", phase="griffin_lim")
 PRESETS = {
     "paper": Preset("paper", 10.0, _PAPER, n_seeds=10),
     "quick": Preset(

@@ -50,6 +50,15 @@ class WaveformLoss:
         self.n_fft = n_fft
         self.hop_length = hop_length
 
+    @property
+    def style_unit(self) -> float:
+        """Style loss of the content, s0."""
+        return self.loss.style_unit
+
+    def set_balance(self, balance: float) -> None:
+        """Set both weights from a balance in [0, 1]."""
+        self.loss.set_balance(balance)
+
     def __call__(self, y: torch.Tensor) -> Evaluation:
         """Evaluate at a waveform y [shape=(n_samples,)]; the gradient has its shape."""
         D = stft(y, n_fft=self.n_fft, hop_length=self.hop_length)

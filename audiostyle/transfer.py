@@ -16,8 +16,9 @@ from audiostyle.config import TransferConfig
 from audiostyle.infinite import make_encoder
 from audiostyle.losses import TransferLoss
 from audiostyle.optimize import Minimum, Step, minimize
-from audiostyle.phase import griffin_lim
-from audiostyle.spectrogram import log_magnitude
+from audiostyle.phase import griffin_lim, spectral_convergence
+from audiostyle.polish import WaveformLoss, polished_phase
+from audiostyle.spectrogram import log_magnitude, stft
 
 # The search for `TransferConfig.match`: most rounds, the tolerance from which a round counts, and how close in
 # log(style distance) is close enough.
@@ -38,13 +39,15 @@ class TransferResult:
     sr : int
         Its sample rate in Hz.
     S : np.ndarray [shape=(n_bins, n_frames), non-negative]
-        The optimised linear magnitudes, at the level of the configuration, before any phase was found.
+        The optimised linear magnitudes, at the level of the configuration, before any phase was found; with
+        ``phase="waveform"`` those of the sound itself.
     losses : pd.DataFrame
         Columns ``iteration, content, style, total``; row 0 is the start.
     config : TransferConfig
         The settings.
-    convergence : np.ndarray [shape=(griffin_lim_iter + 1,)]
-        Spectral convergence of the phase reconstruction in dB.
+    convergence : np.ndarray [shape=(n,)]
+        Spectral convergence in dB after 0, 1, ... Griffin-Lim iterations; with ``phase="polish"`` the last entry
+        is that of the polished sound, which gives up these magnitudes for the loss. Empty for ``"waveform"``.
     content_unit, style_unit : float
         E and s0 of the balance (`audiostyle.losses.TransferLoss`): divide the two losses by them to compare pairs.
     n_evaluations : int
@@ -53,6 +56,8 @@ class TransferResult:
         Why the optimiser stopped.
     seconds : dict
         Wall time of ``optimize`` and ``phase``.
+    polish_losses : pd.DataFrame or None
+        As `losses`, of the sound during the polish; None for other phases.
     """
 
     y: np.ndarray
@@ -66,6 +71,7 @@ class TransferResult:
     n_evaluations: int
     reason: str
     seconds: dict = field(default_factory=dict)
+    polish_losses: pd.DataFrame | None = None
 
 
 def transfer_style(
@@ -80,7 +86,7 @@ def transfer_style(
     """Give the content the style of another clip.
 
     Minimises ``(1 − b)² L_content / E + b² L_style / s0`` over non-negative magnitudes
-    (`audiostyle.losses.TransferLoss`), then reconstructs the phase.
+    (`audiostyle.losses.TransferLoss`), then makes the sound as ``config.phase`` says.
 
     Parameters
     ----------
@@ -124,24 +130,22 @@ def transfer_style(
 
     started = time.perf_counter()
     loss = TransferLoss(make_encoder(config), log_content, log_style, balance=config.balance)
-    minimum, losses = _optimise(loss, _start(log_content, config), config, progress, callback)
-    S = torch.expm1(minimum.x).cpu().numpy()
+    if config.phase == "waveform":
+        objective = WaveformLoss(loss, n_fft=config.n_fft, hop_length=config.hop_length)
+        start = _start_waveform(content, config)
+    else:
+        objective, start = loss, _start(log_content, config)
+    with tqdm(total=config.n_iter, desc="transfer", disable=not progress) as bar:
+        record = _Record(bar, callback, config)
+        minimum = _optimise(objective, start, config, record)
+    S = _magnitudes(minimum.x, config).cpu().numpy()
     optimised = time.perf_counter()
-    y, convergence = griffin_lim(
-        S,
-        n_iter=config.griffin_lim_iter,
-        hop_length=config.hop_length,
-        momentum=config.momentum,
-        seed=config.seed,
-        length=len(content),
-        return_convergence=True,
-        device=config.device,
-    )
+    y, convergence, polish_losses = _sound(loss, minimum.x, S, content, config, stopped=record.stopped)
     return TransferResult(
         y=(y * (rms(content) / config.level)).astype(np.float32),
         sr=config.sr,
         S=S,
-        losses=losses,
+        losses=pd.DataFrame(record.rows),
         config=config,
         convergence=convergence,
         content_unit=loss.content_unit,
@@ -149,7 +153,48 @@ def transfer_style(
         n_evaluations=minimum.n_evaluations,
         reason=minimum.reason,
         seconds={"optimize": optimised - started, "phase": time.perf_counter() - optimised},
+        polish_losses=polish_losses,
     )
+
+
+def _sound(
+    loss: TransferLoss,
+    x: torch.Tensor,
+    S: np.ndarray,
+    content: np.ndarray,
+    config: TransferConfig,
+    *,
+    stopped,
+) -> tuple[np.ndarray, np.ndarray, pd.DataFrame | None]:
+    """Make the sound; returns it with the spectral convergence and, where it was polished, the losses."""
+    if config.phase == "waveform":
+        return x.cpu().numpy(), np.empty(0), None
+    shared = {"hop_length": config.hop_length, "device": config.device, "return_convergence": True}
+    if config.phase == "griffin_lim":
+        options = {"n_iter": config.griffin_lim_iter, "momentum": config.momentum, "seed": config.seed}
+        return *griffin_lim(S, length=len(content), **options, **shared), None
+    rows: list[dict] = []
+
+    def record(step: Step) -> bool:
+        value = {name: getattr(step.value, name) for name in ("content", "style", "total")}
+        rows.append({"iteration": step.iteration, **value})
+        return False
+
+    # Who stops the optimiser wants the sound now.
+    n_iter = 0 if stopped else config.polish_iter
+    minimum, convergence = polished_phase(
+        loss, S, content, n_iter=n_iter, hop_length=config.hop_length, callback=record
+    )
+    y = minimum.x.cpu().numpy()
+    final = spectral_convergence(S, y, hop_length=config.hop_length)
+    return y, np.append(convergence, final), pd.DataFrame(rows)
+
+
+def _magnitudes(x: torch.Tensor, config: TransferConfig) -> torch.Tensor:
+    """Return the linear magnitudes of what is optimised: log magnitudes, or samples."""
+    if config.phase == "waveform":
+        return stft(x, n_fft=config.n_fft, hop_length=config.hop_length).abs()
+    return torch.expm1(x)
 
 
 def _prepare(y: np.ndarray, name: str, sr: int, config: TransferConfig) -> np.ndarray:
@@ -177,25 +222,34 @@ def _start(log_content: torch.Tensor, config: TransferConfig) -> torch.Tensor:
     return noise * 2 * log_content.mean()
 
 
+def _start_waveform(content: np.ndarray, config: TransferConfig) -> torch.Tensor:
+    start = set_level(content, config.level)
+    if config.start == "noise":
+        start = set_level(np.random.default_rng(config.seed).normal(size=len(content)), config.level)
+    return torch.as_tensor(start, device=config.device)
+
+
 def _optimise(
-    loss: TransferLoss, start: torch.Tensor, config: TransferConfig, progress: bool, callback: Callback | None
-) -> tuple[Minimum, pd.DataFrame]:
-    with tqdm(total=config.n_iter, desc="transfer", disable=not progress) as bar:
-        record = _Record(bar, callback)
-        if config.match is None:
-            minimum = minimize(loss, start, n_iter=config.n_iter, tolerance=config.tolerance, callback=record)
-        else:
-            minimum = _match(loss, start, config, record)
-    return minimum, pd.DataFrame(record.rows)
+    objective: TransferLoss | WaveformLoss, start: torch.Tensor, config: TransferConfig, record: "_Record"
+) -> Minimum:
+    if config.match is None:
+        return _minimise(objective, start, config, config.tolerance, record)
+    return _match(objective, start, config, record)
+
+
+def _minimise(objective, x: torch.Tensor, config: TransferConfig, tolerance: float, record) -> Minimum:
+    lower = None if config.phase == "waveform" else 0.0
+    return minimize(objective, x, n_iter=config.n_iter, tolerance=tolerance, lower=lower, callback=record)
 
 
 class _Record:
     """Callback of the optimiser: keeps the losses, moves the progress bar, asks the user's callback."""
 
-    def __init__(self, bar: tqdm, callback: Callback | None) -> None:
+    def __init__(self, bar: tqdm, callback: Callback | None, config: TransferConfig) -> None:
         self.rows: list[dict] = []
         self.bar = bar
         self.callback = callback
+        self.config = config
         self.stopped = False
 
     def __call__(self, step: Step) -> bool:
@@ -206,12 +260,14 @@ class _Record:
         self.bar.update(len(self.rows) - 1 - self.bar.n)
         self.bar.set_postfix(content=f"{value['content']:.3g}", style=f"{value['style']:.3g}")
         self.stopped = self.callback is not None and bool(
-            self.callback(len(self.rows) - 1, value, torch.expm1(step.x))
+            self.callback(len(self.rows) - 1, value, _magnitudes(step.x, self.config))
         )
         return self.stopped
 
 
-def _match(loss: TransferLoss, start: torch.Tensor, config: TransferConfig, record: _Record) -> Minimum:
+def _match(
+    objective: TransferLoss | WaveformLoss, start: torch.Tensor, config: TransferConfig, record: _Record
+) -> Minimum:
     """Find the balance at which the share `config.match` of the style distance is removed.
 
     Secant on log(style distance) against the log of the weights' ratio. Each round is warm-started and runs to a
@@ -222,7 +278,7 @@ def _match(loss: TransferLoss, start: torch.Tensor, config: TransferConfig, reco
     log_ratio, x, evaluations = 0.0, start, 0
     for round_ in range(_MATCH_ROUNDS):
         tolerance = max(config.tolerance, 10.0 ** -(3 + round_))
-        minimum, reached = _minimise_at(loss, x, log_ratio, config.n_iter, tolerance, record)
+        minimum, reached = _minimise_at(objective, x, log_ratio, config, tolerance, record)
         evaluations += minimum.n_evaluations
         x = minimum.x
         points.append((log_ratio, reached))
@@ -232,13 +288,13 @@ def _match(loss: TransferLoss, start: torch.Tensor, config: TransferConfig, reco
     return replace(minimum, n_evaluations=evaluations, n_iter=len(record.rows) - 1)
 
 
-def _minimise_at(loss, x, log_ratio: float, n_iter: int, tolerance: float, record: _Record):
+def _minimise_at(objective, x, log_ratio: float, config: TransferConfig, tolerance: float, record: _Record):
     """Minimise at the weights' ratio (b / (1 − b))² = exp(log_ratio); returns also log √(style / s0)."""
     odds = math.exp(log_ratio / 2)
-    loss.set_balance(odds / (1 + odds))
-    minimum = minimize(loss, x, n_iter=n_iter, tolerance=tolerance, callback=record)
-    style = max(record.rows[-1]["style"], 1e-12 * loss.style_unit)
-    return minimum, 0.5 * math.log(style / loss.style_unit)
+    objective.set_balance(odds / (1 + odds))
+    minimum = _minimise(objective, x, config, tolerance, record)
+    style = max(record.rows[-1]["style"], 1e-12 * objective.style_unit)
+    return minimum, 0.5 * math.log(style / objective.style_unit)
 
 
 def _secant(points: list[tuple[float, float]], wanted: float) -> float:

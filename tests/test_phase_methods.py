@@ -3,6 +3,8 @@ import numpy as np
 import pytest
 import torch
 
+from audiostyle import TransferConfig, transfer_style
+from audiostyle.audio import rms, set_level
 from audiostyle.consistency import consistency_weights, weighted_neighbours
 from audiostyle.infinite import InfiniteEncoder
 from audiostyle.losses import TransferLoss, style_loss
@@ -216,3 +218,75 @@ def test_griffin_lim_accepts_the_heap(content):
     y, convergence = griffin_lim(S, init="pghi", n_iter=3, hop_length=128, return_convergence=True)
     assert np.isfinite(y).all()
     assert convergence[-1] < convergence[0]
+
+
+def transferred(content, style, **settings):
+    return transfer_style(content, style, config=TransferConfig(n_iter=40, **settings), progress=False)
+
+
+def share_of_style(result, content, style):
+    """Style loss of the sound itself over that of the content."""
+    level = 0.05 / rms(content)
+    X, A = log_magnitude(result.y * np.float32(level)), log_magnitude(set_level(style))
+    return float(style_loss(InfiniteEncoder(), X, A)) / result.style_unit
+
+
+def test_polish_is_the_default_and_needs_no_seed(content, style):
+    assert TransferConfig().phase == "polish"
+    first, second = (transferred(content, style, polish_iter=5, seed=seed) for seed in (0, 1))
+    assert np.array_equal(first.y, second.y)
+    assert len(first.convergence) == 32
+    assert len(first.polish_losses) == 6
+    assert first.polish_losses["total"].is_monotonic_decreasing
+
+
+def test_polished_sound_is_nearer_to_the_style_than_after_griffin_lim(content, style):
+    polished = transferred(content, style, polish_iter=40)
+    plain = transferred(content, style, phase="griffin_lim")
+    assert np.array_equal(polished.S, plain.S)
+    of_polished, of_plain = (share_of_style(result, content, style) for result in (polished, plain))
+    assert of_polished < of_plain
+    assert of_polished == pytest.approx(
+        polished.polish_losses["style"].iloc[-1] / polished.style_unit, rel=1e-3
+    )
+
+
+@pytest.mark.parametrize("start", ["content", "noise"])
+def test_waveform_phase_optimises_the_sound_itself(content, style, start):
+    result = transferred(content, style, phase="waveform", start=start)
+    assert result.y.shape == content.shape
+    assert result.convergence.size == 0
+    assert result.losses["total"].iloc[-1] < result.losses["total"].iloc[0]
+    of_sound = share_of_style(result, content, style)
+    assert of_sound == pytest.approx(result.losses["style"].iloc[-1] / result.style_unit, rel=1e-3)
+
+
+def test_match_holds_for_the_waveform(content, style):
+    config = TransferConfig(phase="waveform", match=0.4, n_iter=100)
+    result = transfer_style(content, style, config=config, progress=False)
+    assert 1 - share_of_style(result, content, style) ** 0.5 == pytest.approx(0.4, abs=0.02)
+
+
+def test_who_stops_the_optimiser_waits_for_no_polish(content, style):
+    result = transfer_style(
+        content, style, progress=False, callback=lambda iteration, losses, S: iteration == 2
+    )
+    assert result.losses["iteration"].iloc[-1] == 2
+    assert len(result.polish_losses) == 1
+
+
+def test_callback_sees_the_magnitudes_of_the_sound(content, style):
+    seen = []
+
+    def callback(iteration, losses, S):
+        seen.append(S)
+        return False
+
+    config = TransferConfig(phase="waveform", n_iter=2)
+    transfer_style(content, style, config=config, progress=False, callback=callback)
+    assert np.allclose(seen[0].numpy(), stft(set_level(content)).abs().numpy())
+
+
+def test_unknown_phase_is_named():
+    with pytest.raises(ValueError, match="phase='wavenet'"):
+        TransferConfig(phase="wavenet")

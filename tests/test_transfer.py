@@ -11,9 +11,11 @@ from audiostyle.losses import style_loss
 from audiostyle.spectrogram import log_magnitude
 
 SR = 22050
+# The polish has its own tests, in test_phase_methods.py.
+FAST = {"n_iter": 12, "phase": "griffin_lim", "griffin_lim_iter": 4}
 SMALL = {
-    "random": TransferConfig(encoder="random", n_filters=64, n_iter=12, griffin_lim_iter=4),
-    "infinite": TransferConfig(encoder="infinite", n_iter=12, griffin_lim_iter=4),
+    "random": TransferConfig(encoder="random", n_filters=64, **FAST),
+    "infinite": TransferConfig(encoder="infinite", **FAST),
 }
 
 
@@ -69,7 +71,7 @@ def test_balance_0_returns_the_content(content, style, config):
 def test_balance_1_matches_the_style():
     # On clips of a second or two the overlapping patches are too few to imitate every statistic.
     audio = clips.load_pair(clips.get_pair("instrument-1", "bundled"))
-    config = TransferConfig(balance=1.0, griffin_lim_iter=1)
+    config = TransferConfig(balance=1.0, phase="griffin_lim", griffin_lim_iter=1)
     taken = transfer_style(audio.content, audio.style, audio.sr, config, progress=False)
     assert taken.losses["style"].iloc[-1] < 1e-3 * taken.style_unit
 
