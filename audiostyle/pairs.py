@@ -209,26 +209,27 @@ _SHOWN = (
 )
 
 
-def numbers(*runs: PairRun) -> pd.DataFrame:
+def numbers(*tables: pd.DataFrame) -> pd.DataFrame:
     """Return the table of one or more pairs and methods as a notebook shows it.
 
     Every number is of the final sound, both losses under a bank of filters that was never optimised.
 
     Parameters
     ----------
-    *runs : PairRun
-        Runs of one edition. The rows of the copies stand once for each pair.
+    *tables : pd.DataFrame
+        Tables of one edition as `score` makes them. The rows of the copies are shown once for each pair.
 
     Returns
     -------
     pd.DataFrame
         Text, indexed by pair and method; the corner names the edition. A dash where a number does not apply.
     """
-    table = pd.concat([run.table for run in runs]).drop_duplicates(["pair", "method"])
-    table = table.set_index(["pair", "method"]).sort_index(level="pair", sort_remaining=False)
+    table = pd.concat(tables).drop_duplicates(["pair", "method"])
+    table = table.set_index(["pair", "method"]).sort_index(level="pair", sort_remaining=False, kind="stable")
+    edition = table["edition"].iloc[0]
     shown = {
         heading: ["–" if pd.isna(value) else form.format(value) for value in table[column]]
         for column, heading, form in _SHOWN
         if table[column].notna().any()
     }
-    return pd.DataFrame(shown, index=table.index).rename_axis(columns=f"{runs[0].pair.edition} clips")
+    return pd.DataFrame(shown, index=table.index).rename_axis(columns=f"{edition} clips")

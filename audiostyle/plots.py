@@ -277,3 +277,34 @@ def show_kernel(
     return show_matrix(
         K, ax=ax, title=title, xlabel=xlabel, ylabel=ylabel, cmap="cividis", extent=extent, vmax=vmax
     )
+
+
+def show_kernels(encoder, spectra: dict[str, np.ndarray], *, title: str = "") -> Figure:
+    """Draw the frame kernels of two clips, each with itself and with the other, on one scale.
+
+    Parameters
+    ----------
+    encoder : Encoder
+    spectra : dict of str to array or tensor [shape=(n_bins, n_frames)]
+        Name and log magnitudes of the two clips.
+    title : str
+        Title of the figure.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    (a, X), (b, Y) = spectra.items()
+    kernels = {
+        (row, column): encoder.kernel(P, Q).numpy()
+        for row, P, column, Q in ((a, X, a, X), (a, X, b, Y), (b, Y, b, Y))
+    }
+    top = max(float(K.max()) for K in kernels.values())
+    fig, axes = plt.subplots(1, 3, figsize=(13, 3.7), layout="constrained")
+    for ax, ((row, column), K) in zip(axes, kernels.items(), strict=True):
+        show_kernel(
+            K, ax=ax, title=f"{row} × {column}", xlabel=f"{column} (s)", ylabel=f"{row} (s)", vmax=top
+        )
+    if title:
+        fig.suptitle(title, fontsize=11)
+    return fig
