@@ -1,0 +1,353 @@
+"""Download what Table 1 needs of VCTK 0.92 and LibriSpeech, checked and never half.
+
+VCTK is one zip archive of 11 GB, of which the table needs some 100 MB: the members are read out of the remote archive
+by HTTP range requests and verified by the archive's CRC. Where a server knows no ranges the whole archive is
+downloaded, verified by its published MD5 and unpacked. Whatever was interrupted continues at the next call.
+"""
+
+import hashlib
+import http.client
+import os
+import shutil
+import tarfile
+import urllib.error
+import urllib.request
+import zipfile
+import zlib
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+
+import remotezip
+import urllib3
+from tqdm import tqdm
+
+from audiostyle import paths
+from audiostyle.audio import whole_file
+
+# Edinburgh DataShare, https://doi.org/10.7488/ds/2645, lists size 11 747 302 977 bytes and this MD5. CC BY 4.0.
+VCTK_URL = "https://datashare.ed.ac.uk/bitstream/handle/10283/3443/VCTK-Corpus-0.92.zip"
+VCTK_MD5 = "8a6ba2946b36fcbef0212cad601f4bfa"
+# https://www.openslr.org/12 lists this MD5 in md5sum.txt. CC BY 4.0.
+LIBRISPEECH_URL = "https://www.openslr.org/resources/12/test-clean.tar.gz"
+LIBRISPEECH_MD5 = "32fa31d27d2e1cad72775fee3f4849a9"
+# The two designs of Table 1: speakers, utterances of each.
+VCTK_DESIGNS = ((4, 40), (10, 16))
+
+_VCTK_FOLDER = "wav48_silence_trimmed"
+_CHUNK = 1 << 20
+_TIMEOUT = 60  # seconds without a byte
+
+
+def fetch_vctk(
+    to: str | os.PathLike | None = None,
+    *,
+    url: str = VCTK_URL,
+    md5: str = VCTK_MD5,
+    designs: Iterable[tuple[int, int]] = VCTK_DESIGNS,
+    progress: bool = True,
+) -> Path:
+    """Download the utterances of VCTK 0.92 that Table 1 needs, first microphone.
+
+    Files that are present and agree with the archive's CRC are left alone.
+
+    Parameters
+    ----------
+    to : path or None
+        Folder to download into; None is ``vctk`` in `audiostyle.paths.data_dir`.
+    url, md5 : str
+        The archive and its published checksum, which counts where the whole of it is downloaded.
+    designs : iterable of (n_speakers, n_utterances)
+        The first so many utterances of the first so many speakers.
+    progress : bool
+        Show a progress bar.
+
+    Returns
+    -------
+    pathlib.Path
+        The folder, in VCTK's layout.
+
+    Raises
+    ------
+    ValueError
+        If the archive is damaged, has the wrong checksum, or names files outside its folder.
+    OSError
+        If the server does not answer, or the folder cannot be written.
+    """
+    folder = _folder(to, "vctk")
+    try:
+        _fetch_members(url, folder, designs, progress)
+        return folder
+    except remotezip.RangeNotSupported:
+        pass  # the whole archive it is
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise ValueError(f"{url}: the archive is damaged ({error})") from error
+    except (remotezip.RemoteZipError, urllib3.exceptions.HTTPError) as error:
+        raise OSError(f"{url} cannot be read: {error}; a second call continues") from error
+    whole = download(url, folder / PurePosixPath(url).name, md5, progress=progress)
+    try:
+        with zipfile.ZipFile(whole) as archive:
+            _extract_vctk(archive, folder, designs, progress)
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise ValueError(f"{whole}: the archive is damaged ({error})") from error
+    whole.unlink()
+    return folder
+
+
+def _fetch_members(url: str, folder: Path, designs: Iterable[tuple[int, int]], progress: bool) -> None:
+    try:
+        archive = remotezip.RemoteZip(url, timeout=_TIMEOUT)
+    except remotezip.RemoteIOError:
+        # Some servers know ranges, but none that count from the end.
+        archive = remotezip.RemoteZip(url, timeout=_TIMEOUT, support_suffix_range=False)
+    with archive:
+        _extract_vctk(archive, folder, designs, progress)
+
+
+def fetch_librispeech(
+    to: str | os.PathLike | None = None,
+    *,
+    url: str = LIBRISPEECH_URL,
+    md5: str = LIBRISPEECH_MD5,
+    progress: bool = True,
+) -> Path:
+    """Download LibriSpeech test-clean: 40 speakers, 5.4 h, 346 MB.
+
+    Parameters
+    ----------
+    to : path or None
+        Folder to download into; None is ``librispeech`` in `audiostyle.paths.data_dir`.
+    url, md5 : str
+        The archive and its published checksum.
+    progress : bool
+        Show a progress bar.
+
+    Returns
+    -------
+    pathlib.Path
+        The folder, which holds ``LibriSpeech/test-clean``.
+
+    Raises
+    ------
+    ValueError
+        If the archive has the wrong checksum, or names files outside its folder.
+    OSError
+        If the server does not answer, or the folder cannot be written.
+    """
+    folder = _folder(to, "librispeech")
+    done = folder / f".{md5}.done"
+    if done.exists():
+        return folder
+    whole = download(url, folder / PurePosixPath(url).name, md5, progress=progress)
+    extract_tar(whole, folder)
+    done.touch()
+    whole.unlink()
+    return folder
+
+
+def download(url: str, path: str | os.PathLike, md5: str, *, progress: bool = True) -> Path:
+    """Download a file, continue one that was interrupted, and give it its name only when its MD5 agrees.
+
+    Parameters
+    ----------
+    url : str
+        Where it is.
+    path : path
+        Where to put it; meanwhile it is called ``<name>.part``.
+    md5 : str
+        Published checksum in hexadecimal digits.
+    progress : bool
+        Show a progress bar.
+
+    Returns
+    -------
+    pathlib.Path
+        `path`.
+
+    Raises
+    ------
+    ValueError
+        If the checksum differs; the file is removed, so that the next call starts afresh.
+    OSError
+        If the server does not answer or stops in the middle; what has come is kept for the next call.
+    """
+    path = Path(path)
+    if path.exists() and _md5(path) == md5:
+        return path
+    part = path.with_name(path.name + ".part")
+    _receive(url, part, progress)
+    found = _md5(part)
+    if found != md5:
+        part.unlink()
+        raise ValueError(
+            f"{url}: MD5 {found} differs from the published {md5}; the download was removed, try again"
+        )
+    part.replace(path)
+    return path
+
+
+def _receive(url: str, part: Path, progress: bool) -> None:
+    have = part.stat().st_size if part.exists() else 0
+    request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
+    try:
+        with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:
+            resumed = answer.status == http.client.PARTIAL_CONTENT
+            start = have if resumed else 0
+            length = answer.headers.get("Content-Length")
+            total = start + int(length) if length else None
+            with (
+                open(part, "ab" if resumed else "wb") as file,
+                tqdm(
+                    total=total,
+                    initial=start,
+                    unit="B",
+                    unit_scale=True,
+                    desc=part.stem,
+                    disable=not progress,
+                ) as bar,
+            ):
+                while chunk := answer.read(_CHUNK):
+                    file.write(chunk)
+                    bar.update(len(chunk))
+                received = file.tell()
+    except urllib.error.HTTPError as error:
+        if error.code == http.client.REQUESTED_RANGE_NOT_SATISFIABLE and have:
+            return  # nothing is missing; the checksum decides
+        raise OSError(f"{url} cannot be read: HTTP status {error.code}") from error
+    except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
+        raise OSError(f"{url} cannot be read: {error}; a second call continues") from error
+    if total is not None and received < total:
+        raise OSError(f"{url}: {received} of {total} bytes came; a second call continues")
+
+
+def extract_tar(archive: str | os.PathLike, folder: str | os.PathLike) -> None:
+    """Unpack the regular files of a tar archive, each whole or not at all.
+
+    Parameters
+    ----------
+    archive : path
+        The archive, compressed or not.
+    folder : path
+        Where to unpack it. Files of the right size are left alone.
+
+    Raises
+    ------
+    ValueError
+        If the archive is damaged, or a member is a link or lies outside the folder; nothing of it is written then.
+    """
+    folder = Path(folder)
+    try:
+        with tarfile.open(archive) as tar:
+            members = [member for member in tar.getmembers() if not member.isdir()]
+            for member in members:
+                if not member.isreg():
+                    raise ValueError(f"{archive}: {member.name} is no regular file; nothing was unpacked")
+            targets = {member.name: _inside(folder, member.name, archive) for member in members}
+            for member in members:
+                target = targets[member.name]
+                if target.exists() and target.stat().st_size == member.size:
+                    continue
+                _write(tar.extractfile(member), target)
+    except (tarfile.TarError, EOFError, zlib.error) as error:
+        raise ValueError(f"{archive}: the archive is damaged ({error})") from error
+
+
+def _extract_vctk(archive: zipfile.ZipFile, folder: Path, designs, progress: bool) -> None:
+    members = choose_vctk(archive.namelist(), designs)
+    targets = {}
+    for name in members:
+        _inside(folder, name, "the archive")
+        # The archive has its folders at the top or below one of its own; the corpus folder stands for either.
+        inside = PurePosixPath(name)
+        kept = inside.parts[inside.parts.index(_VCTK_FOLDER) :]
+        targets[name] = _inside(folder, "/".join(kept), "the archive")
+    for name in tqdm(members, desc="VCTK", unit="file", disable=not progress):
+        info, target = archive.getinfo(name), targets[name]
+        if target.exists() and target.stat().st_size == info.file_size and _crc(target) == info.CRC:
+            continue
+        with archive.open(info) as source:  # reading to the end compares the CRC
+            _write(source, target)
+
+
+def choose_vctk(names: Iterable[str], designs: Iterable[tuple[int, int]]) -> list[str]:
+    """Return the members of the VCTK archive that the designs need.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Members of the archive.
+    designs : iterable of (n_speakers, n_utterances)
+        The first so many utterances of the first so many speakers, sorted by name.
+
+    Returns
+    -------
+    list of str
+
+    Raises
+    ------
+    ValueError
+        If the archive holds too few speakers or utterances.
+
+    Examples
+    --------
+    >>> names = [f"wav48_silence_trimmed/p{s}/p{s}_00{u}_mic1.flac" for s in (1, 2) for u in (1, 2, 3)]
+    >>> [name[-16:] for name in choose_vctk(names, [(1, 3), (2, 1)])]
+    ['p1_001_mic1.flac', 'p1_002_mic1.flac', 'p1_003_mic1.flac', 'p2_001_mic1.flac']
+    """
+    by_speaker: dict[str, list[str]] = {}
+    for name in names:
+        parts = PurePosixPath(name).parts
+        if _VCTK_FOLDER in parts[:-2] and parts[-1].endswith("_mic1.flac"):
+            by_speaker.setdefault(parts[-2], []).append(name)
+    speakers = sorted(by_speaker)
+    wanted: dict[str, int] = {}
+    for n_speakers, n_utterances in designs:
+        if len(speakers) < n_speakers:
+            raise ValueError(f"the archive holds {len(speakers)} speakers of VCTK, {n_speakers} are needed")
+        for speaker in speakers[:n_speakers]:
+            wanted[speaker] = max(wanted.get(speaker, 0), n_utterances)
+    for speaker, count in wanted.items():
+        if len(by_speaker[speaker]) < count:
+            raise ValueError(
+                f"the archive holds {len(by_speaker[speaker])} utterances of {speaker}, {count} are needed"
+            )
+    return [
+        name
+        for speaker, count in wanted.items()
+        for name in sorted(by_speaker[speaker], key=lambda name: PurePosixPath(name).name)[:count]
+    ]
+
+
+def _folder(to: str | os.PathLike | None, name: str) -> Path:
+    folder = Path(to) if to is not None else paths.data_dir() / name
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _inside(folder: Path, name: str, archive) -> Path:
+    """Return where a member goes, and refuse one that would leave the folder."""
+    root = folder.resolve()
+    target = (root / name).resolve()
+    if PurePosixPath(name).is_absolute() or "\\" in name or root not in target.parents:
+        raise ValueError(
+            f"{archive}: {name!r} lies outside the folder it is unpacked into; nothing was unpacked"
+        )
+    return target
+
+
+def _write(source, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(target) as temporary, open(temporary, "wb") as file:
+        shutil.copyfileobj(source, file, _CHUNK)
+
+
+def _md5(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
+def _crc(path: Path) -> int:
+    value = 0
+    with open(path, "rb") as file:
+        while chunk := file.read(_CHUNK):
+            value = zlib.crc32(chunk, value)
+    return value
