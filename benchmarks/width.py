@@ -1,0 +1,117 @@
+"""Random filters against their limit on the six pairs: ``python -m benchmarks.width``.
+
+Writes into ``results/paper/<edition>/``:
+
+* ``width_totals.csv``: for each pair, balance and fresh bank the objective of the spectrogram optimised with 4096
+  filters and of the one optimised in the limit;
+* ``width_curves.csv``: the style loss of both at equal content loss, interpolated along the balance curve of the
+  limit;
+* ``width_overfitting.csv``: style loss on the bank optimised, on fresh banks and in the limit, against N.
+
+A run that was stopped continues: optimised spectra are kept in ``results/cache``.
+"""
+
+import argparse
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import torch
+
+from audiostyle import clips, paths, width
+from audiostyle.audio import whole_file
+from audiostyle.encoders import RandomEncoder
+from audiostyle.infinite import InfiniteEncoder
+from audiostyle.results import Results
+
+N_FILTERS = 4096
+BALANCES = (0.3, 0.5, 0.8)
+CURVE = (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
+N_FRESH = 10
+KEYS = ("encoder", "balance")
+
+
+def optimised(pair: str, edition: str, given: width.Problem) -> dict:
+    """Return the spectra of a pair by (encoder, balance): random ones from the cache where they are."""
+    spectra = {("infinite", b): width.optimise(given, InfiniteEncoder(), b) for b in CURVE}
+    bank = RandomEncoder(N_FILTERS)
+    for balance in BALANCES:
+        path = paths.cache_dir() / "width" / f"{edition}-{pair}-{N_FILTERS}-{balance}.npy"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists():
+            X = torch.from_numpy(np.load(path, allow_pickle=False))
+        else:
+            started = time.perf_counter()
+            X = width.optimise(given, bank, balance)
+            with whole_file(path) as temporary:
+                np.save(temporary, X.numpy())
+            sys.stdout.write(f"{pair} at {balance}: {time.perf_counter() - started:.0f} s\n")
+            sys.stdout.flush()
+        spectra[("random-4096", balance)] = X
+    return spectra
+
+
+def duel(edition: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return both tables of the comparison under fresh banks."""
+    problems = {pair.pair: width.problem(clips.load_pair(pair)) for pair in clips.pairs(edition)}
+    spectra = {name: optimised(name, edition, given) for name, given in problems.items()}
+    totals, curves = [], []
+    for i in range(N_FRESH):
+        bank = RandomEncoder(N_FILTERS, seed=width.FRESH_SEED + i)
+        for name, given in problems.items():
+            scores = width.score_on_bank(given, bank, spectra[name], keys=KEYS)
+            totals += _totals(name, i, given, scores)
+            curves += _curves(name, i, scores)
+    return pd.DataFrame(totals), pd.DataFrame(curves)
+
+
+def _totals(name: str, bank: int, given: width.Problem, scores: pd.DataFrame) -> list[dict]:
+    rows = []
+    for balance in BALANCES:
+        at = scores[scores["balance"] == balance].set_index("encoder")
+        total = (1 - balance) ** 2 * at["content"] + balance**2 * at["style"]
+        rows.append(
+            {"pair": name, "balance": balance, "fresh_bank": width.FRESH_SEED + bank}
+            | {"random_4096": total["random-4096"], "infinite": total["infinite"]}
+            | {"ratio": total["infinite"] / total["random-4096"]}
+        )
+    return rows
+
+
+def _curves(name: str, bank: int, scores: pd.DataFrame) -> list[dict]:
+    """Style loss of the limit where its balance curve has the content loss of the random result."""
+    curve = scores[scores["encoder"] == "infinite"].sort_values("content")
+    rows = []
+    for _, at in scores[scores["encoder"] == "random-4096"].iterrows():
+        style = np.exp(np.interp(np.log(at["content"]), np.log(curve["content"]), np.log(curve["style"])))
+        rows.append(
+            {"pair": name, "balance": at["balance"], "fresh_bank": width.FRESH_SEED + bank}
+            | {"content": at["content"], "style_random_4096": at["style"], "style_infinite": style}
+            | {"ratio": style / at["style"]}
+        )
+    return rows
+
+
+def main() -> None:
+    """Compute and write the three tables."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--edition", choices=clips.EDITIONS, default=clips.current_edition())
+    edition = parser.parse_args().edition
+    results = Results("paper", edition)
+    totals, curves = duel(edition)
+    results.save_table(totals, "width_totals")
+    results.save_table(curves, "width_curves")
+    for name, table in (("total objective", totals), ("style at equal content", curves)):
+        worst = table.groupby(["pair", "balance"])["ratio"].agg(["mean", "std", "max"])
+        sys.stdout.write(f"{name}, infinite / 4096 filters\n{worst.to_string()}\n")
+    given = width.problem(clips.load_pair(clips.get_pair("instrument-1", edition), duration=5.0))
+    table = width.overfitting(given, (128, 512, 2048, 4096, 8192), (0.3, 0.5, 0.8, 0.95), n_iter=100)
+    results.save_table(table, "width_overfitting")
+    sys.stdout.write(table.to_string() + "\n")
+
+
+if __name__ == "__main__":
+    main()
