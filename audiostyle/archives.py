@@ -75,10 +75,8 @@ def fetch_vctk(
     """
     folder = _folder(to, "vctk")
     try:
-        _fetch_members(url, folder, designs, progress)
-        return folder
-    except remotezip.RangeNotSupported:
-        pass  # the whole archive it is
+        if _fetch_members(url, folder, designs, progress):
+            return folder
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise ValueError(f"{url}: the archive is damaged ({error})") from error
     except (remotezip.RemoteZipError, urllib3.exceptions.HTTPError) as error:
@@ -93,14 +91,18 @@ def fetch_vctk(
     return folder
 
 
-def _fetch_members(url: str, folder: Path, designs: Iterable[tuple[int, int]], progress: bool) -> None:
+def _fetch_members(url: str, folder: Path, designs: Iterable[tuple[int, int]], progress: bool) -> bool:
+    """Read the members out of the remote archive; False where the server knows no ranges."""
     try:
         archive = remotezip.RemoteZip(url, timeout=_TIMEOUT)
+    except remotezip.RangeNotSupported:
+        return False
     except remotezip.RemoteIOError:
         # Some servers know ranges, but none that count from the end.
         archive = remotezip.RemoteZip(url, timeout=_TIMEOUT, support_suffix_range=False)
     with archive:
         _extract_vctk(archive, folder, designs, progress)
+    return True
 
 
 def fetch_librispeech(
