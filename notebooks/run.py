@@ -1,0 +1,185 @@
+"""Execute the notebooks and write them as HTML pages that load nothing from outside.
+
+``python notebooks/run.py`` runs every notebook from top to bottom in its own kernel, with one line for each, and leaves
+the notebooks themselves alone. The pages go to ``results/<preset>/<edition>/notebooks/``. With ``--keep-outputs``,
+which only the preset ``paper`` allows, figures and tables are also written back into the notebooks.
+"""
+
+import argparse
+import base64
+import io
+import os
+import re
+import sys
+import time
+from pathlib import Path
+
+# Set before numerical libraries load, here and in the kernels.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("JUPYTER_PLATFORM_DIRS", "1")
+
+import nbformat
+from jinja2 import DictLoader
+from jupyter_client.manager import AsyncKernelManager
+from matplotlib.figure import Figure
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, DeadKernelError
+from nbconvert import HTMLExporter
+
+from audiostyle import paths
+from audiostyle.audio import whole_file
+from audiostyle.clips import current_edition
+from audiostyle.config import get_preset
+from audiostyle.results import Results
+
+# The usual page without the scripts that it would fetch from the network.
+_TEMPLATE = """{% extends 'lab/index.html.j2' %}
+{% block html_head_js_requirejs %}{% endblock %}
+{% block html_head_js_mathjax %}{% endblock %}
+{% block html_head_js_mermaidjs %}{% endblock %}
+{% block jupyter_widgets %}{% endblock %}
+"""
+_MOST_BYTES = 1_500_000
+_ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+
+class CellError(Exception):
+    """A cell failed; the message names it."""
+
+
+def notebooks(folder: Path | None = None) -> list[Path]:
+    """Return the notebooks in the order of their numbers, the overview last: it shows the others' numbers."""
+    found = sorted((folder or paths.notebooks_dir()).glob("[0-9][0-9]_*.ipynb"))
+    return sorted(found, key=lambda path: path.name.startswith("00"))
+
+
+def execute(path: Path) -> tuple[nbformat.NotebookNode, int]:
+    """Execute a notebook in its own folder; returns it with outputs, and the peak memory of its kernel in bytes."""
+    notebook = nbformat.read(path, as_version=4)
+    # Kernels listen on files of this user, not on ports.
+    transport = "ipc" if os.name == "posix" else "tcp"
+    manager = AsyncKernelManager(kernel_name="python3", transport=transport)
+    client = NotebookClient(
+        notebook, km=manager, timeout=None, resources={"metadata": {"path": str(path.parent)}}
+    )
+    with client.setup_kernel():
+        for index, cell in enumerate(notebook.cells):
+            try:
+                client.execute_cell(cell, index)
+            except (CellExecutionError, DeadKernelError) as error:
+                raise CellError(f"cell {index + 1}: {_ANSI.sub('', str(error)).strip()}") from error
+        memory = peak_memory(client.km.provisioner.pid)
+    notebook.metadata.pop("widgets", None)
+    return notebook, memory
+
+
+def peak_memory(pid: int) -> int:
+    """Return the largest resident size of a process in bytes, 0 where the system does not tell."""
+    status = Path(f"/proc/{pid}/status")
+    found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text()) if status.exists() else None
+    return int(found.group(1)) * 1024 if found else 0
+
+
+def to_html(notebook: nbformat.NotebookNode, title: str) -> str:
+    """Return a page with everything embedded: formulas as pictures, links to the other pages, no progress bars."""
+    page = nbformat.from_dict(notebook)
+    for cell in page.cells:
+        if cell.cell_type == "markdown":
+            cell.source = re.sub(r"\$\$(.+?)\$\$", formula, cell.source, flags=re.DOTALL)
+            cell.source = re.sub(r"\((\d\d_\w+)\.ipynb\)", r"(\1.html)", cell.source)
+        elif "progress" in cell.metadata.get("tags", ()):
+            cell.outputs = [output for output in cell.outputs if output.output_type != "stream"]
+    exporter = HTMLExporter(
+        template_file="offline.html.j2", extra_loaders=[DictLoader({"offline.html.j2": _TEMPLATE})]
+    )
+    exporter.register_preprocessor("nbconvert.preprocessors.TagRemovePreprocessor", enabled=True)
+    return exporter.from_notebook_node(page, resources={"metadata": {"name": title}})[0]
+
+
+def formula(match: re.Match) -> str:
+    """Return a displayed formula as an embedded picture, so that the page needs no MathJax."""
+    latex = " ".join(match.group(1).split())
+    figure = Figure(figsize=(0.01, 0.01))
+    figure.text(0, 0, f"${latex}$", fontsize=13)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="svg", bbox_inches="tight", pad_inches=0.05, transparent=True)
+    data = base64.b64encode(buffer.getvalue()).decode()
+    alternative = latex.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
+    return f'<p><img alt="{alternative}" src="data:image/svg+xml;base64,{data}"></p>'
+
+
+def stripped(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Return a copy that keeps only outputs of cells tagged ``keep_output``, without sound and widgets."""
+    kept = nbformat.from_dict(notebook)
+    kept.metadata.pop("widgets", None)
+    for cell in kept.cells:
+        if cell.cell_type == "code":
+            wanted = "keep_output" in cell.metadata.get("tags", ())
+            cell.outputs = [output for output in cell.outputs if wanted and _is_quiet(output)]
+            cell.execution_count = None
+            cell.metadata.pop("execution", None)
+            for output in cell.outputs:
+                if "execution_count" in output:
+                    output.execution_count = None
+    return kept
+
+
+def _is_quiet(output: nbformat.NotebookNode) -> bool:
+    """Whether an output holds neither sound, nor a widget, nor a stream such as a progress bar."""
+    data = output.get("data", {})
+    sound = any(kind.startswith("audio/") for kind in data) or "<audio" in str(data.get("text/html", ""))
+    return output.output_type in ("display_data", "execute_result") and not (
+        sound or "application/vnd.jupyter.widget-view+json" in data
+    )
+
+
+def _write(path: Path, text: str) -> None:
+    with whole_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run all notebooks; returns 1 at the first that fails, after naming it and the cell."""
+    parser = argparse.ArgumentParser(prog="python notebooks/run.py", description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--keep-outputs",
+        action="store_true",
+        help="write figures and tables back into the notebooks; only with AUDIOSTYLE_PRESET=paper",
+    )
+    keep = parser.parse_args(argv).keep_outputs
+    preset, edition = get_preset(), current_edition()
+    if keep and (preset.name, edition) != ("paper", "recorded"):
+        sys.stderr.write(
+            f"run.py: error: --keep-outputs needs the preset paper on the recorded clips, not {preset.name} on the "
+            f"{edition} ones; set AUDIOSTYLE_PRESET=paper and fetch the recordings with: make data\n"
+        )
+        return 2
+    results = Results(preset.name, edition)
+    found = notebooks()
+    sys.stdout.write(f"{len(found)} notebooks, preset {preset.name}, {edition} clips\n")
+    for number, path in enumerate(found, 1):
+        sys.stdout.write(f"[{number}/{len(found)}] {path.stem:32}")
+        sys.stdout.flush()
+        start = time.perf_counter()
+        try:
+            notebook, memory = execute(path)
+        except CellError as error:
+            sys.stdout.write(" failed\n")
+            sys.stderr.write(f"{path.name}, {error}\n")
+            return 1
+        _write(results.path("notebooks", f"{path.stem}.html"), to_html(notebook, path.stem))
+        if keep:
+            text = nbformat.writes(stripped(notebook)) + "\n"
+            if len(text.encode()) > _MOST_BYTES:
+                sys.stderr.write(
+                    f"{path.name}: its outputs take {len(text.encode())} bytes, too many to keep\n"
+                )
+                return 1
+            _write(path, text)
+        sys.stdout.write(f" {time.perf_counter() - start:6.1f} s, {memory / 1e9:.1f} GB\n")
+    sys.stdout.write(f"pages, figures, tables and sound are in {results.folder}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
