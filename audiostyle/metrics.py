@@ -1,15 +1,79 @@
-"""Objective measures of a transfer, none of which needs trained weights."""
+"""Objective measures of a transfer, none of which needs trained weights.
+
+Each has a known-answer test in ``tests/test_metrics.py``; `MEASURES` lists them with unit, range and direction.
+"""
+
+from dataclasses import replace
+from typing import NamedTuple
 
 import librosa
+import mir_eval
 import numpy as np
+import scipy.linalg
+import scipy.signal
 import torch
 
-from audiostyle.encoders import Encoder
+from audiostyle.audio import fix_length, rms, set_level
+from audiostyle.config import TransferConfig
+from audiostyle.encoders import Encoder, RandomEncoder
+from audiostyle.infinite import make_encoder
 from audiostyle.losses import content_loss, style_loss
+from audiostyle.phase import spectral_convergence
 from audiostyle.spectrogram import log_magnitude
+from audiostyle.textures import texture_distance
+from audiostyle.transfer import TransferResult
 
 _HOP = 1024
 _N_MFCC = 20
+_ONSET_WINDOW = 0.05
+_CENTS = 50.0
+# Far from every seed that an optimisation uses.
+_FRESH_SEED = 10_000
+
+
+class Measure(NamedTuple):
+    """What a column of `evaluate` means.
+
+    Parameters
+    ----------
+    name : str
+        Column.
+    compares : str
+        What the sound is compared with.
+    unit, range : str
+    better : {"lower", "higher", "near 1"}
+    source : str
+        Where the measure comes from.
+    """
+
+    name: str
+    compares: str
+    unit: str
+    range: str
+    better: str
+    source: str
+
+
+MEASURES = (
+    Measure("style_share", "style", "1 (content = 1)", "≥ 0", "lower", "eq. 6 of the paper, fresh filters"),
+    Measure("mfcc_frechet", "style", "MFCC (dB-like)", "≥ 0", "lower", "Dowson & Landau 1982, on MFCCs"),
+    Measure("mfcc_distance", "style", "MFCC (dB-like)", "≥ 0", "lower", "mean MFCC"),
+    Measure("texture_distance", "style", "1", "≥ 0", "lower", "McDermott & Simoncelli 2011, reduced"),
+    Measure(
+        "content_share", "content", "1 (energy = 1)", "≥ 0", "lower", "eq. 1 of the paper, fresh filters"
+    ),
+    Measure("chroma_similarity", "content", "cosine", "0 to 1", "higher", "chroma of the STFT"),
+    Measure("pitch_agreement", "content", "share of frames", "0 to 1", "higher", "pYIN, within 50 cents"),
+    Measure("onset_f", "content", "F-measure", "0 to 1", "higher", "mir_eval, ±50 ms"),
+    Measure("tempo_ratio", "content", "1", "> 0", "near 1", "autocorrelation of the onset strength"),
+    Measure(
+        "spectral_convergence_db", "own magnitudes", "dB", "≤ 0 as a rule", "lower", "Sturmel & Daudet 2011"
+    ),
+    Measure(
+        "copied_from_style", "style", "correlation", "0 to 1", "lower", "normalised cross-correlation, 1 s"
+    ),
+    Measure("target_distance_db", "target", "dB", "≥ 0", "lower", "log-spectral distance, 80 mel bands"),
+)
 
 
 def chroma_similarity(y: np.ndarray, reference: np.ndarray, sr: int) -> float:
@@ -128,3 +192,266 @@ def sound_losses(
     X, C, A = (log_magnitude(torch.as_tensor(x, device=encoder.device), **stft) for x in (y, content, style))
     kept = float(content_loss(encoder, X, C)) if X.shape == C.shape else float("nan")
     return kept, float(style_loss(encoder, X, A))
+
+
+def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
+    """Compute the Fréchet distance between normal distributions fitted to two sets of vectors.
+
+    ``d² = ‖μ_a − μ_b‖² + tr(Σ_a + Σ_b − 2 (Σ_a Σ_b)^½)`` (Dowson & Landau 1982).
+
+    Parameters
+    ----------
+    a, b : np.ndarray [shape=(n_dimensions, n_vectors)]
+        The numbers of vectors may differ.
+
+    Returns
+    -------
+    float
+        d, at least 0, in the unit of the vectors.
+
+    Examples
+    --------
+    >>> x = np.array([[0.0, 1.0, 2.0]])
+    >>> round(frechet_distance(x, x + 3), 6)
+    3.0
+    """
+    gap = a.mean(axis=1) - b.mean(axis=1)
+    A, B = np.atleast_2d(np.cov(a, bias=True)), np.atleast_2d(np.cov(b, bias=True))
+    # The eigenvalues of Σ_a Σ_b are those of a symmetric matrix: real and non-negative but for rounding.
+    root = scipy.linalg.sqrtm((A + A.T) / 2).real
+    eigenvalues = np.linalg.eigvalsh(root @ B @ root)
+    squared = gap @ gap + np.trace(A) + np.trace(B) - 2 * np.sqrt(np.maximum(eigenvalues, 0)).sum()
+    return float(np.sqrt(max(squared, 0.0)))
+
+
+def mfcc_frechet_distance(y: np.ndarray, reference: np.ndarray, sr: int) -> float:
+    """Compute the Fréchet distance between the MFCC vectors of two clips.
+
+    How far the timbre agrees in mean and in spread, whatever the order in time; the level is left out.
+
+    Parameters
+    ----------
+    y, reference : np.ndarray [shape=(n_samples,)]
+        Waveforms of any lengths.
+    sr : int
+        Sample rate in Hz.
+
+    Returns
+    -------
+    float
+        At least 0, in librosa's MFCC units; lower is better.
+    """
+    a, b = (librosa.feature.mfcc(y=x, sr=sr, n_mfcc=_N_MFCC, hop_length=_HOP)[1:] for x in (y, reference))
+    return frechet_distance(a.astype(np.float64), b.astype(np.float64))
+
+
+def pitch_agreement(y: np.ndarray, reference: np.ndarray, sr: int) -> float:
+    """Compute the share of the reference's voiced frames in which a clip has the same pitch within 50 cents.
+
+    Pitch by pYIN (Mauch & Dixon 2014) from 65 to 1047 Hz, compared as mir_eval's raw pitch accuracy. Meant for one
+    voice or instrument at a time; a chord has no one pitch.
+
+    Parameters
+    ----------
+    y, reference : np.ndarray [shape=(n_samples,)]
+        Waveforms; the longer one is cut.
+    sr : int
+        Sample rate in Hz.
+
+    Returns
+    -------
+    float
+        0 to 1, higher is better; NaN where the reference has no voiced frame.
+    """
+    n = min(len(y), len(reference))
+    tracks = [
+        librosa.pyin(x[:n], fmin=65.4, fmax=1046.5, sr=sr, hop_length=_HOP, resolution=0.2)[:2]
+        for x in (reference, y)
+    ]
+    (f_reference, voiced), (f_estimate, heard) = tracks
+    if not voiced.any():
+        return float("nan")
+    cents = [1200 * np.log2(np.nan_to_num(f, nan=1.0)) for f in (f_reference, f_estimate)]
+    return float(
+        mir_eval.melody.raw_pitch_accuracy(
+            voiced.astype(float), cents[0], heard.astype(float), cents[1] * heard, cent_tolerance=_CENTS
+        )
+    )
+
+
+def onset_f_measure(y: np.ndarray, reference: np.ndarray, sr: int) -> float:
+    """Compute the F-measure of onsets that lie within ±50 ms of the reference's.
+
+    Parameters
+    ----------
+    y, reference : np.ndarray [shape=(n_samples,)]
+        Waveforms.
+    sr : int
+        Sample rate in Hz.
+
+    Returns
+    -------
+    float
+        0 to 1, higher is better; 0 where either has no onset. Unrelated onsets agree by chance: compare with the
+        row "copy the style".
+    """
+    onsets = [librosa.onset.onset_detect(y=x, sr=sr, units="time") for x in (reference, y)]
+    if not all(len(times) for times in onsets):
+        return 0.0
+    return float(mir_eval.onset.f_measure(*onsets, window=_ONSET_WINDOW)[0])
+
+
+def tempo_ratio(y: np.ndarray, reference: np.ndarray, sr: int) -> float:
+    """Compute the ratio of the estimated tempi of two clips.
+
+    Parameters
+    ----------
+    y, reference : np.ndarray [shape=(n_samples,)]
+        Waveforms.
+    sr : int
+        Sample rate in Hz.
+
+    Returns
+    -------
+    float
+        Above 0; 1 for the same tempo, 2 or 0.5 where the estimates are an octave apart.
+    """
+    tempi = [float(librosa.feature.tempo(y=x, sr=sr)[0]) for x in (y, reference)]
+    return tempi[0] / tempi[1]
+
+
+def copied_from(y: np.ndarray, source: np.ndarray, sr: int, *, seconds: float = 1.0) -> float:
+    """Compute the largest normalised cross-correlation of a stretch of a clip with any stretch of another.
+
+    Every stretch of `seconds` (half overlapping) is slid along the source; stretches 40 dB under the loudest do not
+    count. It finds samples that were copied; the same magnitudes with another phase are no copy to it.
+
+    Parameters
+    ----------
+    y, source : np.ndarray [shape=(n_samples,)]
+        Waveforms.
+    sr : int
+        Sample rate in Hz.
+    seconds : float > 0
+        Length of a stretch.
+
+    Returns
+    -------
+    float
+        0 to 1, lower is better; 1 where a stretch of the source, at any level and sign, is in the clip. Steady
+        tones of one pitch correlate without having been copied: compare with the row "copy the content".
+    """
+    n = min(int(seconds * sr), len(y), len(source))
+    y, source = (np.asarray(x, dtype=np.float64) for x in (y, source))
+    stretches = np.lib.stride_tricks.sliding_window_view(y, n)[:: max(1, n // 2)]
+    running = np.concatenate([[0.0], np.cumsum(source**2)])
+    local = np.maximum(running[n:] - running[:-n], 0.0)
+    own = (stretches**2).sum(axis=1)
+    best = 0.0
+    for stretch, power in zip(stretches, own, strict=True):
+        if power <= 1e-4 * own.max() or power == 0:
+            continue
+        correlation = scipy.signal.correlate(source, stretch, mode="valid", method="fft")
+        loud = local > 1e-4 * local.max()
+        best = max(best, float(np.max(np.abs(correlation[loud]) / np.sqrt(local[loud] * power), initial=0.0)))
+    return min(best, 1.0)
+
+
+def evaluate_sound(
+    y: np.ndarray,
+    content: np.ndarray,
+    style: np.ndarray,
+    *,
+    config: TransferConfig | None = None,
+    target: np.ndarray | None = None,
+    encoder: Encoder | None = None,
+    pitch: bool = True,
+) -> dict[str, float]:
+    """Compute every measure that needs only sounds.
+
+    Parameters
+    ----------
+    y, content, style : np.ndarray [shape=(n_samples,)]
+        The sound, at the content's level, and the clips it was made from, at ``config.sr``.
+    config : TransferConfig or None
+        Gives sample rate, level and STFT; None takes the defaults.
+    target : np.ndarray or None
+        The truth, where it is known.
+    encoder : Encoder or None
+        For the two losses; None takes 4096 filters that no optimisation uses.
+    pitch : bool
+        Include `pitch_agreement`, which takes longer than all others together.
+
+    Returns
+    -------
+    dict of str to float
+        Columns of `MEASURES` but ``spectral_convergence_db``; NaN where one does not apply.
+    """
+    config = config or TransferConfig()
+    encoder = encoder or fresh_encoder(config)
+    gain = config.level / rms(content)
+    y = (fix_length(np.asarray(y), len(content)) * gain).astype(np.float32)
+    content, style = set_level(content, config.level), set_level(style, config.level)
+    X, C, A = (
+        log_magnitude(
+            torch.as_tensor(x, device=encoder.device), n_fft=config.n_fft, hop_length=config.hop_length
+        )
+        for x in (y, content, style)
+    )
+    x, c, a = (encoder.encode(S) for S in (X, C, A))
+    energy = float(encoder.patch_distance(C, torch.zeros_like(C)).mean())
+    sr = config.sr
+    return {
+        "style_share": float(style_loss(encoder, x, a)) / float(style_loss(encoder, c, a)),
+        "mfcc_frechet": mfcc_frechet_distance(y, style, sr),
+        "mfcc_distance": mfcc_distance(y, style, sr),
+        "texture_distance": texture_distance(y, style, sr),
+        "content_share": float(content_loss(encoder, x, c)) / energy,
+        "chroma_similarity": chroma_similarity(y, content, sr),
+        "pitch_agreement": pitch_agreement(y, content, sr) if pitch else float("nan"),
+        "onset_f": onset_f_measure(y, content, sr),
+        "tempo_ratio": tempo_ratio(y, content, sr),
+        "copied_from_style": copied_from(y, style, sr),
+        "target_distance_db": float("nan") if target is None else log_spectral_distance(y, target, sr),
+    }
+
+
+def fresh_encoder(config: TransferConfig, *, seed: int = _FRESH_SEED) -> RandomEncoder:
+    """Return an encoder of ``config.n_filters`` random filters that no optimisation uses."""
+    return make_encoder(replace(config, encoder="random", seed=seed))
+
+
+def evaluate(
+    result: TransferResult,
+    content: np.ndarray,
+    style: np.ndarray,
+    *,
+    target: np.ndarray | None = None,
+    pitch: bool = True,
+) -> dict[str, float]:
+    """Put numbers to a transfer: one row with all of `MEASURES`.
+
+    Parameters
+    ----------
+    result : audiostyle.TransferResult
+    content, style : np.ndarray [shape=(n_samples,)]
+        The clips it was made from, at ``result.sr``.
+    target : np.ndarray or None
+        The truth, where it is known.
+    pitch : bool
+        As for `evaluate_sound`.
+
+    Returns
+    -------
+    dict of str to float
+        ``spectral_convergence_db`` is NaN for ``phase="waveform"``, which has no magnitudes to converge to.
+
+    Notebook: 11_trade_offs.ipynb
+    """
+    config = result.config
+    row = evaluate_sound(result.y, content, style, config=config, target=target, pitch=pitch)
+    row["spectral_convergence_db"] = float("nan")
+    if config.phase != "waveform":
+        y = (result.y * (config.level / rms(content))).astype(np.float32)
+        row["spectral_convergence_db"] = spectral_convergence(result.S, y, hop_length=config.hop_length)
+    return {measure.name: row[measure.name] for measure in MEASURES}
