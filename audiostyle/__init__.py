@@ -3,6 +3,12 @@
 One clip's content, another's style, no training. See README.md and the notebooks.
 """
 
+import os
+
+# Two OpenMP threads that wait actively beside another busy process cost a hundredfold. torch reads this when it is
+# first imported, so it is set before any module here imports torch; a value of the user's is kept.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 from audiostyle.version import __version__
 
 # Names whose modules import torch are looked up on first use, so that `--help` and the registry answer at once.
@@ -15,6 +21,7 @@ _HOME = {
     "griffin_lim": "phase",
     "spectral_convergence": "phase",
     "TransferResult": "transfer",
+    "speaker_table": "speakers",
     "transfer_style": "transfer",
 }
 

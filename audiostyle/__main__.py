@@ -1,6 +1,7 @@
 """The command line: ``python -m audiostyle``."""
 
 import argparse
+import json
 import os
 import sys
 from pathlib import Path
@@ -15,8 +16,15 @@ _EXAMPLES = {
   python -m audiostyle transfer violin.wav piano.flac -o result.wav
   python -m audiostyle transfer song.mp3 voice.ogg -o result.ogg --balance 0.8 --start 30 --duration 10
 """,
+    "speakers": """examples:
+  python -m audiostyle speakers data/mini_corpus
+  python -m audiostyle speakers LibriSpeech/test-clean --speakers 61,121,237,260 --per-speaker 40 --json table.json
+  python -m audiostyle speakers VCTK --n-speakers 4 --per-speaker 40 --encoder random --seeds 10
+""",
     "fetch": """examples:
   python -m audiostyle fetch clips                 the recordings of the six pairs, about 20 MB
+  python -m audiostyle fetch vctk                  what Table 1 needs of VCTK 0.92, some 100 MB of 11 GB
+  python -m audiostyle fetch librispeech           test-clean, 346 MB
 """,
     "pairs": """examples:
   python -m audiostyle pairs                       preset quick, into results/quick/
@@ -38,6 +46,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_transfer(commands)
     _add_pairs(commands)
+    _add_speakers(commands)
     _add_fetch(commands)
     return parser
 
@@ -70,7 +79,9 @@ def _add_transfer(commands) -> None:
         default=default.balance,
         help="0 keeps the content, 1 takes the style (%(default)s)",
     )
-    parser.add_argument("--match", type=float, help="share of the style distance to remove, instead of a balance")
+    parser.add_argument(
+        "--match", type=float, help="share of the style distance to remove, instead of a balance"
+    )
     parser.add_argument("--start", type=float, help="seconds to skip in both files")
     parser.add_argument("--content-start", type=float, help="seconds to skip in the content (0)")
     parser.add_argument("--style-start", type=float, help="seconds to skip in the style (0)")
@@ -91,9 +102,28 @@ def _add_pairs(commands) -> None:
     )
 
 
+def _add_speakers(commands) -> None:
+    parser = _command(commands, "speakers", _speakers, "Tell who is speaking by Gram distance (Table 1).")
+    parser.add_argument("corpus", type=Path, help="VCTK, LibriSpeech or any folder of <speaker>/<utterance>")
+    parser.add_argument("--speakers", help="names a,b,c (all)")
+    parser.add_argument("--n-speakers", type=int, help="the first so many speakers, in string order (all)")
+    parser.add_argument("--per-speaker", type=int, help="utterances of each, in the order of names (all)")
+    parser.add_argument("--methods", default="paper,best", help="names a,b,c (%(default)s)")
+    parser.add_argument("--split", choices=("alternate", "halves"), help="one split (both)")
+    parser.add_argument("--text", choices=("any", "disjoint"), default="any")
+    parser.add_argument("--encoder", choices=config.ENCODERS, default="infinite")
+    parser.add_argument("--n-filters", type=int, default=4096, help="random filters (%(default)s)")
+    parser.add_argument("--seeds", type=int, default=1, help="banks of random filters (%(default)s)")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--jobs", type=int, default=1, help="processes (%(default)s)")
+    parser.add_argument("--json", type=Path, help="write the rows as a JSON list")
+    parser.add_argument("--no-cache", action="store_true", help="compute all distances anew")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+
+
 def _add_fetch(commands) -> None:
     parser = _command(commands, "fetch", _fetch, "Download recordings; every file is checked.")
-    parser.add_argument("what", choices=("clips",))
+    parser.add_argument("what", choices=("clips", "vctk", "librispeech"))
     parser.add_argument("--to", type=Path, help="folder to download into")
 
 
@@ -154,13 +184,46 @@ def _pairs(args: argparse.Namespace) -> None:
     _say(f"tables, figures and sound are in {results.folder}")
 
 
+def _speakers(args: argparse.Namespace) -> None:
+    from audiostyle.speakers import speaker_table, table_records
+
+    if args.json is not None and not args.json.absolute().parent.is_dir():
+        raise UserError(f"{args.json} cannot be written: {args.json.parent} is not a folder")
+    table = speaker_table(
+        args.corpus,
+        speakers=args.speakers.split(",") if args.speakers else args.n_speakers,
+        per_speaker=args.per_speaker,
+        methods=args.methods.split(","),
+        n_seeds=args.seeds,
+        split=args.split,
+        text=args.text,
+        encoder=args.encoder,
+        n_filters=args.n_filters,
+        device=args.device,
+        n_jobs=args.jobs,
+        progress=not args.quiet,
+        cache=not args.no_cache,
+    )
+    if args.json is not None:
+        from audiostyle.audio import whole_file
+
+        with whole_file(args.json) as temporary:
+            temporary.write_text(json.dumps(table_records(table), indent=2) + "\n")
+    _say(table.to_string(index=False))
+
+
 def _fetch(args: argparse.Namespace) -> None:
     if args.to is not None:
         args.to.mkdir(parents=True, exist_ok=True)
-    fetched = clips.fetch_clips(args.to)
-    _say(
-        f"{len(fetched)} recordings are present and whole in {args.to or paths.mirror_dir() or paths.data_dir()}"
-    )
+    if args.what == "clips":
+        fetched = clips.fetch_clips(args.to)
+        where = args.to or paths.mirror_dir() or paths.data_dir()
+        _say(f"{len(fetched)} recordings are present and whole in {where}")
+        return
+    from audiostyle import archives
+
+    fetch = {"vctk": archives.fetch_vctk, "librispeech": archives.fetch_librispeech}[args.what]
+    _say(f"{args.what} is in {fetch(args.to)}")
 
 
 def _say(text: str) -> None:

@@ -30,6 +30,11 @@ def melody(notes, *, harmonics, sr=SR, seconds_each=0.25):
 
 
 @pytest.fixture
+def make_melody():
+    return melody
+
+
+@pytest.fixture
 def content():
     return melody([220, 247, 262, 294, 330, 294, 262, 247], harmonics=[1, 0.5, 0.25])
 

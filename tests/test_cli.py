@@ -150,3 +150,47 @@ def test_pairs_writes_results(monkeypatch, capsys):
     assert (folder / "figures" / "instrument-1.png").stat().st_size > 10_000
     assert list((folder / "audio").glob("instrument-1*.ogg"))
     assert (folder / "manifest.json").exists()
+
+
+@pytest.fixture
+def corpus(tmp_path, rng, make_melody):
+    for speaker, pitch in (("anna", 200), ("bert", 120)):
+        (tmp_path / "talk" / speaker).mkdir(parents=True)
+        for i in range(4):
+            y = make_melody(pitch * (1 + 0.1 * rng.random(4)), harmonics=[1, 0.4, 0.2 + (pitch > 150)], sr=16000)
+            soundfile.write(tmp_path / "talk" / speaker / f"{i}.wav", y, 16000)
+    return tmp_path / "talk"
+
+
+def test_speakers_writes_the_rows_as_json(corpus, tmp_path):
+    import json
+
+    options = ["--methods", "paper,chance", "--json", str(tmp_path / "table.json"), "--no-cache", "--quiet"]
+    assert main(["speakers", str(corpus), *options]) == 0
+    rows = json.loads((tmp_path / "table.json").read_text())
+    assert [(row["method"], row["split"]) for row in rows] == [
+        (method, split) for method in ("paper", "chance") for split in ("alternate", "halves")
+    ]
+    assert list(rows[0]) == (
+        "corpus method encoder split text n_speakers n_train n_test n_correct accuracy ci_low ci_high seed seconds"
+    ).split()
+    assert rows[0]["corpus"] == "talk"
+    assert rows[0]["encoder"] == "infinite"
+    assert rows[0]["seed"] is None
+    assert rows[2]["encoder"] is None
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--speakers", "anna,carl"], "carl"),
+        (["--per-speaker", "9"], "9"),
+        (["--methods", "magic"], "magic"),
+        (["--json", "nowhere/at/all.json"], "is not a folder"),
+    ],
+)
+def test_bad_speaker_options_are_one_line(corpus, options, message, capsys):
+    assert main(["speakers", str(corpus), "--quiet", "--no-cache", *options]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
