@@ -20,7 +20,6 @@ os.environ.setdefault("JUPYTER_PLATFORM_DIRS", "1")
 
 import nbformat
 from jinja2 import DictLoader
-from jupyter_client.manager import AsyncKernelManager
 from matplotlib.figure import Figure
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
@@ -56,11 +55,12 @@ def notebooks(folder: Path | None = None) -> list[Path]:
 def execute(path: Path) -> tuple[nbformat.NotebookNode, int]:
     """Execute a notebook in its own folder; returns it with outputs, and the peak memory of its kernel in bytes."""
     notebook = nbformat.read(path, as_version=4)
-    # Kernels listen on files of this user, not on ports.
-    transport = "ipc" if os.name == "posix" else "tcp"
-    manager = AsyncKernelManager(kernel_name="python3", transport=transport)
     client = NotebookClient(
-        notebook, km=manager, timeout=None, resources={"metadata": {"path": str(path.parent)}}
+        notebook,
+        timeout=None,
+        kernel_name="python3",
+        extra_arguments=["--log-level=40"],  # or each kernel warns that its local ports are not encrypted
+        resources={"metadata": {"path": str(path.parent)}},
     )
     with client.setup_kernel():
         for index, cell in enumerate(notebook.cells):
