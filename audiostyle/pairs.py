@@ -1,5 +1,6 @@
 """Transfer one of the six pairs and put numbers to it, for the notebooks and ``python -m audiostyle pairs``."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
 import matplotlib.pyplot as plt
@@ -77,7 +78,15 @@ def run_pair(
     config = config or preset.config
     audio = load_pair(pair, duration=preset.duration, sr=config.sr)
     result = transfer_style(audio.content, audio.style, audio.sr, config, progress=progress)
-    return PairRun(pair, audio, result, score(pair, audio, result))
+    return PairRun(pair, audio, result, score(pair, audio, result, n_fresh=preset.config.n_filters))
+
+
+def methods(preset: Preset, balance: float = 0.5) -> dict[str, TransferConfig]:
+    """Return the settings that the notebooks compare: the paper's, and the limit with the polished waveform."""
+    return {
+        "paper": replace(preset.config, balance=balance),
+        "infinite": TransferConfig(balance=balance, seed=preset.config.seed),
+    }
 
 
 def method_name(config: TransferConfig) -> str:
@@ -85,23 +94,24 @@ def method_name(config: TransferConfig) -> str:
     return "infinite width" if config.encoder == "infinite" else f"{config.n_filters} filters"
 
 
-def score(pair: Pair, audio: PairAudio, result: TransferResult) -> pd.DataFrame:
+def score(pair: Pair, audio: PairAudio, result: TransferResult, *, n_fresh: int = 4096) -> pd.DataFrame:
     """Score a transfer beside "copy the content" and "copy the style".
 
-    Every number but ``style_share_optimised`` is of the final sound.
+    Every number but ``style_share_optimised`` is of the final sound. `n_fresh` is the size of the bank of filters,
+    never optimised, under which the losses are measured.
 
     Returns
     -------
     pd.DataFrame
-        ``pair, edition, method, balance, seed``; ``content_loss`` and ``style_loss`` under a bank of filters never
-        optimised; ``style_share``, that style loss over the content's own; ``style_share_optimised``, the same
+        ``pair, edition, method, phase, balance, seed``; ``content_loss`` and ``style_loss`` under a bank of
+        filters never optimised; ``style_share``, that style loss over the content's own; ``style_share_optimised``, the same
         ratio for the magnitudes under the filters that were optimised; ``spectral_convergence_db``;
         ``chroma_similarity`` to the content; ``mfcc_distance`` to the style; ``target_distance_db`` where the
         target is known; ``seconds``.
     """
     config = result.config
     sounds = levelled(audio, result)
-    fresh = make_encoder(replace(config, encoder="random", seed=FRESH_SEED))
+    fresh = make_encoder(replace(config, encoder="random", n_filters=n_fresh, seed=FRESH_SEED))
     stft = {"n_fft": config.n_fft, "hop_length": config.hop_length}
     rows = []
     for method, y in sounds.items():
@@ -126,6 +136,7 @@ def score(pair: Pair, audio: PairAudio, result: TransferResult) -> pd.DataFrame:
     own = table["method"] == method_name(config)
     table.loc[own, "style_share_optimised"] = float(result.losses["style"].iloc[-1] / result.style_unit)
     table.loc[own, "spectral_convergence_db"] = float(result.convergence[-1])
+    table.loc[own, "phase"] = config.phase
     table.loc[own, "balance"] = config.balance
     table.loc[own, "seed"] = config.seed
     table.loc[own, "seconds"] = sum(result.seconds.values())
@@ -146,29 +157,27 @@ def levelled(audio: PairAudio, result: TransferResult) -> dict[str, np.ndarray]:
     }
 
 
-def write_pair(pair: Pair, preset: Preset, results: Results) -> PairRun:
-    """Run a pair and write its numbers, figures and sound, as its notebook does.
-
-    Returns
-    -------
-    PairRun
-    """
-    run = run_pair(pair, preset)
-    write_run(run, results)
-    return run
+def write_pair(pair: Pair, preset: Preset, results: Results) -> list[PairRun]:
+    """Run a pair by all `methods` and write its numbers, figures and sound, as its notebook does."""
+    runs = [run_pair(pair, preset, config) for config in methods(preset).values()]
+    write_runs(runs, results)
+    return runs
 
 
-def write_run(run: PairRun, results: Results) -> None:
-    """Write the rows of a run into ``pairs.csv``, its result as sound, and its settings into the manifest."""
-    results.update_table(run.table, "pairs", keys=["pair", "method"])
-    figure = triptych(run)
-    results.save_figure(figure, run.pair.pair)
+def write_runs(runs: Sequence[PairRun], results: Results) -> None:
+    """Write the runs of one pair: rows into ``pairs.csv``, one figure, sound, and settings into the manifest."""
+    pair = runs[0].pair
+    table = pd.concat([run.table for run in runs]).drop_duplicates("method")
+    results.update_table(table, "pairs", keys=["pair", "method"])
+    figure = triptych(*runs)
+    results.save_figure(figure, pair.pair)
     plt.close(figure)  # or a notebook would show it a second time
-    if run.pair.edition == "bundled":  # sound made from recordings stays out of the results
-        results.save_sound(run.result.y, run.result.sr, run.pair.pair)
-    results.save_manifest(
-        **{f"pair {run.pair.pair}": {"config": asdict(run.result.config), **run.result.seconds}}
-    )
+    for run in runs:
+        name = f"{pair.pair}-{run.method.replace(' ', '-')}"
+        if pair.edition == "bundled":  # sound made from recordings stays out of the results
+            results.save_sound(run.result.y, run.result.sr, name)
+        settings = {"config": asdict(run.result.config), "seconds": run.result.seconds}
+        results.save_manifest(**{name: settings})
 
 
 def panels(*runs: PairRun) -> dict[str, np.ndarray]:

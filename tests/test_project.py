@@ -8,7 +8,7 @@ import tomllib
 import pytest
 import yaml
 
-from audiostyle import paths
+from audiostyle import paths, readme
 
 ROOT = paths.root()
 PACKAGE = ROOT / "audiostyle"
@@ -21,11 +21,11 @@ ROWS = [
     {"infinite"},
     {"losses"},
     {"phase", "pghi", "consistency", "polish"},
-    {"transfer", "metrics", "corpora", "clips", "archives", "baselines", "textures"},
-    {"gram_distance", "classifiers", "speaker_methods", "speakers", "results"},
-    {"plots", "drawings", "listen"},
+    {"transfer", "metrics", "textures", "baselines", "corpora", "clips", "archives"},
+    {"gram_distance", "classifiers", "speaker_methods", "speakers", "results", "width", "readme"},
+    {"plots", "drawings", "width_plots", "listen"},
     {"pairs", "tradeoffs"},
-    {"abx", "player_widget", "widgets", "style_lab", "app"},
+    {"abx", "app", "frontend", "jobs", "lab", "live", "player", "recipe", "source", "widgets"},
     {"__init__", "__main__"},
 ]
 LEVEL = {module: level for level, row in enumerate(ROWS) for module in row}
@@ -97,3 +97,9 @@ def test_package_does_not_print_or_swallow():
                 assert not (len(node.body) == 1 and isinstance(node.body[0], ast.Pass)), (
                     f"swallowed in {path}"
                 )
+
+
+def test_readme_tables_equal_the_csv_files():
+    text = (ROOT / "README.md").read_text()
+    assert "<!-- table: " in text
+    assert readme.render(text) == text

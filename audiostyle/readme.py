@@ -1,0 +1,123 @@
+"""Write the tables of README.md from the committed results: ``python -m audiostyle.readme``.
+
+README holds each table between ``<!-- table: NAME -->`` and ``<!-- end -->``; a test compares them.
+"""
+
+import re
+from collections.abc import Callable
+
+import pandas as pd
+
+from audiostyle import paths
+from audiostyle.audio import whole_file
+
+_MARK = re.compile(r"(<!-- table: (?P<name>[a-z0-9-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def render(text: str) -> str:
+    """Return the text of README with every marked table made from its CSV.
+
+    Raises
+    ------
+    ValueError
+        If a mark names no table.
+    """
+
+    def table(match: re.Match) -> str:
+        name = match["name"]
+        if name not in TABLES:
+            raise ValueError(f"table {name!r} does not exist; there are {', '.join(TABLES)}")
+        return f"{match[1]}\n{TABLES[name]()}\n\n{match[3]}"
+
+    return _MARK.sub(table, text)
+
+
+def _read(name: str) -> pd.DataFrame:
+    return pd.read_csv(paths.root() / "results" / "paper" / name)
+
+
+def _markdown(rows: list[dict]) -> str:
+    header = list(rows[0])
+    lines = [header, ["---"] * len(header), *([str(value) for value in row.values()] for row in rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _number(value: float, digits: int) -> str:
+    return "–" if pd.isna(value) else f"{value:.{digits}f}"
+
+
+def _pairs() -> str:
+    rows = []
+    for _, row in _read("recorded/pairs.csv").iterrows():
+        rows.append(
+            {
+                "pair": row["pair"],
+                "method": row["method"],
+                "style share": _number(row["style_share"], 3),
+                "content loss": _number(row["content_loss"], 1),
+                "chroma to content": _number(row["chroma_similarity"], 3),
+                "MFCC to style": _number(row["mfcc_distance"], 1),
+                "spectral convergence (dB)": _number(row["spectral_convergence_db"], 1),
+            }
+        )
+    return _markdown(rows)
+
+
+def _table1() -> str:
+    rows = []
+    for _, row in _read("recorded/table1.csv").iterrows():
+        per_speaker = (row["n_train"] + row["n_test"]) // row["n_speakers"]
+        rows.append(
+            {
+                "corpus": f"{row['corpus']}, {row['n_speakers']} × {per_speaker}",
+                "method": row["method"],
+                "encoder": "–" if pd.isna(row["encoder"]) else row["encoder"],
+                "split": row["split"],
+                "correct": f"{row['n_correct']}/{row['n_test']}",
+                "accuracy": _number(row["accuracy"], 3),
+                "95 % interval": f"{row['ci_low']:.3f}–{row['ci_high']:.3f}",
+            }
+        )
+    return _markdown(rows)
+
+
+def _seconds(value: float) -> str:
+    return f"{value * 1000:.1f} ms" if value < 1 else f"{value:.2f} s"
+
+
+def _benchmarks() -> str:
+    rows = []
+    for _, row in _read("benchmarks.csv").iterrows():
+        rows.append(
+            {
+                "what": row["benchmark"],
+                "method": row["method"],
+                "content (s)": f"{row['content_s']:g}",
+                "hop": f"{row['hop']:g}",
+                "median": _seconds(row["median_s"]),
+                "quartiles": "–"
+                if pd.isna(row["low_s"])
+                else f"{_seconds(row['low_s'])} – {_seconds(row['high_s'])}",
+                "repeats": _number(row["repeats"], 0),
+                "times faster": "–"
+                if pd.isna(row["ratio_to_explicit"])
+                else f"{row['ratio_to_explicit']:.1f}",
+                "peak (MB)": _number(row["peak_mb"], 0),
+            }
+        )
+    return _markdown(rows)
+
+
+TABLES: dict[str, Callable[[], str]] = {"pairs": _pairs, "table1": _table1, "benchmarks": _benchmarks}
+
+
+def main() -> None:
+    """Rewrite README.md."""
+    path = paths.root() / "README.md"
+    text = render(path.read_text())
+    with whole_file(path) as temporary:
+        temporary.write_text(text)
+
+
+if __name__ == "__main__":
+    main()
