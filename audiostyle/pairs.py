@@ -103,11 +103,10 @@ def score(pair: Pair, audio: PairAudio, result: TransferResult, *, n_fresh: int 
     Returns
     -------
     pd.DataFrame
-        ``pair, edition, method, phase, balance, seed``; ``content_loss`` and ``style_loss`` under a bank of
-        filters never optimised; ``style_share``, that style loss over the content's own; ``style_share_optimised``, the same
-        ratio for the magnitudes under the filters that were optimised; ``spectral_convergence_db``;
-        ``chroma_similarity`` to the content; ``mfcc_distance`` to the style; ``target_distance_db`` where the
-        target is known; ``seconds``.
+        ``pair, edition, method, phase, balance, seed``; ``content_loss`` and ``style_loss`` under the fresh bank;
+        ``style_share``, that style loss over the content's own; ``style_share_optimised``, the same ratio for the
+        magnitudes under the encoder that was optimised; ``spectral_convergence_db``; ``chroma_similarity`` to the
+        content; ``mfcc_distance`` to the style; ``target_distance_db`` where the target is known; ``seconds``.
     """
     config = result.config
     sounds = levelled(audio, result)
