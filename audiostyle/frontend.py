@@ -9,23 +9,24 @@ from pathlib import Path
 import anywidget
 import traitlets
 
-_STATIC = Path(__file__).parent / "static"
+STATIC = Path(__file__).parent / "static"
 
 
 def script(name: str) -> str:
     """Return the source of a part, behind the helpers that all of them use."""
-    return "\n".join((_STATIC / file).read_text(encoding="utf-8") for file in ("dom.js", f"{name}.js"))
+    return "\n".join((STATIC / file).read_text(encoding="utf-8") for file in ("dom.js", f"{name}.js"))
 
 
 def stylesheet() -> str:
     """Return the style sheet of all parts."""
-    return (_STATIC / "widgets.css").read_text(encoding="utf-8")
+    return (STATIC / "widgets.css").read_text(encoding="utf-8")
 
 
 def describe(error: Exception) -> str:
     """Return an error as one line for the reader of a page."""
     text = " ".join(str(error).split()) or type(error).__name__
-    return text[0].upper() + text[1:]
+    # A word of a sentence takes a capital; a file name or a setting stays as it is.
+    return text[0].upper() + text[1:] if text.split()[0].isalpha() else text
 
 
 class Form(anywidget.AnyWidget):

@@ -33,8 +33,10 @@ from audiostyle.source import SoundSource
 PREVIEW_SECONDS = 3.0
 _DEFAULT = TransferConfig()
 _PHASES = {
+    "polish": {},
     "quick": QUICK_PHASE,
-    "paper": {"griffin_lim_iter": _DEFAULT.griffin_lim_iter, "momentum": _DEFAULT.momentum},
+    "paper": {"phase": "griffin_lim"},
+    "waveform": {"phase": "waveform"},
 }
 _SETTINGS = ("balance", "encoder", "n_filters", "kernel_size", "n_iter", "seed")
 _MIME = {"wav": "audio/wav", "ogg": "audio/ogg", "flac": "audio/flac"}
@@ -113,13 +115,14 @@ class StyleLab:
             self.style.select(style)
         self.settings.update(**values)
 
-    def config(self) -> TransferConfig:
-        """Return the settings of the controls."""
+    def config(self, *, preview: bool = False) -> TransferConfig:
+        """Return the settings of the controls; a preview makes do with the quick phase."""
         values = self.settings.values
+        phase = "quick" if preview and values["phase"] == "polish" else values["phase"]
         chosen = {name: values[name] for name in _SETTINGS}
         for name in ("n_filters", "kernel_size", "n_iter", "seed"):
             chosen[name] = int(chosen[name])
-        return TransferConfig(**chosen, **_PHASES[values["phase"]])
+        return TransferConfig(**chosen, **_PHASES[phase])
 
     def recipe(self, *, preview: bool = False) -> Recipe:
         """Return sounds, cuts and settings of the controls; a preview takes 3 s of the content."""
@@ -132,7 +135,7 @@ class StyleLab:
             cuts.append(
                 make_cut(sound.path, sound.offset + source.start, length, uploaded=source.is_upload(sound))
             )
-        return Recipe(*cuts, self.config())
+        return Recipe(*cuts, self.config(preview=preview))
 
     def run(self, *, preview: bool = False) -> None:
         """Transfer in the background; `wait` waits for it."""
@@ -142,6 +145,8 @@ class StyleLab:
 
     def stop(self) -> None:
         """End the running transfer with the best result so far."""
+        if self._runs.busy:
+            self.settings.say("Stopping: the sound of the best so far is being made…", "busy", progress=-1.0)
         self._runs.stop()
 
     def wait(self, timeout: float | None = None) -> bool:
@@ -243,8 +248,11 @@ class StyleLab:
             if now - state["said"] > 0.25 and not ticket.ending:
                 state["said"] = now
                 share = losses["style"] / state["first"]
-                text = f"Iteration {iteration} of at most {n_iter}: style loss at {share:.0%} of the start."
-                self.settings.say(text, "busy", progress=iteration / max(n_iter, 1))
+                text = (
+                    f"Iteration {iteration} of at most {n_iter}: style loss at {share:.0%} of the start. "
+                    f"When it falls no more, the sound is made."
+                )
+                self.settings.say(text, "busy", progress=-1.0)
             return ticket.ending
 
         return follow
@@ -263,13 +271,14 @@ class StyleLab:
     def _show_pair(self, content: np.ndarray, style: np.ndarray) -> float:
         """Show content and style; returns the magnitude of 0 dB, common to all pictures."""
         level, sr = _DEFAULT.level, _DEFAULT.sr
-        sounds = {
-            "content": set_level(content, level, name="content"),
-            "style": set_level(style, level, name="style"),
-        }
+        shown = {"content": content, "style": style[: len(content)]}
+        sounds = {name: set_level(y, level, name=name) for name, y in shown.items()}
         reference = max(float(magnitudes(y).max()) for y in sounds.values())
         for name, source in (("content", self.content), ("style", self.style)):
-            self.player.show(name, sounds[name], sr, reference=reference, note=source.sound.name)
+            note = source.sound.name
+            if name == "style" and len(style) > len(content):
+                note += f", first {len(content) / sr:.1f} of {len(style) / sr:.1f} s"
+            self.player.show(name, sounds[name], sr, reference=reference, note=note)
         return reference
 
     def _show_result(self, content: np.ndarray, style: np.ndarray) -> None:
@@ -339,16 +348,19 @@ def _settings_form() -> Form:
         number("kernel_size", "Kernel size (frames)", "Frames a filter spans; one frame is 46 ms", (1, 32, 1)),
         number("n_iter", "Most iterations", "The optimiser often ends earlier, when nothing improves", (1, 2000, 1)),
         choice(
-            "phase", "Phase", "How a waveform is found for the magnitudes: Griffin-Lim",
-            [("quick", "30 iterations, momentum 0.99"), ("paper", "200 iterations, as the paper")],
+            "phase", "Phase", "How a sound is made of the magnitudes",
+            [
+                ("polish", "polished samples"), ("quick", "quick Griffin-Lim (30)"),
+                ("paper", "Griffin-Lim (200), as the paper"), ("waveform", "samples only: keeps the melody"),
+            ],
         ),
         number("seed", "Seed", "Seeds random filters and initial phase; the same seed gives the same samples",
                (0, 2**31 - 1, 1)),
         button("run", "Run", "Transfer the whole cut", primary=True),
-        button("preview", f"Preview {PREVIEW_SECONDS:g} s", "Transfer the first 3 s of the cut"),
+        button("preview", f"Preview {PREVIEW_SECONDS:g} s", "Transfer the first 3 s of the cut, with a quick phase"),
         button("stop", "Stop", "End now and keep the best so far"),
     ]  # fmt: skip
-    values = {name: getattr(_DEFAULT, name) for name in _SETTINGS} | {"phase": "quick"}
+    values = {name: getattr(_DEFAULT, name) for name in _SETTINGS} | {"phase": "polish"}
     form = Form("Settings", fields, values)
     form.disabled = ["n_filters", "stop"]
     form.say("Choose two sounds, then press “Run”.")

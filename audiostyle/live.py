@@ -20,7 +20,7 @@ from audiostyle.spectrogram import log_magnitude
 from audiostyle.transfer import TransferResult, transfer_style
 
 # Thirty fast Griffin-Lim iterations come as close as some hundred plain ones (notebook 01).
-QUICK_PHASE = {"griffin_lim_iter": 30, "momentum": 0.99}
+QUICK_PHASE = {"phase": "griffin_lim", "griffin_lim_iter": 30, "momentum": 0.99}
 METHODS = ("infinite", "random")
 
 
@@ -35,7 +35,8 @@ class Rendered:
     sr : int
         Sample rate in Hz.
     config : TransferConfig
-        Settings that give it again; after a stop, ``n_iter`` is the number of iterations made.
+        Settings that give it again; after a stop, ``n_iter`` is the number of iterations made and
+        ``polish_iter`` 0.
     numbers : dict of str to float
         See `sound_numbers`; also ``iterations`` and ``seconds``.
     stored : bool
@@ -82,7 +83,7 @@ def render(
     result = transfer_style(content, style, sr, config, progress=False, callback=callback)
     made = len(result.losses) - 1
     if result.reason == "callback":
-        config = replace(config, n_iter=made)
+        config = replace(config, n_iter=made, polish_iter=0)  # what a stopped run did
     taken = {"iterations": float(made), "seconds": float(sum(result.seconds.values()))}
     return Rendered(result.y, result.sr, config, taken), result
 

@@ -254,8 +254,8 @@ function render({ model, el }) {
     root.append(panels, node("div", { class: "as-scales" }, ...model.get("scales").map((s) =>
       node("span", { class: "as-scale" }, s.low, node("i", { style: `background:linear-gradient(to right,${s.colours.join(",")})` }), s.high))));
   }
-  root.append(node("div", { class: "as-keys" }, "Vertical: kHz. Keys, with the focus in the player: space plays and pauses, the digits switch the sound, the arrows on the slider move. All sounds are matched in loudness."));
-  if (!model.get("pictures")) root.lastChild.textContent = "Keys, with the focus in the player: space plays and pauses, the digits switch the sound. All sounds are matched in loudness.";
+  const axes = model.get("pictures") ? "Across: seconds; up: kHz. A click in a picture moves there. " : "";
+  root.append(node("div", { class: "as-keys" }, `${axes}Keys, with the focus in the player: space plays and pauses, the digits switch the sound, the arrows on the slider move. All sounds are matched in loudness.`));
   root.addEventListener("keydown", onKey);
   slots.forEach((_, i) => model.on(`change:slot${i}`, () => showSlot(i)));
   model.on("change:heard", showHeard);

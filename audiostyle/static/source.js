@@ -191,6 +191,10 @@ function render({ model, el }) {
   showClips();
   showCut();
   showStatus();
+  // Its colours are those of the page, known once it is in it; they change with the theme.
+  const watcher = new ResizeObserver(() => preview());
+  watcher.observe(canvas);
+  return () => watcher.disconnect();
 }
 
 export default { render };

@@ -1,0 +1,349 @@
+"""The widgets in Chromium, in JupyterLab and in Voilà."""
+
+import json
+import os
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+pytestmark = pytest.mark.browser
+SR = 22050
+SHOTS = os.environ.get("AUDIOSTYLE_SCREENSHOTS")
+
+IMAGES = """() => Promise.all([...document.querySelectorAll('.as-player figure img')].map(async (image) =>
+  image.hidden ? null : (await (await fetch(image.src)).arrayBuffer()).byteLength + ':' + image.src))"""
+SOUNDS = "() => [0, 1, 2, 3].map((i) => document.querySelector('.as-player').audiostyle.fingerprint(i))"
+POSITION = "() => document.querySelector('.as-player').audiostyle.position()"
+LEVELS = "() => document.querySelector('.as-player').audiostyle.level()"
+
+
+def voila(open_page, app_address, **size):
+    page, watch = open_page(app_address, **size)
+    page.wait_for_selector(".as-player img[src]")
+    return page, watch
+
+
+def jupyterlab(open_page, lab_address, notebook, **size):
+    """Open a notebook and run all of it."""
+    address, token = lab_address.split("/lab?")
+    page, watch = open_page(f"{address}/lab/tree/{notebook}?reset&{token}", **size)
+    page.wait_for_selector(".jp-NotebookPanel .jp-Notebook-cell")
+    page.wait_for_selector(
+        '.jp-NotebookPanel [data-status="idle"], .jp-Notebook-ExecutionIndicator[data-status="idle"]'
+    )
+    page.locator(".lm-MenuBar-item", has_text="Run").click()
+    page.locator(".lm-Menu-item", has_text=re.compile(r"^Run All Cells")).click()
+    page.wait_for_selector(".as-player img[src]", state="attached")
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('.jp-InputPrompt')].every((e) => !e.textContent.includes('*'))"
+    )
+    return page, watch
+
+
+def control(page, name):
+    return page.locator(f".as-form [name={name}]")
+
+
+def settle(page, form="Settings"):
+    """Wait until a form's work is done; returns its status."""
+    bar = page.locator(f".as-form[aria-label='{form}'] progress.as-idle")
+    bar.wait_for(state="attached")
+    return page.locator(f".as-form[aria-label='{form}'] .as-status").inner_text()
+
+
+def run(page, name="run"):
+    """Press a button and wait for the result."""
+    before = page.evaluate(IMAGES)
+    control(page, name).click()
+    page.wait_for_function(f"(before) => ({IMAGES})().then((now) => now[2] !== before[2])", arg=before)
+    return settle(page)
+
+
+def put(page, name, value):
+    """Move a slider or fill a field, as a person who lets go of it."""
+    control(page, name).evaluate(
+        "(e, v) => { e.value = v; e.dispatchEvent(new Event('input')); e.dispatchEvent(new Event('change')); }",
+        value,
+    )
+
+
+def assert_clean(page, watch):
+    """Nothing left the machine, nothing was complained about, no error stands in the page."""
+    assert watch.elsewhere == []
+    assert [text for text in watch.complaints if not known(text)] == []
+    assert page.locator("[data-mime-type='application/vnd.jupyter.error']").count() == 0
+    body = page.locator("body").inner_text()
+    for sign in ("Traceback (most recent", "Error displaying widget", "Failed to load model"):
+        assert sign not in body
+
+
+def known(text):
+    """JupyterLab asks for the settings, workspace and session files that a fresh installation lacks."""
+    return "404" in text and "/api/" in text
+
+
+def serious(page, include):
+    """Return axe-core's serious and critical findings in the parts of the page that are ours."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page, context={"include": [include]}).response["violations"]
+    return [
+        (v["id"], [n["target"] for n in v["nodes"]][:4])
+        for v in found
+        if v["impact"] in ("serious", "critical")
+    ]
+
+
+def shoot(page, name, selector=None):
+    if SHOTS:
+        target = page.locator(selector).first if selector else page
+        target.screenshot(path=Path(SHOTS) / f"{name}.png")
+
+
+@pytest.fixture
+def sounds(tmp_path):
+    """A real sound of some seconds, a long one of over 50 MB, and a file that is none."""
+    t = np.arange(4 * 48000) / 48000
+    chirp = 0.2 * np.sin(2 * np.pi * (200 + 150 * t) * t) * (1 + 0.5 * np.sin(2 * np.pi * 5 * t))
+    soundfile.write(tmp_path / "mine.wav", np.stack([chirp, 0.5 * chirp], axis=1), 48000)
+    long = np.tile(np.stack([chirp, chirp], axis=1), (72, 1))
+    soundfile.write(tmp_path / "long.wav", long, 48000)
+    assert (tmp_path / "long.wav").stat().st_size > 50e6
+    (tmp_path / "broken.wav").write_bytes(b"RIFF, so it says" * 100)
+    return tmp_path
+
+
+# Voilà: from two files of one's own to a saved result
+
+
+def test_own_files_to_saved_result(open_page, app_address, sounds, environment):
+    page, watch = voila(open_page, app_address)
+    content = page.locator(".as-source").nth(0)
+    content.locator("input[type=file]").set_input_files(sounds / "mine.wav")
+    content.get_by_text("mine.wav: 4.0 s").wait_for()
+    content.locator("input[type=file]").set_input_files(sounds / "broken.wav")
+    content.get_by_text("not a sound file that can be read").wait_for()
+    assert "mine.wav stays in use" in content.locator(".as-status").inner_text()
+    style = page.locator(".as-source").nth(1)
+    style.locator("input[type=file]").set_input_files(sounds / "long.wav")
+    style.get_by_text("long.wav: 288.0 s").wait_for()
+    style.locator("input[type=range]").nth(0).evaluate(
+        "(e) => { e.value = 100; e.dispatchEvent(new Event('input')); e.dispatchEvent(new Event('change')); }"
+    )
+    status = run(page)
+    assert status.startswith("Done: 4.0 s"), status
+    put(page, "name", "my result")
+    control(page, "save").click()
+    links = page.locator(".as-downloads a")
+    links.nth(1).wait_for()
+    with page.expect_download() as download:
+        links.nth(0).click()
+    got = Path(download.value.path())
+    saved = Path(environment["AUDIOSTYLE_RESULTS_DIR"]) / "saved" / "my result.wav"
+    assert download.value.suggested_filename == "my result.wav"
+    assert got.read_bytes() == saved.read_bytes()
+    assert soundfile.info(saved).frames == 4 * SR
+    recipe = json.loads(saved.with_suffix(".json").read_text())
+    assert recipe["content"]["path"] == "mine.wav"
+    assert recipe["style"]["start"] == 100.0
+    assert_clean(page, watch)
+
+
+def test_result_changes_picture_and_sound_and_moves_nothing(open_page, app_address):
+    page, watch = voila(open_page, app_address)
+    images, playing = page.evaluate(IMAGES), page.evaluate(SOUNDS)
+    place = page.locator(".as-form[aria-label=Save]").bounding_box()
+    put(page, "balance", 0.2)
+    assert run(page, "preview").startswith("Done: 3.0 s")
+    page.wait_for_function(f"(before) => ({SOUNDS})()[2] !== before", arg=playing[2])
+    now, heard = page.evaluate(IMAGES), page.evaluate(SOUNDS)
+    assert now[2] != images[2]
+    assert now[3] is not None
+    assert heard[3] == playing[2], "the previous result is kept"
+    assert page.locator(".as-form[aria-label=Save]").bounding_box() == place
+    assert_clean(page, watch)
+
+
+def test_stop_keeps_the_best_so_far(open_page, app_address):
+    page, watch = voila(open_page, app_address)
+    assert control(page, "stop").is_disabled()
+    control(page, "encoder").select_option("random")
+    put(page, "n_iter", 2000)
+    before = page.evaluate(IMAGES)
+    control(page, "run").click()
+    page.get_by_text(re.compile(r"Iteration \d+ of at most 2000")).wait_for()
+    # The page answers while the work goes on.
+    page.locator(".as-tracks button").nth(0).click()
+    assert page.locator(".as-tracks button").nth(0).get_attribute("aria-pressed") == "true"
+    control(page, "stop").click()
+    page.wait_for_function(f"(before) => ({IMAGES})().then((now) => now[2] !== before[2])", arg=before)
+    assert settle(page).startswith("Stopped")
+    assert_clean(page, watch)
+
+
+def test_switching_while_playing_keeps_the_position(open_page, app_address):
+    page, watch = voila(open_page, app_address)
+    page.wait_for_function(f"() => ({SOUNDS})()[2] !== null")
+    page.locator(".as-play").click()
+    page.wait_for_function(f"() => ({POSITION})() > 0.3")
+    buttons = page.locator(".as-tracks button")
+    for i in (0, 1, 2):
+        before = page.evaluate(POSITION)
+        buttons.nth(i).click()
+        page.wait_for_function(
+            f"(i) => {{ const l = ({LEVELS})(); return l[i] > 0.01 && l.every((x, j) => j === i || !x || x < 0.01); }}",
+            arg=i,
+        )
+        after = page.evaluate(POSITION)
+        # It went on, or began again at the end of the loop; it did not go back to where playing began.
+        assert after > before or before > 1.5
+    assert page.locator(".as-panel.as-on figcaption").inner_text().startswith("Result")
+    page.locator(".as-play").click()
+    held = page.evaluate(POSITION)
+    assert page.evaluate(POSITION) == held
+    assert_clean(page, watch)
+
+
+def test_everything_by_keyboard(open_page, app_address):
+    page, watch = voila(open_page, app_address)
+    page.wait_for_function(f"() => ({SOUNDS})()[2] !== null")
+    reached = set()
+    page.locator("body").press("Tab")
+    for _ in range(80):
+        reached.add(page.evaluate("() => document.activeElement.name || document.activeElement.className"))
+        page.keyboard.press("Tab")
+    wanted = {
+        "balance",
+        "encoder",
+        "kernel_size",
+        "n_iter",
+        "phase",
+        "seed",
+        "run",
+        "preview",
+        "save",
+        "name",
+        "format",
+    }
+    assert wanted <= reached
+    assert {"as-seek", "as-play as-primary"} <= reached
+    control(page, "balance").focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function(
+        "() => document.querySelector('.as-field:has([name=balance]) output').textContent === '0.71'"
+    )
+    control(page, "preview").focus()
+    before = page.evaluate(IMAGES)
+    page.keyboard.press("Enter")
+    page.wait_for_function(f"(before) => ({IMAGES})().then((now) => now[2] !== before[2])", arg=before)
+    page.locator(".as-seek").focus()
+    page.keyboard.press("2")
+    assert page.locator(".as-tracks button").nth(1).get_attribute("aria-pressed") == "true"
+    page.keyboard.press(" ")
+    page.wait_for_selector(".as-player[data-playing=true]")
+    page.keyboard.press(" ")
+    page.wait_for_selector(".as-player[data-playing=false]")
+    assert_clean(page, watch)
+
+
+@pytest.mark.parametrize("width", [1280, 420])
+def test_page_fits_and_is_accessible(open_page, app_address, width):
+    page, watch = voila(open_page, app_address, width=width)
+    settle(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    for box in page.locator(".as-widget").all():
+        assert box.bounding_box()["x"] + box.bounding_box()["width"] <= width
+    assert serious(page, "body") == []
+    assert (
+        page.locator("button, input, select").evaluate_all(
+            "(all) => all.filter((e) => !e.title && !e.getAttribute('aria-label')).map((e) => e.outerHTML)"
+        )
+        == []
+    )
+    # Tall enough for all of it: the page scrolls inside a frame.
+    page.set_viewport_size({"width": width, "height": 1720 if width > 1000 else 3400})
+    shoot(page, f"style_lab_{width}")
+    assert_clean(page, watch)
+
+
+def test_outsiders_are_refused(open_page, app_address):
+    page, _ = open_page(app_address.split("?")[0])
+    page.wait_for_load_state()
+    assert page.locator(".as-widget").count() == 0
+    assert "/login?" in page.url
+
+
+def test_page_forbids_other_machines(open_page, app_address):
+    page, _ = voila(open_page, app_address)
+    blocked = page.evaluate(
+        """() => new Promise((done) => {
+          document.addEventListener('securitypolicyviolation', (e) => done(e.blockedURI));
+          const image = new Image();
+          image.src = 'http://192.0.2.1/pixel.png';
+          setTimeout(() => done(null), 5000);
+        })"""
+    )
+    assert blocked is not None
+    assert blocked.startswith("http://192.0.2.1")
+
+
+# JupyterLab
+
+
+def test_pair_explorer_in_jupyterlab(open_page, lab_address):
+    page, watch = jupyterlab(open_page, lab_address, "09_compare_pairs.ipynb")
+    form = "Pair and method"
+    assert "0.65" in settle(page, form)
+    for change, kept in ((("balance", 0.1), (0, 1)), (("pair", "speech-1"), ())):
+        images, playing = page.evaluate(IMAGES), page.evaluate(SOUNDS)
+        name, value = change
+        if name == "pair":
+            control(page, "pair").select_option(value)
+        else:
+            put(page, name, value)
+        page.wait_for_function(f"(before) => ({IMAGES})().then((now) => now[2] !== before[2])", arg=images)
+        page.wait_for_function(f"(before) => ({SOUNDS})()[2] !== before", arg=playing[2])
+        settle(page, form)
+        now, heard = page.evaluate(IMAGES), page.evaluate(SOUNDS)
+        for i in (0, 1, 2):
+            assert (heard[i] == playing[i]) == (i in kept)
+            assert (now[i] == images[i]) == (i in kept)
+        assert now[3] != images[3]
+    control(page, "method").select_option("random")
+    page.get_by_text("are not stored. Shown instead").wait_for()
+    assert serious(page, ".as-player") == []
+    assert serious(page, ".as-form") == []
+    page.locator(".as-player").first.scroll_into_view_if_needed()
+    shoot(page, "pair_explorer", ".jp-OutputArea-output:has(.as-player)")
+    assert_clean(page, watch)
+
+
+def test_blind_test_in_jupyterlab(open_page, lab_address):
+    page, watch = jupyterlab(open_page, lab_address, "09_compare_pairs.ipynb")
+    control(page, "a").select_option("content")
+    put(page, "n_trials", 5)
+    control(page, "begin").click()
+    for trial in range(1, 6):
+        page.get_by_text(f"Trial {trial} of 5").wait_for()
+        control(page, "is_a").click()
+    page.get_by_text(re.compile(r"\d of 5 right, p = ")).wait_for()
+    assert control(page, "is_a").is_disabled()
+    assert_clean(page, watch)
+
+
+def test_style_lab_in_jupyterlab(open_page, lab_address, sounds):
+    page, watch = jupyterlab(open_page, lab_address, "10_style_lab.ipynb")
+    content = page.locator(".as-source").nth(0)
+    content.locator("input[type=file]").set_input_files(sounds / "mine.wav")
+    content.get_by_text("mine.wav: 4.0 s").wait_for()
+    content.locator("input[type=file]").set_input_files(sounds / "broken.wav")
+    content.get_by_text("not a sound file that can be read").wait_for()
+    assert run(page).startswith("Done: 4.0 s")
+    control(page, "save").click()
+    page.get_by_text(re.compile("Saved result.wav")).wait_for()
+    for part in (".as-source", ".as-form", ".as-player", ".as-code"):
+        assert serious(page, part) == [], part
+    assert_clean(page, watch)

@@ -1,0 +1,607 @@
+"""The widgets without a browser: set values in Python, read what is displayed."""
+
+import io
+import json
+import math
+import shlex
+import threading
+from dataclasses import replace
+
+import matplotlib
+import numpy as np
+import pytest
+import soundfile
+from matplotlib.image import imread
+
+from audiostyle import live, paths, recipe
+from audiostyle.__main__ import build_parser
+from audiostyle.abx import AbxPanel, AbxTest
+from audiostyle.audio import load_audio, rms
+from audiostyle.clips import get_pair
+from audiostyle.config import TransferConfig, get_preset
+from audiostyle.jobs import Latest
+from audiostyle.lab import StyleLab
+from audiostyle.live import add_numbers, fill_grid, load_stored, method_config, render, store
+from audiostyle.player import Slot, SyncPlayer, flac_bytes, png_bytes
+from audiostyle.results import Results
+from audiostyle.source import MAX_MEGABYTES, SoundSource
+from audiostyle.widgets import PairExplorer
+
+SR = 22050
+WAIT = 120
+SMOKE = get_preset("smoke")
+
+
+def samples(player, name):
+    """What a slot would play."""
+    return soundfile.read(io.BytesIO(player.slot(name)["audio"]), dtype="float32")[0]
+
+
+# The player
+
+
+def test_png_has_the_colours_of_the_map_and_its_first_row_at_the_bottom():
+    values = np.linspace(-80, 0, 12).reshape(3, 4)
+    decoded = imread(io.BytesIO(png_bytes(values, -80, 0, "magma")))
+    expected = matplotlib.colormaps["magma"](np.round((values[::-1] + 80) / 80 * 255).astype(int))[..., :3]
+    # Half a step of 8 bits, by rounding.
+    np.testing.assert_allclose(decoded[..., :3], expected, atol=0.5 / 255 + 1e-6)
+
+
+def test_flac_loses_nothing_but_the_16th_bit(content):
+    decoded, sr = soundfile.read(io.BytesIO(flac_bytes(content, SR)), dtype="float32")
+    assert sr == SR
+    assert len(decoded) == len(content)
+    np.testing.assert_allclose(decoded, content, atol=1 / 2**15)
+
+
+def test_player_shows_and_plays_what_it_is_given(content, style):
+    player = SyncPlayer("Test", [Slot("a", "A"), Slot("b", "B")])
+    player.show("a", content, SR, note="first")
+    slot = player.slot("a")
+    heard = samples(player, "a")
+    np.testing.assert_allclose(heard / np.abs(heard).max(), content / np.abs(content).max(), atol=2e-4)
+    assert slot["rms"] == pytest.approx(rms(heard), rel=1e-3)
+    assert slot["duration"] == pytest.approx(len(content) / SR)
+    assert "A".lower() in slot["alt"]
+    assert player.slot("b") == {}
+    before = slot["image"]
+    player.show("a", style, SR)
+    assert player.slot("a")["image"] != before
+
+
+def test_difference_of_a_sound_with_itself_is_the_middle_colour(content):
+    player = SyncPlayer("Test", [Slot("d", "D", listen=False)])
+    player.show_difference("d", content, content, SR)
+    image = imread(io.BytesIO(player.slot("d")["image"]))
+    assert len(np.unique(image.reshape(-1, image.shape[-1]), axis=0)) == 1
+    assert "audio" not in player.slot("d")
+    player.show_difference("d", content, 4 * content, SR)
+    louder = imread(io.BytesIO(player.slot("d")["image"]))
+    assert not np.array_equal(image, louder)
+
+
+def test_player_refuses_five_slots():
+    with pytest.raises(ValueError, match="1 to 4 slots, not 5"):
+        SyncPlayer("Test", [Slot(str(i), str(i)) for i in range(5)])
+
+
+# Work in the background
+
+
+def test_latest_task_wins_and_older_ones_are_told():
+    entered, release, done = threading.Event(), threading.Event(), []
+    jobs = Latest(done.append)
+
+    def first(ticket):
+        entered.set()
+        release.wait(WAIT)
+        done.append(("first", ticket.superseded))
+
+    jobs.submit(first)
+    assert entered.wait(WAIT)
+    jobs.submit(lambda _: done.append("never"))
+    jobs.submit(lambda ticket: done.append(("last", ticket.ending)))
+    release.set()
+    assert jobs.wait(WAIT)
+    assert done == [("first", True), ("last", False)]
+
+
+def test_stop_is_not_superseding_and_errors_are_reported():
+    entered, seen, errors = threading.Event(), [], []
+    jobs = Latest(errors.append)
+
+    def task(ticket):
+        entered.set()
+        while not ticket.ending:
+            pass
+        seen.append((ticket.stopped, ticket.superseded))
+        raise ValueError("broken")
+
+    jobs.submit(task)
+    assert entered.wait(WAIT)
+    jobs.stop()
+    assert jobs.wait(WAIT)
+    assert seen == [(True, False)]
+    assert [str(e) for e in errors] == ["broken"]
+    assert not jobs.busy
+
+
+# The blind test
+
+
+@pytest.mark.parametrize(("n_right", "n"), [(10, 10), (9, 10), (5, 10), (0, 10), (3, 5)])
+def test_p_value_is_the_upper_tail_of_the_binomial(n_right, n):
+    test = AbxTest(n, seed=1)
+    for i in range(n):
+        test.answer(test.x if i < n_right else "AB"[test.x == "A"])
+    assert test.n_right == n_right
+    assert test.p_value == pytest.approx(sum(math.comb(n, k) for k in range(n_right, n + 1)) / 2**n)
+
+
+def test_abx_refuses_what_would_spoil_it():
+    test = AbxTest(2, seed=0)
+    with pytest.raises(ValueError, match="2 of 2 trials are left"):
+        _ = test.p_value
+    with pytest.raises(ValueError, match="choice='x'"):
+        test.answer("x")
+    test.answer("A")
+    test.answer("A")
+    with pytest.raises(ValueError, match="all 2 trials"):
+        test.answer("A")
+    with pytest.raises(ValueError, match="n_trials=0"):
+        AbxTest(0)
+
+
+def test_abx_draws_both_sounds():
+    drawn = [AbxTest(50, seed=s).x for s in range(40)]
+    assert {"A", "B"} == set(drawn)
+
+
+def test_abx_panel_plays_x_and_keeps_answers(content, style):
+    sounds = {"one": (content, SR), "two": (style, SR)}
+    names = [("one", "first"), ("two", "second")]
+    panel = AbxPanel(sounds.__getitem__, names, Results("smoke", "bundled"), seed=3)
+    panel.answer("A")  # nothing has begun
+    for _ in range(2):
+        panel.form.update(n_trials=5)
+        panel.begin()
+        while panel.test is not None:
+            x = panel.test.x
+            played = samples(panel.player, "x")
+            np.testing.assert_array_equal(played, samples(panel.player, x.lower()))
+            panel.form.press("is_a" if x == "A" else "is_b")
+    assert "5 of 5 right, p = 0.0312" in panel.form.status
+    kept = Results("smoke", "bundled").load_table("abx")
+    assert kept["test"].tolist() == [1] * 5 + [2] * 5
+    assert kept["right"].all()
+    assert kept["p_value"].to_numpy() == pytest.approx(1 / 32, rel=1e-4)
+    panel.form.update(b="one")
+    panel.begin()
+    assert panel.test is None
+    assert panel.form.status_kind == "error"
+
+
+# The pair explorer
+
+
+@pytest.fixture(scope="module")
+def no_phase():
+    """Spare the time that the phase takes; the sound is poor and the magnitudes are the same."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(live.QUICK_PHASE, "griffin_lim_iter", 2)
+        yield
+
+
+@pytest.fixture
+def explorer(no_phase):
+    made = PairExplorer(SMOKE, "bundled")
+    assert made.wait(WAIT)
+    return made
+
+
+def test_explorer_opens_with_sound_picture_and_numbers(explorer):
+    for name in ("content", "style", "result"):
+        assert len(samples(explorer.player, name)) == 3 * SR
+    assert explorer.player.slot("difference")["image"]
+    assert explorer.form.status_kind == "info"
+    assert "–" not in explorer.numbers.value
+    assert (
+        f"{explorer._computed[next(iter(explorer._computed))].numbers['style_share']:.3f}"
+        in explorer.numbers.value
+    )
+
+
+def test_balance_changes_result_and_nothing_else(explorer):
+    before = {name: explorer.player.slot(name) for name in ("content", "style", "result", "difference")}
+    explorer.select(balance=0.95)
+    assert explorer.wait(WAIT)
+    for name in ("content", "style"):
+        assert explorer.player.slot(name) == before[name]
+    for key in ("image", "audio"):
+        assert explorer.player.slot("result")[key] != before["result"][key]
+    assert explorer.player.slot("difference")["image"] != before["difference"]["image"]
+    assert explorer.shown.config.balance == 0.95
+
+
+def test_pair_changes_everything(explorer):
+    before = {name: explorer.player.slot(name) for name in ("content", "style", "result")}
+    explorer.select(pair="speech-2")
+    assert explorer.wait(WAIT)
+    for name, old in before.items():
+        assert explorer.player.slot(name)["audio"] != old["audio"]
+        assert explorer.player.slot(name)["image"] != old["image"]
+
+
+def test_balance_0_is_the_content_and_more_balance_is_more_style(no_phase):
+    pair = get_pair("instrument-1", "bundled")
+    shares = [
+        fill_grid(pair, SMOKE, [b], methods=("infinite",))["infinite", b].numbers["style_share"]
+        for b in (0.3, 0.9)
+    ]
+    assert 1 > shares[0] > shares[1]
+
+
+def test_explorer_reads_what_is_stored_and_says_what_is_not(explorer, content):
+    explorer.select(method="random", balance=0.4)
+    assert explorer.wait(WAIT)
+    assert "256 filters at balance 0.40 are not stored" in explorer.form.status
+    assert explorer.shown.config.encoder == "infinite"
+    pair, config = explorer.pair, method_config("random", 0.4, SMOKE)
+    marked = np.resize(content, 3 * SR)
+    store(pair, SMOKE.duration, live.Rendered(marked, SR, config, {"style_share": 0.123, "seconds": 1.0}))
+    explorer.select(balance=0.5)
+    explorer.select(balance=0.4)
+    assert explorer.wait(WAIT)
+    assert explorer.form.status.startswith("Stored result: 256 random filters")
+    assert "0.123" in explorer.numbers.value
+    np.testing.assert_allclose(explorer.shown.y, marked, atol=1 / 2**15)
+
+
+def test_stored_result_is_not_found_for_other_settings(no_phase, content):
+    pair, config = get_pair("instrument-1", "bundled"), method_config("infinite", 0.5, SMOKE)
+    store(pair, 3.0, live.Rendered(content, SR, config, {}))
+    assert load_stored(pair, 3.0, config) is not None
+    assert load_stored(pair, 4.0, config) is None
+    assert load_stored(pair, 3.0, replace(config, kernel_size=5)) is None
+    assert load_stored(get_pair("instrument-2", "bundled"), 3.0, config) is None
+
+
+def test_explorer_refuses_unknown_values_and_stays(explorer):
+    before = dict(explorer.form.values)
+    for wrong, message in (
+        ({"pair": "opera"}, "pair='opera'"),
+        ({"balance": 1.5}, "balance=1.5"),
+        ({"method": "vgg"}, "method='vgg'"),
+        ({"volume": 1}, "no control 'volume'"),
+        ({"balance": 0.2, "pair": "opera"}, "pair='opera'"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            explorer.select(**wrong)
+        assert explorer.form.values == before
+
+
+def test_explorer_blind_test_uses_its_sounds(explorer):
+    explorer.abx.form.update(a="content", b="infinite", n_trials=5)
+    explorer.abx.begin()
+    # Both are scaled to one peak, from two levels: they may differ by a step of 16 bits.
+    heard = [samples(p, n) for p, n in ((explorer.abx.player, "a"), (explorer.player, "content"))]
+    np.testing.assert_allclose(*heard, atol=1.01 / 2**15)
+    explorer.select(pair="symphonic-1")
+    assert explorer.wait(WAIT)
+    assert explorer.abx.test is None
+    explorer.abx.form.update(a="random")
+    explorer.abx.begin()
+    assert explorer.abx.form.status_kind == "error"
+    assert "not stored" in explorer.abx.form.status
+
+
+# Sources
+
+
+@pytest.fixture
+def source():
+    return SoundSource("Content", "violin_canon")
+
+
+def upload(source, path, *, name=None, piece=20_000):
+    """Send a file as the page does: announce it, then a piece whenever one is asked for."""
+    data = path.read_bytes()
+    source._on_message(
+        source, {"type": "upload", "id": "u", "name": name or path.name, "size": len(data)}, []
+    )
+    for start in range(0, len(data), piece):
+        source._on_message(source, {"type": "piece", "id": "u"}, [memoryview(data[start : start + piece])])
+    assert source.wait(WAIT)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "rate", "channels"),
+    [("wav", 48000, 2), ("flac", 8000, 1), ("ogg", 44100, 2), ("mp3", 22050, 1)],
+)
+def test_upload_in_any_format_rate_and_channels(source, tmp_path, content, suffix, rate, channels):
+    path = tmp_path / f"mine.{suffix}"
+    y = np.stack([np.resize(content, 2 * rate)] * channels, axis=1)
+    soundfile.write(path, y, rate)
+    upload(source, path)
+    assert source.status_kind == "info", source.status
+    assert source.sound.name == path.name
+    assert source.duration == pytest.approx(2, abs=0.1)
+    assert [source.clip, f"{path.name} (yours)"] in source.clips
+    loaded, sr = source.load()
+    assert sr == SR
+    assert len(loaded) / sr == pytest.approx(2, abs=0.1)
+
+
+def broken_files(folder, content):
+    good = folder / "good.wav"
+    soundfile.write(good, content, SR)
+    files = {
+        "text.wav": (b"this is no sound", "not a sound file"),
+        "empty.wav": (b"", "empty"),
+        "short.wav": (None, "at least 0.6 s"),
+        "cut.wav": (good.read_bytes()[: 44 + 60_000], "cut short"),
+        "notes.txt": (b"notes", "WAV, FLAC, OGG or MP3"),
+    }
+    for name, (data, message) in files.items():
+        path = folder / name
+        if data is None:
+            soundfile.write(path, content[:1000], SR)
+        else:
+            path.write_bytes(data)
+        yield path, message
+
+
+def test_bad_upload_gives_a_message_in_place_and_breaks_nothing(source, tmp_path, content):
+    before, version = source.load()[0], source.version
+    for path, message in broken_files(tmp_path, content):
+        upload(source, path)
+        assert source.status_kind == "error", path.name
+        assert path.name in source.status
+        assert message in source.status
+        assert "violin_canon.ogg stays in use" in source.status
+        assert source.clip == "violin_canon"
+        assert source.version == version
+        np.testing.assert_array_equal(source.load()[0], before)
+
+
+def test_too_large_an_upload_is_refused_before_it_is_sent(source):
+    sent = []
+    source.send = lambda content, buffers=None: sent.append(content)
+    size = int((MAX_MEGABYTES + 1) * 1e6)
+    source._on_message(source, {"type": "upload", "id": "u", "name": "big.wav", "size": size}, [])
+    assert sent == [{"type": "next", "id": "u", "done": True}]
+    assert f"at most {MAX_MEGABYTES} MB" in source.status
+
+
+def test_upload_cannot_leave_its_folder(source, tmp_path, content):
+    path = tmp_path / "mine.wav"
+    soundfile.write(path, content, SR)
+    upload(source, path, name="../../../escaped.wav")
+    assert source.is_upload(source.sound)
+    assert source.sound.name == "escaped.wav"
+
+
+def test_path_on_this_computer(source, tmp_path, content):
+    path = tmp_path / "mine.wav"
+    soundfile.write(path, content, SR)
+    source._on_message(source, {"type": "path", "path": str(path)}, [])
+    assert source.wait(WAIT)
+    assert source.sound.path == path
+    source._on_message(source, {"type": "path", "path": str(tmp_path / "none.wav")}, [])
+    assert source.wait(WAIT)
+    assert "none.wav does not exist" in source.status.lower()
+    assert source.sound.path == path
+
+
+def test_cut_stays_inside_the_sound_and_is_what_is_loaded(source):
+    whole, _ = source.load()
+    source.length = 2.0
+    source.start = 100.0
+    assert source.start + source.length == pytest.approx(source.duration, abs=1e-3)
+    source.start = 4.0
+    cut, sr = source.load()
+    assert len(cut) == 2 * sr
+    np.testing.assert_allclose(cut, whole[4 * sr : 6 * sr], atol=1e-6)
+    source.length = 0.0
+    assert source.length == pytest.approx(0.6)
+
+
+def test_waveform_outline_bounds_the_samples(source):
+    peaks = np.frombuffer(source.peaks, np.float32).reshape(-1, 2)
+    y, _ = source.load()
+    assert 500 <= len(peaks) <= 600
+    assert peaks[:, 0].min() == pytest.approx(y.min(), abs=1e-4)
+    assert peaks[:, 1].max() == pytest.approx(y.max(), abs=1e-4)
+
+
+# The style lab
+
+
+@pytest.fixture
+def lab(tmp_path, content, style):
+    made = StyleLab(tmp_path / "saved")
+    for name, y in (("content", content), ("style", style)):
+        soundfile.write(tmp_path / f"{name}.wav", y, SR)
+    made.select(
+        content=str(tmp_path / "content.wav"), style=str(tmp_path / "style.wav"), n_iter=5, phase="quick",
+        kernel_size=3,
+    )  # fmt: skip
+    assert made.wait(WAIT)
+    return made
+
+
+def test_lab_runs_and_keeps_the_previous_result(lab, content):
+    assert lab.player.slot("result") == {}
+    lab.run()
+    assert lab.wait(WAIT)
+    assert lab.settings.status.startswith("Done"), lab.settings.status
+    assert "stop" in lab.settings.disabled
+    first = lab.player.slot("result")
+    assert len(samples(lab.player, "result")) == len(content)
+    lab.select(balance=0.9)
+    lab.settings.press("run")
+    assert lab.wait(WAIT)
+    assert lab.player.slot("previous")["audio"] == first["audio"]
+    assert lab.player.slot("result")["audio"] != first["audio"]
+    shares = [run[1].numbers["style_share"] for run in (lab.previous, lab.result)]
+    for share in shares[1:]:
+        assert f"{share:.3f}" in lab.numbers.value
+
+
+def test_lab_preview_is_three_seconds_of_the_content(lab):
+    lab.select(content="violin_canon")
+    lab.settings.press("preview")
+    assert lab.wait(WAIT)
+    assert len(samples(lab.player, "result")) == 3 * SR
+    assert lab.result[0].content.duration == 3.0
+
+
+@pytest.mark.parametrize("phase", ["quick", "polish"])
+def test_stop_keeps_the_best_so_far_and_can_be_made_again(lab, phase):
+    lab.select(content="violin_canon", style="piano_fur_elise", n_iter=2000, phase=phase, balance=0.97)
+    seen = threading.Event()
+    lab.settings.observe(lambda change: "Iteration" in change["new"] and seen.set(), "status")
+    lab.run()
+    assert seen.wait(WAIT)
+    lab.settings.press("stop")
+    assert lab.wait(WAIT)
+    assert lab.settings.status.startswith("Stopped"), lab.settings.status
+    made, rendered = lab.result
+    assert 0 < made.config.n_iter < 2000
+    np.testing.assert_array_equal(made.run().y, rendered.y)
+
+
+def test_silence_gives_a_message_and_keeps_the_result(lab, tmp_path):
+    lab.run()
+    assert lab.wait(WAIT)
+    kept = lab.result
+    soundfile.write(tmp_path / "silent.wav", np.zeros(2 * SR), SR)
+    lab.select(content=str(tmp_path / "silent.wav"))
+    lab.run()
+    assert lab.wait(WAIT)
+    assert lab.settings.status_kind == "error"
+    assert "silent" in lab.settings.status
+    assert lab.result == kept
+    assert "stop" in lab.settings.disabled
+
+
+@pytest.mark.parametrize("suffix", ["wav", "ogg", "flac"])
+def test_saved_result_is_made_again_from_its_settings(lab, suffix):
+    lab.select(balance=0.6, seed=4)
+    lab.content.start, lab.content.length = 0.3, 1.2
+    lab.run()
+    assert lab.wait(WAIT)
+    lab.saving.update(name="mine", format=suffix)
+    lab.saving.press("save")
+    assert lab.saving.status_kind == "info", lab.saving.status
+    sound = lab._folder / f"mine.{suffix}"
+    y, _ = load_audio(sound)
+    again = recipe.load_recipe(sound.with_suffix(".json")).run()
+    np.testing.assert_array_equal(again.y, lab.result[1].y)
+    tolerance = 0.1 * np.abs(again.y).max() if suffix == "ogg" else 1 / 2**15
+    np.testing.assert_allclose(y, again.y, atol=tolerance)
+
+
+@pytest.mark.parametrize("name", ["", "../escape", "a/b", ".hidden"])
+def test_save_refuses_names_that_are_paths(lab, name):
+    lab.run()
+    assert lab.wait(WAIT)
+    lab.saving.update(name=name)
+    lab.saving.press("save")
+    assert lab.saving.status_kind == "error"
+    assert not lab._folder.exists()
+
+
+def test_save_without_result_says_so(lab):
+    lab.saving.press("save")
+    assert "no result to save" in lab.saving.status
+
+
+def test_python_equivalent_gives_the_same_samples(lab, tmp_path, monkeypatch):
+    lab.run()
+    assert lab.wait(WAIT)
+    monkeypatch.chdir(tmp_path)
+    code = lab.snippets.snippets[0]["code"]
+    namespace = {}
+    exec(compile(code, "snippet", "exec"), namespace)
+    np.testing.assert_array_equal(namespace["result"].y, lab.result[1].y)
+    assert (tmp_path / "result.wav").is_file()
+
+
+def test_shell_equivalent_says_the_same_to_the_command_line(lab):
+    lab.settings.update(phase="polish", kernel_size=11, n_iter=300, balance=0.8)
+    assert lab.config() == TransferConfig(balance=0.8)
+    lab.style.length = lab.content.length = 1.0
+    lab.content.start = 0.5
+    words = shlex.split(lab.snippets.snippets[1]["code"])
+    args = build_parser().parse_args(words[3:])
+    assert (args.balance, args.content_start, args.duration) == (0.8, 0.5, 1.0)
+    assert args.content == lab.content.sound.path
+    lab.settings.update(kernel_size=5)
+    assert "kernel_size=5" in lab.snippets.snippets[1]["code"]
+
+
+def test_recipe_refuses_another_file_and_says_what_is_missing(lab, tmp_path, content):
+    made = lab.recipe()
+    soundfile.write(tmp_path / "content.wav", content[::-1], SR)
+    with pytest.raises(ValueError, match="not the file the result was made from"):
+        made.run()
+    (tmp_path / "content.wav").unlink()
+    with pytest.raises(FileNotFoundError, match="content="):
+        made.run()
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"content": 3, "style": 4, "config": {}}'])
+def test_settings_that_are_none_are_refused(tmp_path, text):
+    path = tmp_path / "settings.json"
+    path.write_text(text)
+    with pytest.raises(ValueError, match="holds no settings"):
+        recipe.load_recipe(path)
+
+
+# All controls
+
+
+def test_every_control_has_a_label_and_a_tooltip(lab, explorer):
+    forms = [lab.settings, lab.saving, explorer.form, explorer.abx.form]
+    fields = [field for form in forms for field in form.fields]
+    assert len(fields) > 20
+    for field in fields:
+        assert field["label"].strip()
+        assert len(field["tooltip"]) > 10, field
+
+
+def test_a_disabled_button_does_nothing(lab):
+    lab.settings.press("stop")
+    assert "stop" in lab.settings.disabled
+    assert not lab.settings.status.startswith("Stopping")
+
+
+def test_page_asks_no_other_machine_for_anything():
+    parts = [p for p in (paths.root() / "audiostyle" / "static").rglob("*") if p.is_file()]
+    assert len(parts) >= 8
+    for part in parts:
+        text = part.read_text(encoding="utf-8")
+        if part.name == "index.html.j2":
+            # The one address in it is the one that is taken out.
+            assert text.count("https://") == 1
+        else:
+            assert "http" not in text, part.name
+
+
+def test_numbers_of_the_copies_are_the_ends_of_the_scale(content, style):
+    config = TransferConfig(kernel_size=3)
+    as_content = live.sound_numbers(content, content, style, config)
+    assert as_content["style_share"] == pytest.approx(1, rel=1e-4)
+    assert as_content["chroma_similarity"] == pytest.approx(1, abs=1e-5)
+    gain = rms(content) / rms(style)
+    as_style = live.sound_numbers(style * gain, content, style, config)
+    assert as_style["style_share"] == pytest.approx(0, abs=1e-5)
+    assert as_style["mfcc_distance"] < 0.2 * as_content["mfcc_distance"]
+
+
+def test_rendered_numbers_come_in_two_steps(content, style):
+    rendered, result = render(content, style, SR, TransferConfig(n_iter=2, kernel_size=3, **live.QUICK_PHASE))
+    assert rendered.numbers["iterations"] == len(result.losses) - 1 == 2
+    assert json.dumps(add_numbers(rendered, content, style).numbers)
