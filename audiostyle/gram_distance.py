@@ -5,7 +5,7 @@ short clips are laid side by side, so that one evaluation of the kernel serves h
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,17 +27,16 @@ _VERSION = 1
 
 @dataclass(frozen=True)
 class _Group:
-    """Pieces of clips side by side: columns of the frame matrix, and to which clip each patch belongs."""
+    """Pieces of clips side by side, and to which clip each of their patches belongs."""
 
-    start: int
-    stop: int
+    frames: np.ndarray  # [shape=(n_bins, n_frames)]
     membership: np.ndarray  # [shape=(n_patches, n_members)], 0 or 1; all 0 where a patch crosses a seam
     members: np.ndarray  # [shape=(n_members,)], indices of the clips
 
 
 def pairwise_gram_inner(
     encoder: Encoder,
-    spectrograms: Sequence[np.ndarray | torch.Tensor],
+    spectrograms: Iterable[np.ndarray | torch.Tensor],
     *,
     n_jobs: int = 1,
     cache: str | Path | None = None,
@@ -52,8 +51,8 @@ def pairwise_gram_inner(
     ----------
     encoder : Encoder
         Gives the frame kernel.
-    spectrograms : sequence of arrays [shape=(n_bins, n_frames_i)]
-        The clips, each of at least one patch.
+    spectrograms : iterable of arrays [shape=(n_bins, n_frames_i)]
+        The clips, each of at least one patch; a generator saves memory.
     n_jobs : int
         Processes, as in joblib.
     cache : path or None
@@ -76,16 +75,13 @@ def pairwise_gram_inner(
 
     Notebook: 08_vctk_speakers.ipynb
     """
-    if not len(spectrograms):
-        raise ValueError("at least one clip is needed")
-    n_patches = np.array([encoder.n_patches(X.shape[1]) for X in spectrograms])
-    frames, groups = _side_by_side(spectrograms, encoder.receptive_field)
+    groups, n_patches = _side_by_side(spectrograms, encoder)
     bands = _bands(encoder, len(groups), n_jobs)
-    names = _block_names(frames, groups, bands, settings) if cache else [None] * len(bands)
+    names = _block_names(groups, bands, settings) if cache else [None] * len(bands)
     folder = Path(cache) if cache else None
-    total = np.zeros((len(spectrograms), len(spectrograms)))
+    total = np.zeros((len(n_patches), len(n_patches)))
     work = (
-        joblib.delayed(_compute_band)(encoder, frames, groups, band, folder, name)
+        joblib.delayed(_compute_band)(encoder, groups, band, folder, name)
         for band, name in zip(bands, names, strict=True)
     )
     done = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered")(work)
@@ -95,37 +91,39 @@ def pairwise_gram_inner(
     return total / n_patches / n_patches[:, None]
 
 
-def _side_by_side(spectrograms, width: int) -> tuple[np.ndarray, list[_Group]]:
-    """Cut clips into pieces of at most `GROUP_PATCHES` patches and lay them side by side in groups."""
-    pieces = [piece for i, X in enumerate(spectrograms) for piece in _pieces(i, X, width)]
-    frames = np.concatenate([np.asarray(piece, dtype=np.float32) for _, piece in pieces], axis=1)
+def _side_by_side(spectrograms, encoder: Encoder) -> tuple[list[_Group], np.ndarray]:
+    """Cut clips into pieces of at most `GROUP_PATCHES` patches and lay them side by side in groups.
+
+    Clips are taken one at a time, so that a generator need not hold them all beside the groups.
+    """
+    width = encoder.receptive_field
     groups: list[_Group] = []
-    waiting: list[tuple[int, int]] = []
-    start = 0
-    for owner, piece in pieces:
-        if waiting and sum(length for _, length in waiting) + piece.shape[1] > GROUP_PATCHES + width - 1:
-            groups.append(_make_group(waiting, start, width))
-            start, waiting = groups[-1].stop, []
-        waiting.append((owner, piece.shape[1]))
-    groups.append(_make_group(waiting, start, width))
-    return frames, groups
+    waiting: list[tuple[int, np.ndarray]] = []
+    n_patches = []
+    for owner, X in enumerate(spectrograms):
+        n_patches.append(encoder.n_patches(X.shape[1]))
+        for first in range(0, n_patches[-1], GROUP_PATCHES):
+            last = min(first + GROUP_PATCHES, n_patches[-1])
+            piece = np.asarray(X[:, first : last + width - 1], dtype=np.float32)
+            held = sum(part.shape[1] for _, part in waiting)
+            if waiting and held + piece.shape[1] > GROUP_PATCHES + width - 1:
+                groups.append(_make_group(waiting, width))
+                waiting = []
+            waiting.append((owner, piece))
+    if not waiting:
+        raise ValueError("at least one clip is needed")
+    groups.append(_make_group(waiting, width))
+    return groups, np.array(n_patches)
 
 
-def _pieces(owner: int, X, width: int) -> Iterator[tuple[int, np.ndarray]]:
-    n_patches = X.shape[1] - width + 1
-    for first in range(0, n_patches, GROUP_PATCHES):
-        last = min(first + GROUP_PATCHES, n_patches)
-        yield owner, X[:, first : last + width - 1]
-
-
-def _make_group(lengths: list[tuple[int, int]], start: int, width: int) -> _Group:
-    n_frames = sum(length for _, length in lengths)
-    membership = np.zeros((n_frames - width + 1, len(lengths)), dtype=np.float32)
+def _make_group(pieces: list[tuple[int, np.ndarray]], width: int) -> _Group:
+    frames = np.ascontiguousarray(np.concatenate([piece for _, piece in pieces], axis=1))
+    membership = np.zeros((frames.shape[1] - width + 1, len(pieces)), dtype=np.float32)
     first = 0
-    for column, (_, length) in enumerate(lengths):
-        membership[first : first + length - width + 1, column] = 1
-        first += length
-    return _Group(start, start + n_frames, membership, np.array([owner for owner, _ in lengths]))
+    for column, (_, piece) in enumerate(pieces):
+        membership[first : first + piece.shape[1] - width + 1, column] = 1
+        first += piece.shape[1]
+    return _Group(frames, membership, np.array([owner for owner, _ in pieces]))
 
 
 def _bands(encoder: Encoder, n_groups: int, n_jobs: int) -> list[range]:
@@ -138,29 +136,29 @@ def _bands(encoder: Encoder, n_groups: int, n_jobs: int) -> list[range]:
     return [range(first, min(first + size, n_groups)) for first in range(0, n_groups, size)]
 
 
-def _block_names(frames: np.ndarray, groups: list[_Group], bands: list[range], settings: str) -> list[str]:
+def _block_names(groups: list[_Group], bands: list[range], settings: str) -> list[str]:
     """Name each band after the frames of its groups and of the groups that follow."""
     digests = []
     for group in groups:
-        digest = hashlib.sha256(np.ascontiguousarray(frames[:, group.start : group.stop]))
+        digest = hashlib.sha256(group.frames)
         digest.update(group.membership)
         digests.append(digest.digest())
-    about = f"{_VERSION} {settings} {frames.shape[0]}"
+    about = f"{_VERSION} {settings} {len(groups[0].frames)}"
     return [
         hashlib.sha256(f"{about} {len(band)}".encode() + b"".join(digests[band[0] :])).hexdigest()[:32]
         for band in bands
     ]
 
 
-def _compute_band(encoder, frames, groups, band, folder, name) -> tuple[range, list[np.ndarray]]:
+def _compute_band(encoder, groups, band, folder, name) -> tuple[range, list[np.ndarray]]:
     """Compute Σ K² between the members of each group of a band and those of the groups from that one on."""
     file = folder / f"{name}.npy" if folder else None
     if file and (stored := _load_band(file, groups, band)) is not None:
         return band, stored
-    own = [_encode(encoder, frames, groups[i]) for i in band]
+    own = [_encode(encoder, groups[i]) for i in band]
     blocks: list[list[np.ndarray]] = [[] for _ in band]
     for j in range(band[0], len(groups)):
-        Y = own[j - band[0]] if j in band else _encode(encoder, frames, groups[j])
+        Y = own[j - band[0]] if j in band else _encode(encoder, groups[j])
         for i, X, row in zip(band, own, blocks, strict=True):
             if i <= j:
                 row.append(_block(encoder, X, Y, groups[i], groups[j]))
@@ -196,9 +194,9 @@ def _load_band(file: Path, groups: list[_Group], band: range) -> list[np.ndarray
 
 
 @torch.no_grad()
-def _encode(encoder: Encoder, frames: np.ndarray, group: _Group):
+def _encode(encoder: Encoder, group: _Group):
     # A copy: memory-mapped frames of a worker process are read-only, which torch warns about.
-    return encoder.encode(torch.tensor(frames[:, group.start : group.stop]))
+    return encoder.encode(torch.tensor(group.frames))
 
 
 def _add_row(total: np.ndarray, groups: list[_Group], i: int, row: np.ndarray) -> None:

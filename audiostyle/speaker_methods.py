@@ -162,7 +162,7 @@ def similarity(
     for front_end in method.front_ends:
         inner = pairwise_gram_inner(
             made,
-            [_frames(y, front_end, method.kernel_size) for y in items.ys],
+            (_frames(y, front_end, method.kernel_size) for y in items.ys),
             n_jobs=n_jobs,
             cache=folder,
             settings=settings,
