@@ -227,7 +227,8 @@ def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
 def mfcc_frechet_distance(y: np.ndarray, reference: np.ndarray, sr: int) -> float:
     """Compute the Fréchet distance between the MFCC vectors of two clips.
 
-    How far the timbre agrees in mean and in spread, whatever the order in time; the level is left out.
+    How far the timbre agrees in mean and in spread, whatever the order in time; the level is left out, and pauses
+    (frames 40 dB under the loudest) do not count: a pause has no timbre.
 
     Parameters
     ----------
@@ -241,8 +242,15 @@ def mfcc_frechet_distance(y: np.ndarray, reference: np.ndarray, sr: int) -> floa
     float
         At least 0, in librosa's MFCC units; lower is better.
     """
-    a, b = (librosa.feature.mfcc(y=x, sr=sr, n_mfcc=_N_MFCC, hop_length=_HOP)[1:] for x in (y, reference))
-    return frechet_distance(a.astype(np.float64), b.astype(np.float64))
+    return frechet_distance(_sounding_mfcc(y, sr), _sounding_mfcc(reference, sr))
+
+
+def _sounding_mfcc(y: np.ndarray, sr: int) -> np.ndarray:
+    """MFCCs 1 to 19 of the frames within 40 dB of the loudest, from mel power floored 60 dB under its peak."""
+    mel = librosa.feature.melspectrogram(y=np.asarray(y, dtype=np.float64), sr=sr, hop_length=_HOP)
+    energy = mel.sum(axis=0)
+    log_mel = librosa.power_to_db(mel[:, energy >= 1e-4 * energy.max()], amin=1e-20, top_db=60.0)
+    return librosa.feature.mfcc(S=log_mel, n_mfcc=_N_MFCC)[1:]
 
 
 def pitch_agreement(y: np.ndarray, reference: np.ndarray, sr: int) -> float:

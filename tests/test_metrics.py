@@ -81,6 +81,13 @@ def test_mfcc_measures_tell_timbres_apart_but_not_notes():
         assert measure(same_timbre, a, SR) < 0.25 * measure(other, a, SR)
 
 
+def test_pauses_do_not_change_the_timbre():
+    a = melody(SCALE, harmonics=[1, 0.5, 0.2])
+    rests = np.concatenate([a[: len(a) // 2], np.zeros(2 * SR, np.float32), a[len(a) // 2 :]])
+    other = melody(SCALE, harmonics=[0.2, 1, 0.5, 0.8, 0.3])
+    assert mfcc_frechet_distance(rests, a, SR) < 0.1 * mfcc_frechet_distance(other, a, SR)
+
+
 @pytest.mark.parametrize("gain", [0.1, 3.0])
 def test_level_leaves_the_mfcc_measures(gain, rng):
     a, b = noise(rng), melody(SCALE, harmonics=[1, 0.5])

@@ -1,0 +1,309 @@
+"""Trade-off curves: how much timbre for how much of the content, by method, with reference points.
+
+``python -m benchmarks.trade_offs`` fills the tables that notebook 11 shows.
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import torch
+
+from audiostyle.audio import fix_length, rms, set_level
+from audiostyle.baselines import cross_synthesis, nmf_musaicing
+from audiostyle.clips import Pair, PairAudio
+from audiostyle.config import TransferConfig
+from audiostyle.encoders import Encoder
+from audiostyle.infinite import InfiniteEncoder, make_encoder
+from audiostyle.losses import TransferLoss, style_loss
+from audiostyle.metrics import evaluate_sound, fresh_encoder
+from audiostyle.optimize import minimize
+from audiostyle.phase import phase_of, reconstruct_phase, spectral_convergence
+from audiostyle.polish import polished_phase
+from audiostyle.spectrogram import log_magnitude
+from audiostyle.transfer import transfer_style
+
+BALANCES = (0.3, 0.5, 0.7, 0.9)
+PAPER = "4096 filters, Griffin-Lim"
+PLAIN = "infinite, Griffin-Lim"
+POLISH = "infinite, polish"
+WAVEFORM = "waveform"
+COPY_CONTENT, COPY_STYLE = "copy the content", "copy the style"
+MUSAICING, CROSS = "NMF musaicing", "cross-synthesis"
+REFERENCES = (COPY_CONTENT, COPY_STYLE, MUSAICING, CROSS)
+# Name in the tables, method and start of each way from magnitudes to sound; "content" is the content's phase.
+PHASES = {
+    PLAIN: ("griffin_lim", "random"),
+    "infinite, Griffin-Lim from the content": ("griffin_lim", "content"),
+    "infinite, fast Griffin-Lim": ("fast_griffin_lim", "content"),
+    "infinite, PGHI, fast Griffin-Lim": ("fast_griffin_lim", "pghi"),
+    "infinite, local weights": ("local_weights", "content"),
+}
+KEYS = ["pair", "method", "balance", "seed"]
+
+
+def levelled(audio: PairAudio, level: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return content and style at one level."""
+    return set_level(audio.content, level), set_level(audio.style, level)
+
+
+def optimum(audio: PairAudio, config: TransferConfig) -> tuple[np.ndarray, TransferLoss, float]:
+    """Optimise the magnitudes of a pair.
+
+    Returns
+    -------
+    S : np.ndarray [shape=(n_bins, n_frames), non-negative]
+        Linear magnitudes.
+    loss : TransferLoss
+        Their objective.
+    seconds : float
+    """
+    started = time.perf_counter()
+    spectra = [
+        log_magnitude(y, n_fft=config.n_fft, hop_length=config.hop_length)
+        for y in levelled(audio, config.level)
+    ]
+    loss = TransferLoss(make_encoder(config), *spectra, balance=config.balance)
+    minimum = minimize(loss, spectra[0], n_iter=config.n_iter, tolerance=config.tolerance)
+    return torch.expm1(minimum.x).numpy(), loss, time.perf_counter() - started
+
+
+def sounds(
+    audio: PairAudio,
+    S: np.ndarray,
+    loss: TransferLoss,
+    *,
+    methods: tuple[str, ...] = tuple(PHASES),
+    n_iter: int = 200,
+    seed: int = 0,
+) -> Iterator[tuple[str, np.ndarray, float]]:
+    """Turn magnitudes into sound by some of `PHASES` and by the polish.
+
+    Yields name, waveform at level 0.05 and seconds.
+    """
+    content = set_level(audio.content)
+    for name in methods:
+        method, init = PHASES[name]
+        started = time.perf_counter()
+        start = phase_of(content) if init == "content" else init
+        y = reconstruct_phase(S, method=method, init=start, n_iter=n_iter, seed=seed, length=len(content))
+        yield name, y, time.perf_counter() - started
+    started = time.perf_counter()
+    y = polished_phase(loss, S, content)[0].x.numpy()
+    yield POLISH, y, time.perf_counter() - started
+
+
+def curve_rows(
+    pair: Pair,
+    audio: PairAudio,
+    *,
+    balances: tuple[float, ...] = BALANCES,
+    methods: tuple[str, ...] = (PLAIN,),
+    config: TransferConfig | None = None,
+) -> Iterator[dict]:
+    """Yield a row for the infinite encoder with each phase method and for the waveform, at every balance.
+
+    The two losses are under the infinite encoder, the mean over all banks of filters; every number but
+    ``style_share_optimised`` is of the sound.
+    """
+    config = config or TransferConfig()
+    for balance in balances:
+        at = replace(config, balance=balance)
+        S, loss, seconds = optimum(audio, at)
+        X = torch.log1p(torch.as_tensor(S))
+        optimised = loss(X).style / loss.style_unit
+        for method, y, more in sounds(audio, S, loss, methods=methods, n_iter=at.griffin_lim_iter):
+            row = _row(pair, audio, method, y, balance=balance, seconds=seconds + more)
+            yield row | {
+                "style_share_optimised": optimised,
+                "spectral_convergence_db": spectral_convergence(S, y),
+            }
+        started = time.perf_counter()
+        result = transfer_style(
+            audio.content, audio.style, audio.sr, replace(at, phase="waveform"), progress=False
+        )
+        took = time.perf_counter() - started
+        y = result.y * np.float32(at.level / rms(audio.content))
+        yield _row(pair, audio, WAVEFORM, y, balance=balance, seconds=took)
+
+
+def paper_rows(
+    pair: Pair,
+    audio: PairAudio,
+    *,
+    balances=(0.3, 0.5, 0.8),
+    seeds=(0, 1),
+    config: TransferConfig | None = None,
+) -> Iterator[dict]:
+    """Yield rows for the paper's way: random filters, Griffin-Lim from a random phase, a row for every seed."""
+    config = config or TransferConfig(encoder="random", phase="griffin_lim", n_iter=40)
+    for balance in balances:
+        for seed in seeds:
+            at = replace(config, balance=balance, seed=seed)
+            result = transfer_style(audio.content, audio.style, audio.sr, at, progress=False)
+            y = result.y * np.float32(at.level / rms(audio.content))
+            row = _row(
+                pair, audio, PAPER, y, balance=balance, seed=seed, seconds=sum(result.seconds.values())
+            )
+            yield row | {
+                "style_share_optimised": float(result.losses["style"].iloc[-1] / result.style_unit),
+                "spectral_convergence_db": float(result.convergence[-1]),
+            }
+
+
+def reference_rows(pair: Pair, audio: PairAudio) -> Iterator[dict]:
+    """Yield a row for each of the two copies, NMF musaicing and cross-synthesis."""
+    content, style = levelled(audio, 0.05)
+    for method, make in (
+        (COPY_CONTENT, lambda: content),
+        (COPY_STYLE, lambda: fix_length(style, len(content))),
+        (MUSAICING, lambda: nmf_musaicing(content, style)),
+        (CROSS, lambda: cross_synthesis(content, style)),
+    ):
+        started = time.perf_counter()
+        y = make()
+        took = time.perf_counter() - started
+        # A reference's own gain means nothing: all are compared at the content's level.
+        yield _row(pair, audio, method, set_level(y), balance=float("nan"), seconds=took)
+
+
+def _row(
+    pair: Pair, audio: PairAudio, method: str, y: np.ndarray, *, balance: float, seconds: float, seed: int = 0
+) -> dict:
+    content, style = levelled(audio, 0.05)
+    numbers = evaluate_sound(y, content, style, target=audio.target, encoder=_mean_encoder())
+    return {
+        "pair": pair.pair,
+        "edition": pair.edition,
+        "method": method,
+        "balance": balance,
+        "seed": seed,
+        **numbers,
+        "spectral_convergence_db": float("nan"),
+        "style_share_optimised": float("nan"),
+        "seconds": seconds,
+    }
+
+
+def _mean_encoder() -> Encoder:
+    return InfiniteEncoder()
+
+
+def polish_rows(pair: Pair, audio: PairAudio, *, balances=(0.5, 0.8)) -> Iterator[dict]:
+    """Yield the style loss of the sound over that of the magnitudes, under a bank never optimised, by method.
+
+    ``style_share`` is relative to the content's style loss, ``over_optimum`` to that of the magnitudes before any
+    phase was found; both under 4096 fresh filters, ``over_optimum_mean`` under the infinite encoder.
+    """
+    content, style = levelled(audio, 0.05)
+    fresh, mean = fresh_encoder(TransferConfig()), _mean_encoder()
+    spectra = [log_magnitude(y) for y in (content, style)]
+    encoded = [encoder.encode(spectra[1]) for encoder in (fresh, mean)]
+    before = float(style_loss(fresh, spectra[0], encoded[0]))
+
+    def losses(X: torch.Tensor) -> tuple[float, float]:
+        return tuple(
+            float(style_loss(encoder, X, a)) for encoder, a in zip((fresh, mean), encoded, strict=True)
+        )
+
+    for balance in balances:
+        S, loss, took = optimum(audio, TransferConfig(balance=balance))
+        least, least_mean = losses(torch.log1p(torch.as_tensor(S)))
+        shared = {"pair": pair.pair, "edition": pair.edition, "balance": balance, "seed": 0}
+        yield shared | {
+            "method": "magnitudes",
+            "style_share": least / before,
+            "over_optimum": 1.0,
+            "over_optimum_mean": 1.0,
+            "seconds": took,
+        }
+        for method, y, seconds in sounds(audio, S, loss):
+            of_sound, of_sound_mean = losses(log_magnitude(y))
+            yield shared | {
+                "method": method,
+                "style_share": of_sound / before,
+                "over_optimum": of_sound / least,
+                "over_optimum_mean": of_sound_mean / least_mean,
+                "seconds": seconds,
+            }
+
+
+def at_equal(curve: pd.DataFrame, x: str, y: str, value: float) -> float:
+    """Read a curve's `y` where its `x` equals a value, linearly between its points.
+
+    Parameters
+    ----------
+    curve : pd.DataFrame
+        Rows of one pair and method.
+    x, y : str
+        Columns.
+    value : float
+
+    Returns
+    -------
+    float
+        NaN outside the curve's range.
+
+    Examples
+    --------
+    >>> at_equal(pd.DataFrame({"a": [2.0, 0.0], "b": [20.0, 0.0]}), "a", "b", 1.5)
+    15.0
+    """
+    ordered = curve[[x, y]].dropna().sort_values(x).to_numpy()
+    if not len(ordered) or not ordered[0, 0] <= value <= ordered[-1, 0]:
+        return float("nan")
+    return float(np.interp(value, ordered[:, 0], ordered[:, 1]))
+
+
+def dominance(
+    table: pd.DataFrame,
+    *,
+    method: str = POLISH,
+    reference: str = PAPER,
+    balance: float = 0.5,
+    timbre: str = "mfcc_frechet",
+    content: str = "chroma_similarity",
+) -> pd.DataFrame:
+    """Compare a method's curve with a reference point, pair by pair, on one timbre and one content measure.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        Rows of `curve_rows`, `paper_rows` and `reference_rows`.
+    method, reference : str
+        The curve, and the method of the point; of several seeds the mean is taken.
+    balance : float
+        Balance of the reference point; ignored for `REFERENCES`.
+    timbre : str
+        Column in which lower is better.
+    content : str
+        Column in which higher is better.
+
+    Returns
+    -------
+    pd.DataFrame
+        By pair: both numbers of the point; ``timbre_at_equal_content`` and ``content_at_equal_timbre`` read from the
+        curve (`at_equal`, the curve extended by "copy the content"); ``better``, whether either beats the point.
+    """
+    rows = []
+    for pair, group in table.groupby("pair", sort=False):
+        own = group[group["method"].isin([method, COPY_CONTENT])]
+        point = group[group["method"] == reference]
+        if reference not in REFERENCES:
+            point = point[np.isclose(point["balance"], balance)]
+        x0, y0 = float(point[content].mean()), float(point[timbre].mean())
+        equal_content = at_equal(own, content, timbre, x0)
+        equal_timbre = at_equal(own, timbre, content, y0)
+        rows.append(
+            {
+                "pair": pair,
+                content: x0,
+                timbre: y0,
+                "timbre_at_equal_content": equal_content,
+                "content_at_equal_timbre": equal_timbre,
+                "better": bool(equal_content < y0 or equal_timbre > x0),
+            }
+        )
+    return pd.DataFrame(rows)
