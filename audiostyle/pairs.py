@@ -230,7 +230,8 @@ def numbers(*tables: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pd.DataFrame
-        Text, indexed by pair and method; the corner names the edition. A dash where a number does not apply.
+        Text, indexed by pair, if there are several, and method; the corner names the edition. A dash where a
+        number does not apply.
     """
     table = pd.concat(tables).drop_duplicates(["pair", "method"])
     table = table.set_index(["pair", "method"]).sort_index(level="pair", sort_remaining=False, kind="stable")
@@ -240,4 +241,7 @@ def numbers(*tables: pd.DataFrame) -> pd.DataFrame:
         for column, heading, form in _SHOWN
         if table[column].notna().any()
     }
-    return pd.DataFrame(shown, index=table.index).rename_axis(columns=f"{edition} clips")
+    frame = pd.DataFrame(shown, index=table.index.set_names([None, None]))
+    if table.index.get_level_values("pair").nunique() == 1:
+        frame = frame.droplevel(0)
+    return frame.rename_axis(columns=f"{edition} clips")

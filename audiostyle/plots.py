@@ -229,6 +229,7 @@ def show_matrix(
     ylabel: str,
     cmap: str = "viridis",
     extent: tuple[float, float, float, float] | None = None,
+    vmin: float | None = None,
     vmax: float | None = None,
     label: str = "",
 ) -> Axes:
@@ -243,8 +244,8 @@ def show_matrix(
         Name of the colour map.
     extent : tuple of float or None
         Left, right, bottom and top of the axes; None counts rows and columns.
-    vmax : float or None
-        Upper end of the colours; give one value to matrices that are compared.
+    vmin, vmax : float or None
+        Ends of the colours; give one value to matrices that are compared.
     label : str
         What the colour bar shows.
 
@@ -253,7 +254,14 @@ def show_matrix(
     matplotlib.axes.Axes
     """
     image = ax.imshow(
-        M, aspect="auto", origin="lower", cmap=cmap, interpolation="nearest", extent=extent, vmax=vmax
+        M,
+        aspect="auto",
+        origin="lower",
+        cmap=cmap,
+        interpolation="nearest",
+        extent=extent,
+        vmin=vmin,
+        vmax=vmax,
     )
     ax.set(title=title, xlabel=xlabel, ylabel=ylabel)
     ax.figure.colorbar(image, ax=ax, label=label)

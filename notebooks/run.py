@@ -24,6 +24,7 @@ from matplotlib.figure import Figure
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbconvert import HTMLExporter
+from traitlets.config import Config
 
 from audiostyle import paths
 from audiostyle.audio import whole_file
@@ -90,9 +91,10 @@ def to_html(notebook: nbformat.NotebookNode, title: str) -> str:
         elif "progress" in cell.metadata.get("tags", ()):
             cell.outputs = [output for output in cell.outputs if output.output_type != "stream"]
     exporter = HTMLExporter(
-        template_file="offline.html.j2", extra_loaders=[DictLoader({"offline.html.j2": _TEMPLATE})]
+        template_file="offline.html.j2",
+        extra_loaders=[DictLoader({"offline.html.j2": _TEMPLATE})],
+        config=Config(TagRemovePreprocessor={"remove_input_tags": {"hide-input"}, "enabled": True}),
     )
-    exporter.register_preprocessor("nbconvert.preprocessors.TagRemovePreprocessor", enabled=True)
     return exporter.from_notebook_node(page, resources={"metadata": {"name": title}})[0]
 
 
@@ -100,7 +102,7 @@ def formula(match: re.Match) -> str:
     """Return a displayed formula as an embedded picture, so that the page needs no MathJax."""
     latex = " ".join(match.group(1).split())
     figure = Figure(figsize=(0.01, 0.01))
-    figure.text(0, 0, f"${latex}$", fontsize=13)
+    figure.text(0, 0, f"${latex}$", fontsize=15)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="svg", bbox_inches="tight", pad_inches=0.05, transparent=True)
     data = base64.b64encode(buffer.getvalue()).decode()
