@@ -200,7 +200,7 @@ def _palette(name: str) -> np.ndarray:
 
 
 def _css_colours(name: str) -> list[str]:
-    return ["#{:02x}{:02x}{:02x}".format(*colour) for colour in _palette(name)[::32].tolist()]
+    return ["#{:02x}{:02x}{:02x}".format(*colour) for colour in _palette(name)[::51].tolist()]
 
 
 def png_bytes(values: np.ndarray, low: float, high: float, cmap: str) -> bytes:

@@ -15,8 +15,9 @@ from audiostyle.live import Rendered, add_numbers, load_stored, method_config, r
 from audiostyle.player import Slot, SyncPlayer
 from audiostyle.plots import magnitudes
 from audiostyle.results import Results
+from audiostyle.speaker_widget import SpeakerExplorer
 
-__all__ = ["PairExplorer", "StyleLab"]
+__all__ = ["PairExplorer", "SpeakerExplorer", "StyleLab"]
 
 _LEVEL = 0.05
 _ROWS = (
@@ -26,8 +27,8 @@ _ROWS = (
 )
 _COMPARED = [
     ("infinite", "result, infinite width"),
-    ("random", "result, random filters"),
     ("content", "content"),
+    ("random", "result, random filters"),
     ("style", "style"),
 ]
 

@@ -1,5 +1,6 @@
 """Servers and a page for the tests in a real browser, which only ``pytest -m browser`` collects."""
 
+import json
 import os
 import re
 import subprocess
@@ -24,6 +25,10 @@ def environment(tmp_path_factory):
     """An environment whose results, settings and Jupyter files are all temporary."""
     folder = tmp_path_factory.mktemp("browser")
     (folder / "results").mkdir()
+    # JupyterLab would ask whether it may fetch news.
+    news = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
+    (folder / "config" / "labconfig").mkdir(parents=True)
+    (folder / "config" / "labconfig" / "page_config.json").write_text(json.dumps(news))
     kept = {
         name: value for name, value in os.environ.items() if not name.startswith(("AUDIOSTYLE_", "JUPYTER"))
     }

@@ -1,5 +1,6 @@
 """The widgets in Chromium, in JupyterLab and in Voilà."""
 
+import io
 import json
 import os
 import re
@@ -8,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from PIL import Image
 
 pytestmark = pytest.mark.browser
 SR = 22050
@@ -98,9 +100,11 @@ def serious(page, include):
 
 
 def shoot(page, name, selector=None):
+    """Keep a picture of the page, in 256 colours, where pictures are wanted."""
     if SHOTS:
         target = page.locator(selector).first if selector else page
-        target.screenshot(path=Path(SHOTS) / f"{name}.png")
+        picture = Image.open(io.BytesIO(target.screenshot())).convert("RGB")
+        picture.quantize(256).save(Path(SHOTS) / f"{name}.png", optimize=True)
 
 
 @pytest.fixture
@@ -316,14 +320,19 @@ def test_pair_explorer_in_jupyterlab(open_page, lab_address):
     page.get_by_text("are not stored. Shown instead").wait_for()
     assert serious(page, ".as-player") == []
     assert serious(page, ".as-form") == []
-    page.locator(".as-player").first.scroll_into_view_if_needed()
+    control(page, "method").select_option("infinite")
+    control(page, "pair").select_option("instrument-1")
+    put(page, "balance", 0.8)
+    page.get_by_text("balance 0.80").first.wait_for()
+    settle(page, form)
+    page.set_viewport_size({"width": 1280, "height": 1500})
+    page.keyboard.press("Control+b")
     shoot(page, "pair_explorer", ".jp-OutputArea-output:has(.as-player)")
     assert_clean(page, watch)
 
 
 def test_blind_test_in_jupyterlab(open_page, lab_address):
     page, watch = jupyterlab(open_page, lab_address, "09_compare_pairs.ipynb")
-    control(page, "a").select_option("content")
     put(page, "n_trials", 5)
     control(page, "begin").click()
     for trial in range(1, 6):
