@@ -43,11 +43,25 @@ lab: env  ## open JupyterLab on localhost
 data: env  ## fetch the recorded clips, checked against their sha256
 	$(BIN)/python -m audiostyle fetch clips
 
+app: env  ## serve the style lab on localhost with Voilà
+	$(BIN)/python -m audiostyle.app
+
+browser: env .venv/.browser  ## test the widgets in Chromium (installs it on Debian and Ubuntu if absent)
+	$(BIN)/pytest -m browser tests/browser
+
+.venv/.browser: pyproject.toml
+	$(BIN)/pip install --quiet --editable '.[dev,browser]'
+	command -v chromium >/dev/null || { apt-get update -q && apt-get install -y -q chromium; }
+	@touch $@
+
 reproduce: env  ## preset paper on the recordings: headline results, figures kept in the notebooks
+	$(BIN)/python -m benchmarks.width --edition recorded
 	AUDIOSTYLE_PRESET=paper $(BIN)/python notebooks/run.py --keep-outputs
+	$(BIN)/python -m audiostyle.readme
 
 bench: env  ## measure speed and memory into results/paper/benchmarks.csv
 	$(BIN)/python -m benchmarks.run
+	$(BIN)/python -m audiostyle.readme
 
 clean:  ## remove the environment, caches and ignored results
 	rm -rf .venv .pytest_cache .ruff_cache .hypothesis results/quick results/smoke results/cache
