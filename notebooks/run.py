@@ -40,6 +40,7 @@ _TEMPLATE = """{% extends 'lab/index.html.j2' %}
 {% block jupyter_widgets %}{% endblock %}
 """
 _MOST_BYTES = 1_500_000
+_WIDGET = "application/vnd.jupyter.widget-view+json"
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -84,12 +85,16 @@ def peak_memory(pid: int) -> int:
 def to_html(notebook: nbformat.NotebookNode, title: str) -> str:
     """Return a page with everything embedded: formulas as pictures, links to the other pages, no progress bars."""
     page = nbformat.from_dict(notebook)
+    page.metadata.pop("widgets", None)
     for cell in page.cells:
         if cell.cell_type == "markdown":
             cell.source = re.sub(r"\$\$(.+?)\$\$", formula, cell.source, flags=re.DOTALL)
             cell.source = re.sub(r"\((\d\d_\w+)\.ipynb\)", r"(\1.html)", cell.source)
         elif "progress" in cell.metadata.get("tags", ()):
             cell.outputs = [output for output in cell.outputs if output.output_type != "stream"]
+        for output in cell.get("outputs", ()):
+            if _WIDGET in output.get("data", {}):
+                output.data = {"text/markdown": "*A control is here when the notebook runs in JupyterLab.*"}
     exporter = HTMLExporter(
         template_file="offline.html.j2",
         extra_loaders=[DictLoader({"offline.html.j2": _TEMPLATE})],
@@ -130,9 +135,7 @@ def _is_quiet(output: nbformat.NotebookNode) -> bool:
     """Whether an output holds neither sound, nor a widget, nor a stream such as a progress bar."""
     data = output.get("data", {})
     sound = any(kind.startswith("audio/") for kind in data) or "<audio" in str(data.get("text/html", ""))
-    return output.output_type in ("display_data", "execute_result") and not (
-        sound or "application/vnd.jupyter.widget-view+json" in data
-    )
+    return output.output_type in ("display_data", "execute_result") and not (sound or _WIDGET in data)
 
 
 def _write(path: Path, text: str) -> None:

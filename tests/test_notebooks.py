@@ -1,0 +1,233 @@
+"""The notebooks' structure, and the runner's handling of outputs. Running them is nbmake's part (see the Makefile)."""
+
+import ast
+import base64
+import importlib.util
+import re
+import statistics
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from audiostyle import paths
+
+FOLDER = paths.notebooks_dir()
+NOTEBOOKS = sorted(FOLDER.glob("[0-9][0-9]_*.ipynb"))
+MOST_BYTES = 1_500_000
+# A page with a tool on it, not a lesson.
+APPS = ("10_style_lab",)
+# Links at the head and the foot of a notebook: *Next:* [01 Title](file.ipynb)
+NAVIGATION = re.compile(r"\*(Previous|Next|First):\*\s*\[[^\]]+\]\(([^)]+)\)")
+
+
+@pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
+def path(request):
+    return request.param
+
+
+@pytest.fixture
+def notebook(path):
+    return nbformat.read(path, as_version=4)
+
+
+@pytest.fixture(scope="module")
+def runner():
+    spec = importlib.util.spec_from_file_location("notebook_runner", FOLDER / "run.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _code(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def _tags(cell):
+    return cell.metadata.get("tags", [])
+
+
+def _tree(cell):
+    return ast.parse(cell.source)
+
+
+def _prose(notebook):
+    return "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+
+
+def test_there_are_notebooks():
+    assert [path.name[:2] for path in NOTEBOOKS[:7]] == ["00", "01", "02", "03", "04", "05", "06"]
+
+
+def test_kernel_and_format(notebook):
+    nbformat.validate(notebook)
+    assert notebook.metadata.kernelspec.name == "python3"
+
+
+def test_first_cell_says_what_why_and_how_long(path, notebook):
+    first = notebook.cells[0]
+    assert first.cell_type == "markdown"
+    assert re.match(r"# \S+", first.source)
+    for part in ("*You will ", "*Time:*", "*Paper:*"):
+        assert part in first.source, f"{path.name} has no {part}"
+
+
+def test_second_cell_imports(notebook):
+    assert notebook.cells[1].cell_type == "code"
+    assert all(isinstance(node, ast.Import | ast.ImportFrom) for node in _tree(notebook.cells[1]).body)
+
+
+def test_third_cell_holds_literal_parameters(notebook):
+    cell = notebook.cells[2]
+    assert _tags(cell) == ["parameters"]
+    for node in _tree(cell).body:
+        assert isinstance(node, ast.Assign)
+        ast.literal_eval(node.value)
+
+
+def test_cells_are_few_and_short(path, notebook):
+    lines = [len(cell.source.splitlines()) for cell in _code(notebook)]
+    assert len(lines) >= 10 or path.stem in APPS
+    assert len(lines) <= 20
+    assert statistics.median(lines) <= 5
+    assert max(lines) <= 15
+
+
+def test_no_logic_in_the_notebook(notebook):
+    for cell in _code(notebook):
+        for node in ast.walk(_tree(cell)):
+            assert not isinstance(node, ast.ClassDef)
+            if isinstance(node, ast.FunctionDef):
+                assert node.end_lineno - node.lineno <= 6, f"{node.name} belongs in the package"
+
+
+@pytest.mark.parametrize(
+    "forbidden", ["sys.path", "%pip", "!pip", "filterwarnings", "simplefilter", "/home/"]
+)
+def test_no_tricks(notebook, forbidden):
+    assert not any(forbidden in cell.source for cell in notebook.cells)
+
+
+def test_figures_and_tables_are_marked_to_be_kept(path, notebook):
+    kept = [cell for cell in _code(notebook) if "keep_output" in _tags(cell)]
+    assert kept or path.stem in APPS
+    for cell in kept:
+        assert "player_row(" not in cell.source
+        assert "progress" not in _tags(cell)
+
+
+def test_ends_with_saving_asserting_and_an_experiment(path, notebook):
+    code = [cell.source for cell in _code(notebook)]
+    assert any("results." in source or "write_run" in source for source in code) or path.stem in APPS
+    assert any(isinstance(node, ast.Assert) for node in ast.walk(ast.parse(code[-1])))
+    last = notebook.cells[-1]
+    assert last.cell_type == "markdown"
+    for part in ("## Summary", "*Different from the paper:*", "*Try:*"):
+        assert part in last.source
+
+
+def test_navigation_resolves(path, notebook):
+    found = NAVIGATION.findall(notebook.cells[0].source)
+    assert found, "no link to a previous or next notebook"
+    for _, target in found:
+        assert (FOLDER / target).is_file(), f"{path.name} links to {target}"
+    if path != NOTEBOOKS[0]:
+        previous = dict(found)["Previous"]
+        assert previous == NOTEBOOKS[NOTEBOOKS.index(path) - 1].name
+
+
+def test_every_link_to_a_notebook_resolves(path, notebook):
+    for target in re.findall(r"\(([^)\s]+\.ipynb)\)", _prose(notebook)):
+        assert (FOLDER / target).is_file(), f"{path.name} links to {target}"
+
+
+def test_links_are_numbered_as_their_notebooks(notebook):
+    for number, target in re.findall(r"\[(\d\d) [^\]]+\]\(([^)]+\.ipynb)\)", _prose(notebook)):
+        assert target.startswith(number)
+
+
+def test_overview_lists_every_notebook(path):
+    overview = _prose(nbformat.read(NOTEBOOKS[0], as_version=4))
+    assert path == NOTEBOOKS[0] or f"({path.name})" in overview
+
+
+def test_committed_outputs_are_figures_and_tables_only(path, notebook):
+    assert path.stat().st_size < MOST_BYTES
+    assert "widgets" not in notebook.metadata
+    for cell in _code(notebook):
+        assert not cell.outputs or "keep_output" in _tags(cell)
+        for output in cell.outputs:
+            assert output.output_type in ("display_data", "execute_result")
+            data = output.data
+            assert not any(kind.startswith(("audio/", "application/vnd.jupyter.widget")) for kind in data)
+            assert "<audio" not in data.get("text/html", "")
+
+
+@pytest.fixture
+def executed():
+    """A notebook as it looks after it ran: a figure, a player, a progress bar, a widget."""
+    figure = new_output("display_data", {"image/png": base64.b64encode(b"figure").decode()})
+    player = new_output("execute_result", {"text/html": "<audio src='data:audio/mpeg;base64,AAAA'></audio>"})
+    widget = new_output("display_data", {"application/vnd.jupyter.widget-view+json": {"model_id": "1"}})
+    bar = new_output("stream", name="stderr", text="transfer: 100%")
+    kept = new_code_cell("draw()", metadata={"tags": ["keep_output"]}, outputs=[figure, player, widget, bar])
+    run = new_code_cell("run()", metadata={"tags": ["progress"]}, outputs=[bar])
+    note = new_code_cell("secret_source()", metadata={"tags": ["keep_output", "hide-input"]})
+    formula = new_markdown_cell("$$\\dfrac{a_1}{b} \\left( \\sum_k F_k \\right)$$ and [01](01_other.ipynb)")
+    other = new_code_cell("play()", outputs=[player])
+    return new_notebook(cells=[formula, kept, run, note, other], metadata={"widgets": {"state": {}}})
+
+
+def test_runner_keeps_only_what_is_marked(runner, executed):
+    kept = runner.stripped(executed)
+    assert [len(cell.outputs) for cell in _code(kept)] == [1, 0, 0, 0]
+    assert "image/png" in _code(kept)[0].outputs[0].data
+    assert "widgets" not in kept.metadata
+    assert len(_code(executed)[0].outputs) == 4, "the notebook given must stay as it is"
+
+
+def test_page_loads_nothing_from_outside(runner, executed):
+    page = runner.to_html(executed, "a page")
+    loaded = re.findall(r"<(?:script|link|img|audio|iframe)[^>]*(?:src|href)=[\"'](?!data:)([^\"']+)", page)
+    assert loaded == []
+    assert not re.search(r"@import|url\(\s*[\"']?https?:", page)
+    assert "data:image/svg+xml;base64," in page, "formulas are pictures"
+    assert "$$" not in page
+    assert "data:audio/mpeg" in page, "players are kept"
+    assert "01_other.html" in page
+    assert "transfer: 100%" in page, "a stream without the tag stays"
+    assert page.count("transfer: 100%") == 1, "a progress bar does not"
+    assert "secret_source" not in page
+    assert "A control is here" in page
+
+
+def test_runner_renders_every_formula(runner, notebook):
+    for match in re.finditer(r"\$\$(.+?)\$\$", _prose(notebook), flags=re.DOTALL):
+        assert runner.formula(match).startswith("<p><img")
+
+
+def test_runner_puts_the_overview_last(runner):
+    names = [path.name[:2] for path in runner.notebooks()]
+    assert names[-1] == "00"
+    assert names[:-1] == sorted(names[:-1])
+
+
+@pytest.mark.parametrize("preset", ["smoke", "quick"])
+def test_outputs_are_kept_for_the_paper_preset_only(runner, preset, monkeypatch, capsys):
+    monkeypatch.setenv("AUDIOSTYLE_PRESET", preset)
+    assert runner.main(["--keep-outputs"]) == 2
+    assert "AUDIOSTYLE_PRESET=paper" in capsys.readouterr().err
+
+
+def test_runner_names_the_failing_notebook_and_cell(runner, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("AUDIOSTYLE_PRESET", "smoke")
+    broken = new_notebook(
+        cells=[new_code_cell("1 + 1"), new_code_cell("raise ValueError('broken on purpose')")]
+    )
+    nbformat.write(broken, tmp_path / "01_broken.ipynb")
+    monkeypatch.setattr(runner.paths, "notebooks_dir", lambda: tmp_path)
+    assert runner.main([]) == 1
+    told = capsys.readouterr().err
+    assert "01_broken.ipynb, cell 2" in told
+    assert "broken on purpose" in told
+    assert "\x1b" not in told
