@@ -100,37 +100,43 @@ def speaker_table(
         corpus, speakers=speakers, per_speaker=per_speaker
     )  # fmt: skip
     parts = {how: split_items(items, how, text=text) for how in splits}
-    rows, padded = [], {}
+    padded = {method: count_short(items, METHODS[method]) for method in methods if method in METHODS}
+    _warn_padded(items, padded)
+    options = {
+        "encoder": encoder, "n_filters": n_filters, "device": device, "n_jobs": n_jobs, "progress": progress,
+        "cache": cache,
+    }  # fmt: skip
+    rows = []
     for method in methods:
         seeds = range(n_seeds) if encoder == "random" and not _is_baseline(method) else [None]
         for seed in seeds:
-            started = time.perf_counter()
-            if method in METHODS:
-                settings = METHODS[method]
-                padded[method] = count_short(items, settings)
-                kernel = similarity(
-                    items, settings, encoder=encoder, n_filters=n_filters, seed=seed or 0, device=device,
-                    n_jobs=n_jobs, progress=progress, cache=cache,
-                )  # fmt: skip
-                predict = _predictor(settings, kernel, items)
-            else:
-                predict = _baseline(method, items)
-            shared = time.perf_counter() - started
-            for how, (train, test) in parts.items():
-                started = time.perf_counter()
-                correct = int(np.sum(predict(train, test) == items.speakers[test]))
-                low, high = wilson_interval(correct, len(test))
-                rows.append({
-                    "corpus": items.name, "method": method,
-                    "encoder": _encoder_name(method, encoder, n_filters), "split": how, "text": text,
-                    "n_speakers": len(set(items.speakers.tolist())), "n_train": len(train), "n_test": len(test),
-                    "n_correct": correct, "accuracy": correct / len(test), "ci_low": low, "ci_high": high,
-                    "seed": seed, "seconds": round(shared + time.perf_counter() - started, 3),
-                })  # fmt: skip
-    _warn_padded(items, padded)
-    table = pd.DataFrame(rows, columns=list(COLUMNS)).astype({"seed": "Int64", "encoder": object})
+            about = {"method": method, "encoder": _encoder_name(method, encoder, n_filters), "text": text}
+            rows += _score(items, about | {"seed": seed}, parts, options)
+    table = pd.DataFrame(rows, columns=list(COLUMNS)).astype({"seed": "Int64"})
+    # A column of names and None would be inferred as text, with NaN for None.
+    table["encoder"] = pd.Series([row["encoder"] for row in rows], dtype=object)
     table.attrs["padded"] = padded
     return table
+
+
+def _score(items: Recordings, about: dict, parts: dict, options: dict) -> list[dict]:
+    """Return one row for each split; the distances are computed once."""
+    started = time.perf_counter()
+    identify = _prepare(items, about["method"], seed=about["seed"] or 0, **options)
+    shared = time.perf_counter() - started
+    rows = []
+    for how, (train, test) in parts.items():
+        started = time.perf_counter()
+        n_correct = int(np.sum(identify(train, test) == items.speakers[test]))
+        low, high = wilson_interval(n_correct, len(test))
+        rows.append(
+            about
+            | {"corpus": items.name, "split": how, "n_speakers": len(np.unique(items.speakers))}
+            | {"n_train": len(train), "n_test": len(test), "n_correct": n_correct}
+            | {"accuracy": n_correct / len(test), "ci_low": low, "ci_high": high}
+            | {"seconds": round(shared + time.perf_counter() - started, 3)}
+        )
+    return rows
 
 
 def table_records(table: pd.DataFrame) -> list[dict]:
@@ -203,9 +209,7 @@ def predict(items: Recordings, method: str, train: np.ndarray, test: np.ndarray,
     -------
     np.ndarray [shape=(n_test,)] of str
     """
-    if method in METHODS:
-        return _predictor(METHODS[method], similarity(items, method, **options), items)(train, test)
-    return _baseline(method, items)(train, test)
+    return _prepare(items, method, **options)(train, test)
 
 
 def wilson_interval(n_correct: int, n_test: int, z: float = 1.959964) -> tuple[float, float]:
@@ -266,6 +270,13 @@ def _encoder_name(method: str, encoder: str, n_filters: int) -> str | None:
 
 
 Predictor = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+def _prepare(items: Recordings, method: str, **options) -> Predictor:
+    """Compute what does not depend on the split, and return a function of training and test items."""
+    if method not in METHODS:
+        return _baseline(method, items)
+    return _predictor(METHODS[method], similarity(items, METHODS[method], **options), items)
 
 
 def _predictor(method: SpeakerMethod, kernel: np.ndarray, items: Recordings) -> Predictor:

@@ -309,6 +309,7 @@ class TestSpeakerTable:
         assert [list(record) for record in records] == [list(COLUMNS)] * 6
         assert records[0]["encoder"] == "infinite"
         assert records[4]["encoder"] is None
+        assert found["encoder"][4] is None
         assert records[0]["seed"] is None
         assert isinstance(records[0]["n_test"], int)
         assert (found["n_speakers"] == 3).all()
