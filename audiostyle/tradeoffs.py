@@ -191,14 +191,18 @@ def _mean_encoder() -> Encoder:
     return InfiniteEncoder()
 
 
-def polish_rows(pair: Pair, audio: PairAudio, *, balances=(0.5, 0.8)) -> Iterator[dict]:
+def polish_rows(
+    pair: Pair, audio: PairAudio, *, balances=(0.5, 0.8), config: TransferConfig | None = None
+) -> Iterator[dict]:
     """Yield the style loss of the sound over that of the magnitudes, under a bank never optimised, by method.
 
     ``style_share`` is relative to the content's style loss, ``over_optimum`` to that of the magnitudes before any
-    phase was found; both under 4096 fresh filters, ``over_optimum_mean`` under the infinite encoder.
+    phase was found; both under fresh filters (``config.n_filters``, 4096 by default), ``over_optimum_mean`` under
+    the infinite encoder.
     """
+    config = config or TransferConfig()
     content, style = levelled(audio, 0.05)
-    fresh, mean = fresh_encoder(TransferConfig()), _mean_encoder()
+    fresh, mean = fresh_encoder(config), _mean_encoder()
     spectra = [log_magnitude(y) for y in (content, style)]
     encoded = [encoder.encode(spectra[1]) for encoder in (fresh, mean)]
     before = float(style_loss(fresh, spectra[0], encoded[0]))
@@ -209,7 +213,7 @@ def polish_rows(pair: Pair, audio: PairAudio, *, balances=(0.5, 0.8)) -> Iterato
         )
 
     for balance in balances:
-        S, loss, took = optimum(audio, TransferConfig(balance=balance))
+        S, loss, took = optimum(audio, replace(config, balance=balance))
         least, least_mean = losses(torch.log1p(torch.as_tensor(S)))
         shared = {"pair": pair.pair, "edition": pair.edition, "balance": balance, "seed": 0}
         yield shared | {
@@ -219,7 +223,7 @@ def polish_rows(pair: Pair, audio: PairAudio, *, balances=(0.5, 0.8)) -> Iterato
             "over_optimum_mean": 1.0,
             "seconds": took,
         }
-        for method, y, seconds in sounds(audio, S, loss):
+        for method, y, seconds in sounds(audio, S, loss, n_iter=config.griffin_lim_iter):
             of_sound, of_sound_mean = losses(log_magnitude(y))
             yield shared | {
                 "method": method,
@@ -285,7 +289,8 @@ def dominance(
     -------
     pd.DataFrame
         By pair: both numbers of the point; ``timbre_at_equal_content`` and ``content_at_equal_timbre`` read from the
-        curve (`at_equal`, the curve extended by "copy the content"); ``better``, whether either beats the point.
+        curve (`at_equal`, the curve extended by "copy the content"); ``better``, whether some point of the curve is
+        better in one and no worse in the other.
     """
     rows = []
     for pair, group in table.groupby("pair", sort=False):
@@ -296,6 +301,7 @@ def dominance(
         x0, y0 = float(point[content].mean()), float(point[timbre].mean())
         equal_content = at_equal(own, content, timbre, x0)
         equal_timbre = at_equal(own, timbre, content, y0)
+        kept, taken = _densely(own, content, timbre)
         rows.append(
             {
                 "pair": pair,
@@ -303,7 +309,14 @@ def dominance(
                 timbre: y0,
                 "timbre_at_equal_content": equal_content,
                 "content_at_equal_timbre": equal_timbre,
-                "better": bool(equal_content < y0 or equal_timbre > x0),
+                "better": bool(((kept >= x0) & (taken <= y0) & ((kept > x0) | (taken < y0))).any()),
             }
         )
     return pd.DataFrame(rows)
+
+
+def _densely(curve: pd.DataFrame, x: str, y: str, n: int = 400) -> tuple[np.ndarray, np.ndarray]:
+    """Points along a curve in the order of its balance, which "copy the content" (no balance) begins."""
+    points = curve.fillna({"balance": 0.0}).sort_values("balance")[[x, y]].to_numpy()
+    at = np.linspace(0, max(len(points) - 1, 0), n)
+    return tuple(np.interp(at, np.arange(len(points)), points[:, i]) for i in range(2))

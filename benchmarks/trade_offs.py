@@ -22,11 +22,14 @@ def main() -> None:
     parser.add_argument("--edition", choices=clips.EDITIONS, default=clips.current_edition())
     parser.add_argument("--pairs", help="names, separated by commas; all six by default")
     parser.add_argument("--balances", help="numbers, separated by commas")
+    parser.add_argument("--seeds", help="whole numbers, separated by commas; of the paper's way only")
     arguments = parser.parse_args()
     table, rows_of = EXPERIMENTS[arguments.experiment]
     options = {}
     if arguments.balances:
         options["balances"] = tuple(float(b) for b in arguments.balances.split(","))
+    if arguments.seeds:
+        options["seeds"] = tuple(int(seed) for seed in arguments.seeds.split(","))
     results = Results("paper", arguments.edition)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     wanted = arguments.pairs.split(",") if arguments.pairs else None

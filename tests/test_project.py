@@ -24,7 +24,7 @@ ROWS = [
     {"transfer", "metrics", "textures", "baselines", "corpora", "clips", "archives"},
     {"gram_distance", "classifiers", "speaker_methods", "speakers", "results", "width", "readme"},
     {"plots", "drawings", "width_plots", "listen"},
-    {"pairs", "tradeoffs"},
+    {"pairs", "tradeoffs", "tradeoff_plots"},
     {"abx", "app", "frontend", "jobs", "lab", "live", "player", "recipe", "source", "widgets"},
     {"__init__", "__main__"},
 ]

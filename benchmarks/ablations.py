@@ -1,0 +1,146 @@
+"""Vary one choice at a time, and instruments against each other, for notebook 11.
+
+``python -m benchmarks.ablations {ablations,instruments}`` writes ``trade_offs_<name>.csv``. Everything is
+scored by `audiostyle.metrics.evaluate_sound` at the default settings, whatever was varied; the sound comes from 200
+iterations of fast Griffin-Lim from the content's phase, because the polish is written for log1p and would hide
+what the magnitudes lost.
+"""
+
+import argparse
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import torch
+
+from audiostyle import clips
+from audiostyle.audio import fix_length, set_level
+from audiostyle.clips import PairAudio
+from audiostyle.config import TransferConfig
+from audiostyle.encoders import LayeredEncoder
+from audiostyle.infinite import InfiniteEncoder, make_encoder
+from audiostyle.losses import TransferLoss
+from audiostyle.metrics import evaluate_sound
+from audiostyle.optimize import minimize
+from audiostyle.phase import griffin_lim, phase_of
+from audiostyle.results import Results
+from audiostyle.spectrogram import stft
+from audiostyle.tradeoffs import levelled
+from audiostyle.transfer import transfer_style
+
+BALANCES = (0.5, 0.8)
+PAIRS = ("speech-2", "symphonic-1", "instrument-1")
+DEFAULT = TransferConfig()
+# Forward and inverse of each compression of the magnitudes.
+COMPRESSIONS: dict[str, tuple[Callable, Callable]] = {
+    "log1p": (torch.log1p, torch.expm1),
+    "power 0.3": (lambda S: S.pow(0.3), lambda X: X.pow(1 / 0.3)),
+    "power 0.5": (torch.sqrt, torch.square),
+    "linear": (lambda S: S, lambda X: X),
+}
+INSTRUMENTS = {
+    "violin": "telmanyi_bach_bwv1001_violin",
+    "piano": "freesound_piano",
+    "guitar": "freesound_jazz_guitar",
+    "trumpet": "solo_trumpet",
+    "cello": "cello_phrase",
+    "voice": "vocadito_14",
+}
+# Where a clip begins later than the registry says: the trumpet's first seconds, the violin as in pair instrument-1.
+STARTS = {"violin": 3.0, "trumpet": 2.0}
+
+
+def settings() -> Iterator[tuple[str, str, TransferConfig, dict]]:
+    """Yield the choice, its value, the configuration and what is not in a configuration."""
+    for k in (1, 3, 5, 11, 21):
+        yield "kernel size", str(k), replace(DEFAULT, kernel_size=k), {}
+    yield "kernel size", "1 + 3 + 11 + 21", DEFAULT, {"widths": (1, 3, 11, 21)}
+    for activation in ("relu", "leaky_relu", "none"):
+        yield "activation", activation, replace(DEFAULT, activation=activation), {}
+    for name in COMPRESSIONS:
+        yield "compression", name, DEFAULT, {"compression": name}
+    for hop in (1024, 512):
+        yield "hop", str(hop), replace(DEFAULT, hop_length=hop), {}
+    for start in ("content", "noise"):
+        yield "start", start, replace(DEFAULT, start=start), {}
+    for n in (64, 256, 1024):
+        for seed in (0, 1):
+            yield "filters", str(n), replace(DEFAULT, encoder="random", n_filters=n, seed=seed, n_iter=40), {}
+
+
+def make_sound(audio: PairAudio, config: TransferConfig, *, compression="log1p", widths=None) -> np.ndarray:
+    """Optimise compressed magnitudes and make the sound, at level 0.05."""
+    content, style = levelled(audio, config.level)
+    compress, expand = COMPRESSIONS[compression]
+    C, A = (
+        compress(stft(y, n_fft=config.n_fft, hop_length=config.hop_length).abs()) for y in (content, style)
+    )
+    encoder = LayeredEncoder([InfiniteEncoder(k) for k in widths]) if widths else make_encoder(config)
+    loss = TransferLoss(encoder, C, A, balance=config.balance)
+    start = C
+    if config.start == "noise":
+        start = 2 * C.mean() * torch.rand(C.shape, generator=torch.Generator().manual_seed(config.seed))
+    found = minimize(loss, start, n_iter=config.n_iter, tolerance=1e-5)
+    return griffin_lim(
+        expand(found.x).numpy(),
+        n_iter=200,
+        hop_length=config.hop_length,
+        momentum=0.99,
+        init=phase_of(content, n_fft=config.n_fft, hop_length=config.hop_length),
+        length=len(content),
+    )
+
+
+def ablations(edition: str) -> Iterator[dict]:
+    """Vary one choice at a time on three pairs."""
+    for name in PAIRS:
+        pair = clips.get_pair(name, edition)
+        audio = clips.load_pair(pair)
+        content, style = levelled(audio, DEFAULT.level)
+        for choice, value, config, extra in settings():
+            for balance in BALANCES:
+                y = make_sound(audio, replace(config, balance=balance), **extra)
+                numbers = evaluate_sound(y, content, style, encoder=InfiniteEncoder(), pitch=False)
+                row = {"pair": name, "edition": edition, "choice": choice, "value": value}
+                yield row | {"balance": balance, "seed": config.seed} | numbers
+
+
+def instruments(edition: str) -> Iterator[dict]:
+    """Give every instrument the sound of every other at the default settings."""
+    sounds = {}
+    for name, clip in INSTRUMENTS.items():
+        y, _ = clips.load_clip(clip, start=STARTS.get(name), duration=8.0)
+        sounds[name] = set_level(fix_length(y, 8 * DEFAULT.sr))
+    for content_name, content in sounds.items():
+        for style_name, style in sounds.items():
+            if content_name == style_name:
+                continue
+            result = transfer_style(content, style, config=DEFAULT, progress=False)
+            encoder = InfiniteEncoder()
+            before = evaluate_sound(content, content, style, encoder=encoder, pitch=False)
+            after = evaluate_sound(result.y, content, style, encoder=encoder)
+            row = {"content": content_name, "style": style_name, "edition": edition, "seed": 0}
+            yield row | {"mfcc_frechet_before": before["mfcc_frechet"]} | after
+
+
+EXPERIMENTS = {"ablations": ablations, "instruments": instruments}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("experiment", choices=EXPERIMENTS)
+    parser.add_argument("--edition", choices=clips.EDITIONS, default="recorded")
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    results = Results("paper", arguments.edition)
+    rows = []
+    for row in EXPERIMENTS[arguments.experiment](arguments.edition):
+        rows.append(row)
+        results.save_table(pd.DataFrame(rows), f"trade_offs_{arguments.experiment}")
+        logging.info("%s", list(row.values())[:5])
+
+
+if __name__ == "__main__":
+    main()
