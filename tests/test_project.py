@@ -23,9 +23,21 @@ ROWS = [
     {"phase", "pghi", "consistency", "polish"},
     {"transfer", "metrics", "textures", "baselines", "corpora", "clips", "archives"},
     {"gram_distance", "classifiers", "speaker_methods", "speakers", "results", "width", "readme"},
-    {"plots", "drawings", "width_plots", "listen"},
+    {"plots", "drawings", "width_plots", "speaker_plots", "tradeoff_plots", "listen"},
     {"pairs", "tradeoffs", "tradeoff_plots"},
-    {"abx", "app", "frontend", "jobs", "lab", "live", "player", "recipe", "source", "widgets"},
+    {
+        "abx",
+        "app",
+        "frontend",
+        "jobs",
+        "lab",
+        "live",
+        "player",
+        "recipe",
+        "source",
+        "speaker_widget",
+        "widgets",
+    },
     {"__init__", "__main__"},
 ]
 LEVEL = {module: level for level, row in enumerate(ROWS) for module in row}
