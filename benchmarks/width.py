@@ -32,11 +32,11 @@ N_FRESH = 10
 KEYS = ("encoder", "balance")
 
 
-def optimised(pair: str, edition: str, given: width.Problem) -> dict:
+def optimised(pair: str, edition: str, given: width.Problem, balances: tuple[float, ...]) -> dict:
     """Return the spectra of a pair by (encoder, balance): random ones from the cache where they are."""
     spectra = {("infinite", b): width.optimise(given, InfiniteEncoder(), b) for b in CURVE}
     bank = RandomEncoder(N_FILTERS)
-    for balance in BALANCES:
+    for balance in balances:
         path = paths.cache_dir() / "width" / f"{edition}-{pair}-{N_FILTERS}-{balance}.npy"
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists():
@@ -52,10 +52,10 @@ def optimised(pair: str, edition: str, given: width.Problem) -> dict:
     return spectra
 
 
-def duel(edition: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+def duel(edition: str, balances: tuple[float, ...]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return both tables of the comparison under fresh banks."""
     problems = {pair.pair: width.problem(clips.load_pair(pair)) for pair in clips.pairs(edition)}
-    spectra = {name: optimised(name, edition, given) for name, given in problems.items()}
+    spectra = {name: optimised(name, edition, given, balances) for name, given in problems.items()}
     totals, curves = [], []
     for i in range(N_FRESH):
         bank = RandomEncoder(N_FILTERS, seed=width.FRESH_SEED + i)
@@ -68,7 +68,7 @@ def duel(edition: str) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def _totals(name: str, bank: int, given: width.Problem, scores: pd.DataFrame) -> list[dict]:
     rows = []
-    for balance in BALANCES:
+    for balance in scores.loc[scores["encoder"] == "random-4096", "balance"]:
         at = scores[scores["balance"] == balance].set_index("encoder")
         total = (1 - balance) ** 2 * at["content"] + balance**2 * at["style"]
         rows.append(
@@ -99,9 +99,11 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--edition", choices=clips.EDITIONS, default=clips.current_edition())
-    edition = parser.parse_args().edition
+    parser.add_argument("--balances", type=float, nargs="+", default=BALANCES)
+    arguments = parser.parse_args()
+    edition = arguments.edition
     results = Results("paper", edition)
-    totals, curves = duel(edition)
+    totals, curves = duel(edition, tuple(arguments.balances))
     results.save_table(totals, "width_totals")
     results.save_table(curves, "width_curves")
     for name, table in (("total objective", totals), ("style at equal content", curves)):
