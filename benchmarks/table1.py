@@ -18,8 +18,8 @@ METHODS = ("paper", "nearest", "best", "linear", "spectrum", "mfcc", "gmm", "cha
 # and 10 × 16 are the paper's; the four speakers of LibriSpeech are those with 40 utterances at hand.
 DESIGNS = (
     ("vctk4", 4, 10, 10),
-    ("librispeech", ("61", "121", "237", "260"), 40, 10),
-    ("librispeech", 10, 16, 10),
+    ("librispeech", ("61", "121", "237", "260"), 40, 3),
+    ("librispeech", 10, 16, 3),
     ("librispeech", 20, 20, 0),
     ("arctic", 3, 30, 0),
     ("fsdd", 6, 40, 0),
