@@ -134,7 +134,8 @@ def score(pair: Pair, audio: PairAudio, result: TransferResult, *, n_fresh: int 
     table.insert(5, "style_share", table["style_loss"] / before)
     own = table["method"] == method_name(config)
     table.loc[own, "style_share_optimised"] = float(result.losses["style"].iloc[-1] / result.style_unit)
-    table.loc[own, "spectral_convergence_db"] = float(result.convergence[-1])
+    if result.convergence.size:  # the waveform has no magnitudes to converge to
+        table.loc[own, "spectral_convergence_db"] = float(result.convergence[-1])
     table.loc[own, "phase"] = config.phase
     table.loc[own, "balance"] = config.balance
     table.loc[own, "seed"] = config.seed

@@ -91,7 +91,8 @@ def show_curves(
         draw_curves(group, ax=ax, x=x, y=y, title=pair)
     for ax in axes.flat[len(groups) :]:
         ax.axis("off")
-    fig.supxlabel(LABELS.get(x, x), fontsize=9)
+    for ax in axes[-1]:
+        ax.set_xlabel(LABELS.get(x, x), fontsize=8)
     fig.supylabel(LABELS.get(y, y), fontsize=9)
     handles, labels = axes.flat[0].get_legend_handles_labels()
     fig.legend(handles, labels, loc="outside lower center", ncols=4, fontsize=8)
@@ -115,7 +116,7 @@ def show_polish(table: pd.DataFrame, *, title: str = "") -> Figure:
     """
     balances = sorted(table["balance"].unique())
     fig, axes = plt.subplots(
-        1, len(balances), figsize=(5.5 * len(balances), 3.8), layout="constrained", squeeze=False
+        1, len(balances), figsize=(4.6 * len(balances) + 2.2, 3.8), layout="constrained", squeeze=False
     )
     for ax, balance in zip(axes.flat, balances, strict=True):
         at = table[(table["balance"] == balance) & (table["method"] != "magnitudes")]
@@ -131,7 +132,7 @@ def show_polish(table: pd.DataFrame, *, title: str = "") -> Figure:
         ax.tick_params(axis="x", rotation=25)
         ax.grid(alpha=0.3)
     axes.flat[0].set_ylabel("style loss, sound / magnitudes")
-    axes.flat[-1].legend(fontsize=8)
+    fig.legend(*axes.flat[0].get_legend_handles_labels(), loc="outside right center", fontsize=8)
     if title:
         fig.suptitle(title, fontsize=11)
     return fig

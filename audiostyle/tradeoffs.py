@@ -18,7 +18,7 @@ from audiostyle.config import TransferConfig
 from audiostyle.encoders import Encoder
 from audiostyle.infinite import InfiniteEncoder, make_encoder
 from audiostyle.losses import TransferLoss, style_loss
-from audiostyle.metrics import evaluate_sound, fresh_encoder
+from audiostyle.metrics import evaluate_sound, fresh_encoder, log_spectral_distance
 from audiostyle.optimize import minimize
 from audiostyle.phase import phase_of, reconstruct_phase, spectral_convergence
 from audiostyle.polish import polished_phase
@@ -41,6 +41,8 @@ PHASES = {
     "infinite, PGHI, fast Griffin-Lim": ("fast_griffin_lim", "pghi"),
     "infinite, local weights": ("local_weights", "content"),
 }
+TIMBRE_MEASURES = ("style_share", "mfcc_frechet", "texture_distance")
+CONTENT_MEASURES = ("chroma_similarity", "pitch_agreement", "onset_f")
 KEYS = ["pair", "method", "balance", "seed"]
 
 
@@ -234,6 +236,35 @@ def polish_rows(
             }
 
 
+def target_rows(
+    pair: Pair, audio: PairAudio, *, balances=(0.3, 0.5), config: TransferConfig | None = None
+) -> Iterator[dict]:
+    """Yield the log-spectral distance to a known target, in dB, of the references and of the default's results.
+
+    Raises
+    ------
+    ValueError
+        If the pair has no known target.
+    """
+    if audio.target is None:
+        raise ValueError(f"pair={pair.pair!r} of the {pair.edition} clips has no known target")
+    config = config or TransferConfig()
+    content, style = levelled(audio, config.level)
+    sounds_of = {
+        COPY_CONTENT: content,
+        COPY_STYLE: style,
+        MUSAICING: nmf_musaicing(content, style),
+        CROSS: cross_synthesis(content, style),
+    }
+    for balance in balances:
+        at = replace(config, balance=balance)
+        result = transfer_style(audio.content, audio.style, audio.sr, at, progress=False)
+        sounds_of[f"{at.phase}, balance {balance:g}"] = result.y
+    for method, y in sounds_of.items():
+        distance = log_spectral_distance(y, audio.target, audio.sr)
+        yield {"pair": pair.pair, "method": method, "target_distance_db": distance}
+
+
 def at_equal(curve: pd.DataFrame, x: str, y: str, value: float) -> float:
     """Read a curve's `y` where its `x` equals a value, linearly between its points.
 
@@ -313,6 +344,36 @@ def dominance(
             }
         )
     return pd.DataFrame(rows)
+
+
+def scoreboard(table: pd.DataFrame, contests: list[tuple[str, str]], *, balance: float = 0.5) -> pd.DataFrame:
+    """Count the pairs on which a method's curve beats a point, for every timbre and content measure.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        As for `dominance`.
+    contests : list of (str, str)
+        Method of the curve and method of the point.
+    balance : float
+        Balance of the point.
+
+    Returns
+    -------
+    pd.DataFrame
+        Rows curve and point, columns content and timbre measure, entries such as ``"5 of 6"``.
+    """
+    counts = {}
+    for method, reference in contests:
+        row = {}
+        for content in CONTENT_MEASURES:
+            for timbre in TIMBRE_MEASURES:
+                options = {"method": method, "reference": reference, "balance": balance}
+                better = dominance(table, timbre=timbre, content=content, **options)["better"]
+                row[content, timbre] = f"{better.sum()} of {len(better)}"
+        counts[method, reference] = row
+    board = pd.DataFrame(counts).T
+    return board.rename_axis(index=["curve", "point"], columns=["content kept", "timbre"])
 
 
 def _densely(curve: pd.DataFrame, x: str, y: str, n: int = 400) -> tuple[np.ndarray, np.ndarray]:

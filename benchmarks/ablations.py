@@ -1,6 +1,6 @@
 """Vary one choice at a time, and instruments against each other, for notebook 11.
 
-``python -m benchmarks.ablations {ablations,instruments}`` writes ``trade_offs_<name>.csv``. Everything is
+``python -m benchmarks.ablations {ablations,instruments,voices}`` writes ``trade_offs_<name>.csv``. Everything is
 scored by `audiostyle.metrics.evaluate_sound` at the default settings, whatever was varied; the sound comes from 200
 iterations of fast Griffin-Lim from the content's phase, because the polish is written for log1p and would hide
 what the magnitudes lost.
@@ -10,15 +10,17 @@ import argparse
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import permutations
 
 import numpy as np
 import pandas as pd
 import torch
 
-from audiostyle import clips
+from audiostyle import clips, paths
 from audiostyle.audio import fix_length, set_level
 from audiostyle.clips import PairAudio
 from audiostyle.config import TransferConfig
+from audiostyle.corpora import SAMPLE_RATE, load_recordings
 from audiostyle.encoders import LayeredEncoder
 from audiostyle.infinite import InfiniteEncoder, make_encoder
 from audiostyle.losses import TransferLoss
@@ -26,12 +28,12 @@ from audiostyle.metrics import evaluate_sound
 from audiostyle.optimize import minimize
 from audiostyle.phase import griffin_lim, phase_of
 from audiostyle.results import Results
-from audiostyle.spectrogram import stft
+from audiostyle.spectrogram import log_magnitude, stft
 from audiostyle.tradeoffs import levelled
 from audiostyle.transfer import transfer_style
 
 BALANCES = (0.5, 0.8)
-PAIRS = ("speech-2", "symphonic-1", "instrument-1")
+PAIRS = ("instrument-1", "speech-2")
 DEFAULT = TransferConfig()
 # Forward and inverse of each compression of the magnitudes.
 COMPRESSIONS: dict[str, tuple[Callable, Callable]] = {
@@ -94,7 +96,7 @@ def make_sound(audio: PairAudio, config: TransferConfig, *, compression="log1p",
 
 
 def ablations(edition: str) -> Iterator[dict]:
-    """Vary one choice at a time on three pairs."""
+    """Vary one choice at a time on two pairs."""
     for name in PAIRS:
         pair = clips.get_pair(name, edition)
         audio = clips.load_pair(pair)
@@ -125,7 +127,61 @@ def instruments(edition: str) -> Iterator[dict]:
             yield row | {"mfcc_frechet_before": before["mfcc_frechet"]} | after
 
 
-EXPERIMENTS = {"ablations": ablations, "instruments": instruments}
+def voices(_edition: str) -> Iterator[dict]:
+    """Ask the paper's classifier whose voice it hears in a converted one.
+
+    Each of four VCTK speakers reads another's sentence: the first utterance of one is the content, the second of the
+    other the style. The classifier is the nearest neighbour under the cosine of the Gram matrices, among
+    eight further utterances of each speaker. ``margin`` is the similarity to the style's speaker less that to
+    the content's.
+    """
+    mirror = paths.mirror_dir() or paths.data_dir()
+    items = load_recordings(mirror / "vctk4", per_speaker=10)
+    encoder = InfiniteEncoder()
+    by_speaker = {
+        name: [items.ys[i] for i in np.flatnonzero(items.speakers == name)]
+        for name in np.unique(items.speakers)
+    }
+    known = {name: [_encoded(encoder, y) for y in ys[2:]] for name, ys in by_speaker.items()}
+    ways = {
+        "content": None,
+        "4096 filters, Griffin-Lim": TransferConfig(encoder="random", phase="griffin_lim", n_iter=40),
+        "polish": DEFAULT,
+        "waveform": replace(DEFAULT, phase="waveform"),
+    }
+    for content_name, style_name in permutations(by_speaker, 2):
+        content, style = by_speaker[content_name][0], by_speaker[style_name][1]
+        for method, config in ways.items():
+            for balance in BALANCES if config else (float("nan"),):
+                y = content
+                if config:
+                    at = replace(config, sr=SAMPLE_RATE, balance=balance)
+                    y = transfer_style(content, style, SAMPLE_RATE, at, progress=False).y
+                like = {
+                    name: _likeness(encoder, _encoded(encoder, y), others) for name, others in known.items()
+                }
+                yield {
+                    "content": content_name,
+                    "style": style_name,
+                    "method": method,
+                    "balance": balance,
+                    "seed": 0,
+                    "heard": max(like, key=like.get),
+                    "margin": like[style_name] - like[content_name],
+                }
+
+
+def _encoded(encoder: InfiniteEncoder, y: np.ndarray):
+    x = encoder.encode(log_magnitude(set_level(y)))
+    return x, float(encoder.gram_inner(x, x))
+
+
+def _likeness(encoder: InfiniteEncoder, one, others) -> float:
+    x, length = one
+    return max(float(encoder.gram_inner(x, other)) / (length * own) ** 0.5 for other, own in others)
+
+
+EXPERIMENTS = {"ablations": ablations, "instruments": instruments, "voices": voices}
 
 
 def main() -> None:

@@ -114,3 +114,34 @@ def test_references_are_the_copies_and_two_systems(pair_audio):
     assert tuple(rows) == tradeoffs.REFERENCES
     assert rows[COPY_CONTENT]["style_share"] == pytest.approx(1)
     assert rows[COPY_CONTENT]["content_share"] == 0
+
+
+def test_scoreboard_counts_pairs():
+    rows = []
+    for pair, gain in (("a", 0.1), ("b", -0.1)):
+        for method, balance, shift in (
+            (tradeoffs.PAPER, 0.5, 0.0),
+            (POLISH, 0.5, gain),
+            (COPY_CONTENT, np.nan, 0),
+        ):
+            measures = dict.fromkeys(tradeoffs.CONTENT_MEASURES, 0.5 + shift)
+            measures |= dict.fromkeys(tradeoffs.TIMBRE_MEASURES, 0.5 - shift)
+            if method == COPY_CONTENT:
+                measures = {name: 1.0 for name in measures}
+            rows.append({"pair": pair, "method": method, "balance": balance, **measures})
+    board = tradeoffs.scoreboard(pd.DataFrame(rows), [(POLISH, tradeoffs.PAPER)])
+    assert board.shape == (1, 9)
+    assert (board == "1 of 2").all(axis=None)
+
+
+def test_target_rows_need_a_target(pair_audio, content):
+    pair, audio = pair_audio
+    with pytest.raises(ValueError, match="no known target"):
+        list(tradeoffs.target_rows(pair, audio))
+    known = PairAudio(audio.content, audio.style, content, SR)
+    config = tradeoffs.TransferConfig(n_iter=5, polish_iter=5)
+    rows = {
+        row["method"]: row["target_distance_db"] for row in tradeoffs.target_rows(pair, known, config=config)
+    }
+    assert rows[COPY_CONTENT] == pytest.approx(0, abs=1e-3)
+    assert rows["polish, balance 0.3"] > 0.1
