@@ -129,19 +129,19 @@ class Watch:
         return [url for url in self.requests if not url.startswith(local)]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def open_page(browser):
     """Return a function that opens an address and says what the page does on the network and console."""
     contexts = []
 
-    def make(address, *, width=1280, height=1000):
-        context = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True)
+    def make(address):
+        context = browser.new_context(viewport={"width": 1280, "height": 1000}, accept_downloads=True)
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(START_SECONDS * 1000)
         watch = Watch(page)
-        page.goto(address)
-        return page, watch
+        response = page.goto(address)
+        return page, watch, response
 
     yield make
     for context in contexts:
