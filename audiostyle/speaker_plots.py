@@ -106,8 +106,8 @@ def show_grid(table: pd.DataFrame, limit: float, *, title: str) -> Figure:
     show_widths(table[table["what"] == "filters"], limit, ax=axes[0, 0], title="Filters")
     for ax, (what, xlabel) in zip(axes.flat[1:], _VARIED.items(), strict=True):
         show_curves(table[table["what"] == what], ax=ax, xlabel=xlabel, title=what.capitalize())
-    for ax in axes.flat[:2]:
-        ax.legend(loc="lower right")
+    axes[0, 0].legend(loc="lower right")
+    axes[0, 1].legend(loc="lower left")
     fig.suptitle(title, fontsize=11)
     return fig
 
@@ -137,7 +137,7 @@ def show_methods(table: pd.DataFrame, *, ax: Axes, title: str) -> Axes:
     ax.invert_yaxis()
     ax.set(xlabel="accuracy, with 95 % interval", title=title, xlim=(0, 1.03))
     ax.grid(alpha=0.3, axis="x")
-    ax.legend(loc="lower left")
+    ax.legend(loc=(0.22, 0.4))
     return ax
 
 
