@@ -3,11 +3,13 @@
 import ast
 import base64
 import importlib.util
+import io
 import re
 import statistics
 
 import nbformat
 import pytest
+from matplotlib.figure import Figure
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from audiostyle import paths
@@ -166,7 +168,9 @@ def test_committed_outputs_are_figures_and_tables_only(path, notebook):
 @pytest.fixture
 def executed():
     """A notebook as it looks after it ran: a figure, a player, a progress bar, a widget."""
-    figure = new_output("display_data", {"image/png": base64.b64encode(b"figure").decode()})
+    picture = io.BytesIO()
+    Figure(figsize=(1, 1)).savefig(picture)
+    figure = new_output("display_data", {"image/png": base64.b64encode(picture.getvalue()).decode()})
     player = new_output("execute_result", {"text/html": "<audio src='data:audio/mpeg;base64,AAAA'></audio>"})
     widget = new_output("display_data", {"application/vnd.jupyter.widget-view+json": {"model_id": "1"}})
     bar = new_output("stream", name="stderr", text="transfer: 100%")
