@@ -23,7 +23,7 @@ ROWS = [
     {"phase", "pghi", "consistency", "polish"},
     {"transfer", "metrics", "textures", "baselines", "corpora", "clips", "archives"},
     {"gram_distance", "classifiers", "speaker_methods", "speakers", "results", "width", "readme"},
-    {"plots", "drawings", "width_plots", "speaker_plots", "tradeoff_plots", "listen"},
+    {"plots", "drawings", "width_plots", "speaker_plots", "speaker_probes", "tradeoff_plots", "listen"},
     {"pairs", "tradeoffs", "tradeoff_plots"},
     {
         "abx",
