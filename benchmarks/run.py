@@ -273,6 +273,9 @@ def main() -> None:
     table["filters"] = np.where(table["method"].isin(METHODS[:2]), N_FILTERS, None)
     path = paths.results_root() / "paper" / "benchmarks.csv"
     path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists():  # parts that did not run now keep their rows
+        old = pd.read_csv(path)
+        table = pd.concat([old[~old["benchmark"].isin(table["benchmark"])], table], ignore_index=True)
     with whole_file(path) as temporary:
         table.to_csv(temporary, index=False, float_format="%.6g")
     sys.stdout.write(table.to_string() + "\n")
