@@ -403,7 +403,7 @@ def test_speaker_explorer_in_jupyterlab(open_page, lab_address):
     page.wait_for_function(f"() => ({SOUNDS})()[1] !== null")
     playing = page.evaluate(SOUNDS)
     status = page.locator(".as-form[aria-label=Utterance] .as-status")
-    said = status.inner_text()
+    said = status.text_content()
     assert "the nearest neighbour says" in said
     page.locator(".as-point").last.dispatch_event("click")
     page.wait_for_function(
