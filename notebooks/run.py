@@ -24,14 +24,13 @@ from matplotlib.figure import Figure
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbconvert import HTMLExporter
-from PIL import Image
 from traitlets.config import Config
 
 from audiostyle import paths
 from audiostyle.audio import whole_file
 from audiostyle.clips import current_edition
 from audiostyle.config import get_preset
-from audiostyle.results import Results
+from audiostyle.results import Results, with_palette
 
 # The usual page without the scripts that it would fetch from the network.
 _TEMPLATE = """{% extends 'lab/index.html.j2' %}
@@ -140,12 +139,10 @@ def _is_quiet(output: nbformat.NotebookNode) -> bool:
 
 
 def _compressed(output: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """Reduce a picture to a palette of 256 colours, a third of its bytes; spectrograms look the same."""
+    """Reduce a picture to a palette, which spares two thirds of its bytes."""
     if "image/png" in output.get("data", {}):
-        picture = Image.open(io.BytesIO(base64.b64decode(output["data"]["image/png"]))).convert("RGB")
-        buffer = io.BytesIO()
-        picture.quantize(256, dither=Image.Dither.NONE).save(buffer, format="PNG", optimize=True)
-        output["data"]["image/png"] = base64.b64encode(buffer.getvalue()).decode()
+        smaller = with_palette(base64.b64decode(output["data"]["image/png"]))
+        output["data"]["image/png"] = base64.b64encode(smaller).decode()
     return output
 
 
