@@ -58,7 +58,7 @@ class PairExplorer:
     def __init__(self, preset: Preset | None = None, edition: str | None = None) -> None:
         self.preset = preset or get_preset()
         edition = edition or clips.current_edition()
-        self.form = Form("Pair and method", self._fields(), self._values(edition))
+        self.form = Form("Pair and method", self._fields(edition), self._values(edition))
         self.player = SyncPlayer(
             "Content, style and result",
             [
@@ -106,13 +106,10 @@ class PairExplorer:
         """The pair that is chosen."""
         return clips.get_pair(self.form["pair"], self.form["edition"])
 
-    def _fields(self) -> list[dict]:
+    def _fields(self, edition: str) -> list[dict]:
         n_filters = self.preset.config.n_filters
         present = [e for e in clips.EDITIONS if e == "bundled" or e == clips.current_edition()]
-        names = [(pair.pair, _pair_title(pair)) for pair in clips.pairs("bundled")]
-        if "recorded" in present:
-            recorded = {pair.pair: pair.title for pair in clips.pairs("recorded")}
-            names = [(name, f"{title} | {recorded[name]}") for name, title in names]
+        names = [(pair.pair, _pair_title(pair)) for pair in clips.pairs(edition)]
         return [
             choice("pair", "Pair", "Content → style", names),
             choice(
@@ -132,7 +129,9 @@ class PairExplorer:
     def _values(self, edition: str) -> dict:
         return {"pair": "instrument-1", "edition": edition, "method": "infinite", "balance": 0.5}
 
-    def _on_values(self, _change: dict) -> None:
+    def _on_values(self, change: dict) -> None:
+        if change["new"]["edition"] != change["old"]["edition"]:
+            self.form.fields = self._fields(change["new"]["edition"])
         self._refresh()
 
     def _refresh(self) -> None:

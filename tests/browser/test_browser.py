@@ -247,7 +247,7 @@ def test_stop_keeps_the_best_so_far(app):
     await_new_result(page, before)
     assert settle(page).startswith("Stopped")
     control(page, "encoder").select_option("infinite")
-    put(page, "n_iter", 300)
+    put(page, "n_iter", 100)
     assert_clean(page, watch)
 
 
