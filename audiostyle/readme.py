@@ -42,7 +42,7 @@ def _markdown(rows: list[dict]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def _number(value: float, digits: int) -> str:
+def _number(value: float | None, digits: int) -> str:
     return "–" if pd.isna(value) else f"{value:.{digits}f}"
 
 
@@ -106,7 +106,7 @@ def _benchmarks() -> str:
                 "times faster": "–"
                 if pd.isna(row["ratio_to_explicit"])
                 else f"{row['ratio_to_explicit']:.1f}",
-                "peak (MB)": _number(row["peak_mb"], 0),
+                "peak (MB)": _number(row.get("peak_mb"), 0),
             }
         )
     return _markdown(rows)
