@@ -1,5 +1,13 @@
 """Fixtures shared by the tests. Every signal is made here; no test needs a recording or the network."""
 
+import os
+from pathlib import Path
+
+# librosa's compiled functions are cached on disk, and two processes that fill one cache at once can crash: each
+# worker gets its own. Set before librosa is imported.
+if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+    os.environ["NUMBA_CACHE_DIR"] = str(Path(__file__).parents[1] / ".pytest_cache" / f"numba-{worker}")
+
 import numpy as np
 import pytest
 import torch
