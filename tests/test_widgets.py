@@ -21,6 +21,7 @@ from audiostyle.audio import load_audio, rms
 from audiostyle.clips import get_pair
 from audiostyle.config import TransferConfig, get_preset
 from audiostyle.corpora import Recordings
+from audiostyle.frontend import Form, button
 from audiostyle.jobs import Latest
 from audiostyle.lab import StyleLab
 from audiostyle.live import add_numbers, fill_grid, load_stored, method_config, render, store
@@ -578,10 +579,15 @@ def test_every_control_has_a_label_and_a_tooltip(lab, explorer):
         assert len(field["tooltip"]) > 10, field
 
 
-def test_a_disabled_button_does_nothing(lab):
-    lab.settings.press("stop")
-    assert "stop" in lab.settings.disabled
-    assert not lab.settings.status.startswith("Stopping")
+def test_a_disabled_button_does_nothing():
+    form, pressed = Form("Test", [button("go", "Go", "Begin the work")], {}), []
+    form.on_press("go", lambda: pressed.append("go"))
+    form.disabled = ["go"]
+    form._on_message(form, {"type": "press", "name": "go"}, [])
+    assert pressed == []
+    form.disabled = []
+    form._on_message(form, {"type": "press", "name": "go"}, [])
+    assert pressed == ["go"]
 
 
 def test_page_asks_no_other_machine_for_anything():

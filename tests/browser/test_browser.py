@@ -133,7 +133,7 @@ def shoot(page, name, selector=None):
     if SHOTS:
         target = page.locator(selector).first if selector else page
         picture = Image.open(io.BytesIO(target.screenshot())).convert("RGB")
-        picture.quantize(160).save(Path(SHOTS) / f"{name}.png", optimize=True)
+        picture.quantize(96).save(Path(SHOTS) / f"{name}.png", optimize=True)
 
 
 @pytest.fixture
@@ -177,7 +177,7 @@ def test_page_fits_and_is_accessible(app, width):
             put(page, "balance", balance)
             assert run(page).startswith("Done: 10.0 s")
     # Tall enough for all of it: the page scrolls inside a frame.
-    page.set_viewport_size({"width": width, "height": 1720 if width > 1000 else 3400})
+    page.set_viewport_size({"width": width, "height": 1720 if width > 1000 else 2500})
     shoot(page, f"style_lab_{width}")
     page.set_viewport_size({"width": 1280, "height": 1000})
     assert_clean(page, watch)
