@@ -132,16 +132,16 @@ class InfiniteEncoder(Encoder):
             slope += self._linear_share
         return K, slope, sine
 
-    def _distance_terms(self, difference: torch.Tensor, y: torch.Tensor, nx: torch.Tensor, ny: torch.Tensor):
+    def _distance_terms(self, difference, y, nx, ny, scratch: torch.Tensor | None = None):
         """Compute patch distances between x = y + difference and y without cancellation, and the angles θ.
 
         ½ (K_xx + K_yy − 2 K_xy) = (r/2 + a) ½ ‖p − q‖² − r ‖p‖ ‖q‖ (sin θ − θ cos θ) / 2π, with θ from the chord
         between the unit vectors, which is accurate where the patches are close.
         """
         k = self.kernel_size
-        gap2 = box_1d(squared_lengths(difference), k)
+        gap2 = box_1d(frame_products(difference, difference, scratch), k)
         # ‖p‖ − ‖q‖ = ⟨p − q, p + q⟩ / (‖p‖ + ‖q‖), and p + q = (p − q) + 2 q.
-        delta = (gap2 + 2 * box_1d((difference * y).sum(0), k)) / (nx + ny)
+        delta = (gap2 + 2 * box_1d(frame_products(difference, y, scratch), k)) / (nx + ny)
         chord2 = ((gap2 - delta.square()) / (nx * ny)).clamp(0, 4)
         theta = 2 * torch.asin((0.5 * chord2.sqrt()).clamp_max(1))
         distance = (0.5 * self._relu_share + self._linear_share) * 0.5 * gap2
@@ -199,14 +199,14 @@ def box_1d_transposed(v: torch.Tensor, k: int) -> torch.Tensor:
     return box_1d(torch.nn.functional.pad(v, (k - 1, k - 1)), k)
 
 
-def patch_norms(X: torch.Tensor, k: int) -> torch.Tensor:
+def patch_norms(X: torch.Tensor, k: int, scratch: torch.Tensor | None = None) -> torch.Tensor:
     """Return the Euclidean norm of every patch [shape=(n_patches,)], at least 1e-6."""
-    return box_1d(squared_lengths(X), k).sqrt_().clamp_min_(_LEAST_NORM)
+    return box_1d(frame_products(X, X, scratch), k).sqrt_().clamp_min_(_LEAST_NORM)
 
 
-def squared_lengths(X: torch.Tensor) -> torch.Tensor:
-    """Return the squared Euclidean length of every frame [shape=(n_frames,)]."""
-    return X.square().sum(0)
+def frame_products(X: torch.Tensor, Y: torch.Tensor, scratch: torch.Tensor | None = None) -> torch.Tensor:
+    """Return ⟨x_t, y_t⟩ for every frame [shape=(n_frames,)]; the products are left in `scratch` if given."""
+    return torch.mul(X, Y, out=scratch).sum(0)
 
 
 def sine_minus_theta_cosine(theta: torch.Tensor) -> torch.Tensor:
@@ -216,51 +216,61 @@ def sine_minus_theta_cosine(theta: torch.Tensor) -> torch.Tensor:
     return torch.where(theta < 0.3, series, torch.sin(theta) - theta * torch.cos(theta))
 
 
-def _squared_sums(
-    encoder: InfiniteEncoder, X, norms, Y, column_norms, weights, *, diagonal: bool, with_gradient: bool
-):
-    """Sum weights · K² over rows of X and columns of Y, in row chunks; optionally the gradient in X.
+def _squared_sums(encoder: InfiniteEncoder, X, norms, Y, column_norms, weights, *, diagonal: bool):
+    """Sum weights · K² over rows of X and columns of Y, in row chunks.
 
-    `weights` [shape=(n_columns,)] multiply columns. With `diagonal` the first columns are the rows themselves:
-    their θ is exactly 0, and the gradient counts them twice, once as row and once as column.
-    The gradient treats the other columns as constants.
+    `weights` [shape=(n_columns,)] multiply columns. With `diagonal` the first columns are the rows themselves, and
+    their θ is exactly 0.
     """
-    k = encoder.kernel_size
-    n_rows, n_columns = X.shape[1] - k + 1, Y.shape[1] - k + 1
     total = torch.zeros((), dtype=torch.float64, device=X.device)
-    gradient = torch.zeros_like(X) if with_gradient else None
-    doubled = weights
-    if diagonal and with_gradient:
-        doubled = weights.clone()
-        doubled[:n_rows] *= 2
-    step = max(1, _CHUNK // n_columns)
-    for first in range(0, n_rows, step):
-        last = min(first + step, n_rows)
-        columns = slice(first, last + k - 1)
-        inner = box_sum(X[:, columns].T @ Y, k)
-        K, slope, sine = encoder._activate(inner, norms[first:last], column_norms)
-        if diagonal:
-            own = torch.arange(first, last, device=X.device)
-            rows = own - first
-            relu = encoder._relu_share
-            K[rows, own] = (0.5 * relu + encoder._linear_share) * norms[first:last].square()
-            slope[rows, own] = 0.5 * relu + encoder._linear_share
-            sine[rows, own] = 0.0
+    for _, _, K, _, _ in _kernel_rows(encoder, X, norms, Y, column_norms, diagonal=diagonal):
         total += (K.square().sum(dim=0, dtype=torch.float64) * weights).sum()
-        if not with_gradient:
-            continue
-        K.mul_(2 * doubled)
+    return total
+
+
+def _squared_sums_with_gradient(
+    encoder: InfiniteEncoder, X, norms, Y, column_norms, weights, *, diagonal: bool, scale: float = 1.0
+):
+    """Return `_squared_sums` and `scale` times its gradient in X.
+
+    With `diagonal` the gradient counts the first columns twice, once as row and once as column. It treats the other
+    columns as constants.
+    """
+    k, n_rows = encoder.kernel_size, len(norms)
+    total = torch.zeros((), dtype=torch.float64, device=X.device)
+    gradient = torch.zeros_like(X)
+    doubled = 2 * scale * weights
+    if diagonal:
+        doubled[:n_rows] *= 2
+    for first, columns, K, slope, sine in _kernel_rows(encoder, X, norms, Y, column_norms, diagonal=diagonal):
+        total += (K.square().sum(dim=0, dtype=torch.float64) * weights).sum()
+        K.mul_(doubled)
         # The norms are functions of X too: ‖p‖² is the diagonal of the patch inner products.
-        by_norm = (sine.mul_(K) @ column_norms) / (2 * norms[first:last])
+        by_norm = (sine.mul_(K) @ column_norms).div_(norms[first : first + len(K)])
         G = slope.mul_(K)
         if diagonal:  # the columns of X are among those of Y: ∂‖p‖² = 2 ⟨p, ∂p⟩ goes onto the diagonal
-            G[rows, own] += 2 * by_norm
-        spread = box_sum_transposed(G, k)
-        part = Y @ spread.T
+            G.diagonal(first).add_(by_norm)
+        gradient[:, columns].addmm_(Y, box_sum_transposed(G, k).T)
         if not diagonal:
-            part.addcmul_(X[:, columns], box_1d_transposed(2 * by_norm, k))
-        gradient[:, columns] += part
+            gradient[:, columns].addcmul_(X[:, columns], box_1d_transposed(by_norm, k))
     return total, gradient
+
+
+def _kernel_rows(encoder: InfiniteEncoder, X, norms, Y, column_norms, *, diagonal: bool):
+    """Yield first row, frames, K, ∂K/∂inner and ∂K/∂(‖p‖ ‖q‖) of one row chunk after another."""
+    k, n_rows, n_columns = encoder.kernel_size, len(norms), len(column_norms)
+    step = max(1, _CHUNK // n_columns)
+    on_diagonal = 0.5 * encoder._relu_share + encoder._linear_share
+    for first in range(0, n_rows, step):
+        rows = slice(first, min(first + step, n_rows))
+        columns = slice(first, rows.stop + k - 1)
+        inner = box_sum(X[:, columns].T @ Y, k)
+        K, slope, sine = encoder._activate(inner, norms[rows], column_norms)
+        if diagonal:
+            K.diagonal(first).copy_(on_diagonal * norms[rows].square())
+            slope.diagonal(first).fill_(on_diagonal)
+            sine.diagonal(first).fill_(0.0)
+        yield first, columns, K, slope, sine
 
 
 class _GramInner(torch.autograd.Function):
@@ -270,7 +280,7 @@ class _GramInner(torch.autograd.Function):
     def forward(ctx, X, Y, encoder):
         ctx.save_for_backward(X, Y)
         ctx.encoder = encoder
-        return _GramInner._sum(X, Y, encoder, with_gradient=False)[0]
+        return _GramInner._apply(_squared_sums, X, Y, encoder)
 
     @staticmethod
     def backward(ctx, grad):
@@ -278,27 +288,19 @@ class _GramInner(torch.autograd.Function):
         halves = [None, None]
         for i, (A, B) in enumerate(((X, Y), (Y, X))):
             if ctx.needs_input_grad[i]:
-                halves[i] = grad.to(A.dtype) * _GramInner._sum(A, B, ctx.encoder, with_gradient=True)[1]
+                halves[i] = (
+                    grad.to(A.dtype) * (_GramInner._apply(_squared_sums_with_gradient, A, B, ctx.encoder)[1])
+                )
         if X.data_ptr() == Y.data_ptr() and halves[0] is not None and halves[1] is not None:
             # With rows equal to columns the analytic gradient above already counts both roles.
             halves = [0.5 * half for half in halves]
         return halves[0], halves[1], None
 
     @staticmethod
-    def _sum(X, Y, encoder, *, with_gradient):
-        k = encoder.kernel_size
+    def _apply(sums, X, Y, encoder):
+        nx, ny = (patch_norms(clip, encoder.kernel_size) for clip in (X, Y))
         same = X.data_ptr() == Y.data_ptr() and X.shape == Y.shape
-        weights = torch.ones(Y.shape[1] - k + 1, dtype=X.dtype, device=X.device)
-        return _squared_sums(
-            encoder,
-            X,
-            patch_norms(X, k),
-            Y,
-            patch_norms(Y, k),
-            weights,
-            diagonal=same,
-            with_gradient=with_gradient,
-        )
+        return sums(encoder, X, nx, Y, ny, torch.ones_like(ny), diagonal=same)
 
 
 class _PatchDistance(torch.autograd.Function):
@@ -327,7 +329,9 @@ class FusedLosses:
     """Both losses of a transfer and their gradient in one pass, for `InfiniteEncoder`.
 
     One product ``Xᵀ[X A]`` holds the inner products of all patch pairs that the style loss needs; weights on its
-    columns turn the sum of K² into ``mean(K_xx²) − 2 mean(K_xa²)``.
+    columns turn the sum of K² into ``mean(K_xx²) − 2 mean(K_xa²)``. Beside the two matrix products the passes over
+    arrays of the spectrogram's size cost most, so these are few, and write into memory that is kept: one object
+    serves one thread at a time.
 
     Parameters
     ----------
@@ -340,20 +344,21 @@ class FusedLosses:
         k = encoder.kernel_size
         self.encoder = encoder
         self.content = as_tensor(content, device=encoder.device).to(encoder.dtype)
-        self.style = as_tensor(style, device=encoder.device).to(encoder.dtype).contiguous()
-        n_x, n_a = (encoder.n_patches(clip.shape[1]) for clip in (self.content, self.style))
-        self.n_patches = n_x
-        self.content_norms = patch_norms(self.content, k)
-        self.style_norms = patch_norms(self.style, k)
-        self.style_self = float(encoder.gram_inner(self.style, self.style)) / n_a**2
-        seam = self.style.new_zeros(k - 1)
+        style = as_tensor(style, device=encoder.device).to(encoder.dtype)
+        n_x, n_a = (encoder.n_patches(clip.shape[1]) for clip in (self.content, style))
+        self.content_norms, style_norms = patch_norms(self.content, k), patch_norms(style, k)
+        self.style_self = float(encoder.gram_inner(style, style)) / n_a**2
         self.weights = torch.cat(
             [
-                torch.full((n_x,), 1 / n_x**2, dtype=seam.dtype, device=seam.device),
-                seam,
-                torch.full((n_a,), -2 / (n_x * n_a), dtype=seam.dtype, device=seam.device),
+                style_norms.new_full((n_x,), 1 / n_x**2),
+                style_norms.new_zeros(k - 1),
+                style_norms.new_full((n_a,), -2 / (n_x * n_a)),
             ]
         )
+        # The first n_x entries or columns of these are X's, filled at every evaluation.
+        self._norms = torch.cat([style_norms.new_ones(n_x + k - 1), style_norms])
+        self._both = torch.cat([self.content, style], dim=1)
+        self._difference, self._scratch = (torch.empty_like(self.content) for _ in range(2))
 
     def __call__(self, X: torch.Tensor, content_weight: float, style_weight: float):
         """Return content loss, style loss and the gradient of their weighted sum at X.
@@ -363,17 +368,18 @@ class FusedLosses:
         content, style : float
         gradient : torch.Tensor [shape=(n_bins, n_frames)]
         """
-        encoder, k = self.encoder, self.encoder.kernel_size
-        norms = patch_norms(X, k)
-        columns = torch.cat([norms, norms.new_ones(k - 1), self.style_norms])
-        both = torch.cat([X, self.style], dim=1)
-        cross, gradient = _squared_sums(
-            encoder, X, norms, both, columns, self.weights, diagonal=True, with_gradient=True
+        encoder, k, n_x = self.encoder, self.encoder.kernel_size, len(self.content_norms)
+        norms = patch_norms(X, k, self._scratch)
+        self._norms[:n_x] = norms
+        self._both[:, : X.shape[1]] = X
+        cross, gradient = _squared_sums_with_gradient(
+            encoder, X, norms, self._both, self._norms, self.weights, diagonal=True, scale=style_weight
         )
-        difference = X - self.content
-        distance, theta = encoder._distance_terms(difference, self.content, norms, self.content_norms)
-        weights = torch.full_like(distance, content_weight / self.n_patches)
-        gradient.mul_(style_weight)
+        difference = torch.sub(X, self.content, out=self._difference)
+        distance, theta = encoder._distance_terms(
+            difference, self.content, norms, self.content_norms, self._scratch
+        )
+        weights = torch.full_like(distance, content_weight / n_x)
         encoder._add_distance_gradient(
             gradient, weights, difference, self.content, theta, norms, self.content_norms
         )

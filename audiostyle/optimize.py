@@ -168,11 +168,11 @@ def _direction(gradient: torch.Tensor, pairs: deque) -> torch.Tensor:
     for s, y, rho in reversed(pairs):
         alpha = rho * torch.dot(s, flat)
         alphas.append(alpha)
-        flat -= alpha * y
+        flat.addcmul_(y, alpha, value=-1)
     s, y, rho = pairs[-1]
     flat *= 1 / (rho * torch.dot(y, y))
     for (s, y, rho), alpha in zip(pairs, reversed(alphas), strict=True):
-        flat += (alpha - rho * torch.dot(y, flat)) * s
+        flat.addcmul_(s, alpha - rho * torch.dot(y, flat))
     return flat.view_as(gradient)
 
 
@@ -190,7 +190,7 @@ def _line_search(function, x, value, direction, lower, *, first: bool, iteration
     # Without curvature information the first trial moves the largest entry by the typical magnitude.
     t = float(x.abs().mean().clamp_min(1e-3)) / float(direction.abs().max()) if first else 1.0
     for used in range(1, _MAX_BACKTRACKS + 1):
-        new_x = x + t * direction
+        new_x = torch.add(x, direction, alpha=t)
         if lower is not None:
             new_x = new_x.clamp_min_(lower)
         slope = float(torch.dot(value.gradient.flatten(), (new_x - x).flatten()))
