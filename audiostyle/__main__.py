@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 # Two OpenMP threads that wait actively beside another busy process cost a hundredfold; torch reads this once.
@@ -30,6 +31,28 @@ _EXAMPLES = {
   python -m audiostyle pairs                       preset quick, into results/quick/
   python -m audiostyle pairs --preset paper        4096 filters, 300 iterations: some minutes a pair
 """,
+}
+# What the settings of a transfer are, one for each field of `TransferConfig`.
+_SETTINGS = {
+    "balance": "0 keeps the content, 1 takes the style",
+    "match": "share of the style distance to remove, instead of a balance",
+    "encoder": "the limit of infinitely many filters, or the paper's random ones",
+    "n_filters": "random filters",
+    "kernel_size": "frames a filter spans",
+    "activation": "nonlinearity after the filters",
+    "start": "what the optimisation starts from",
+    "n_iter": "most iterations of the optimiser",
+    "tolerance": "stop when an iteration lowers the loss by less than this fraction",
+    "phase": "how the sound is made; griffin_lim is the paper's way",
+    "griffin_lim_iter": "iterations of Griffin-Lim, with --phase griffin_lim",
+    "momentum": "momentum of Griffin-Lim",
+    "polish_iter": "most iterations on the samples, with --phase polish",
+    "sr": "sample rate of the result in Hz",
+    "level": "root mean square at which everything is computed",
+    "n_fft": "window of the STFT in samples",
+    "hop_length": "samples between frames",
+    "seed": "of the filters and the initial phase",
+    "device": "torch device, such as cpu or cuda",
 }
 
 
@@ -64,33 +87,35 @@ def _command(commands, name: str, run, text: str) -> argparse.ArgumentParser:
 
 
 def _add_transfer(commands) -> None:
-    default = config.TransferConfig()
     parser = _command(commands, "transfer", _transfer, "Give one sound file the style of another.")
     parser.add_argument("content", type=Path, help="sound file whose notes or words are kept")
     parser.add_argument("style", type=Path, help="sound file whose timbre and texture are taken")
     parser.add_argument("-o", "--output", type=Path, required=True, help=".wav, .flac, .ogg or .mp3")
-    parser.add_argument("--encoder", choices=config.ENCODERS, default=default.encoder)
-    parser.add_argument(
-        "--n-filters", type=int, default=default.n_filters, help="random filters (%(default)s)"
-    )
-    parser.add_argument(
-        "--balance",
-        type=float,
-        default=default.balance,
-        help="0 keeps the content, 1 takes the style (%(default)s)",
-    )
-    parser.add_argument(
-        "--match", type=float, help="share of the style distance to remove, instead of a balance"
-    )
-    parser.add_argument("--start", type=float, help="seconds to skip in both files")
-    parser.add_argument("--content-start", type=float, help="seconds to skip in the content (0)")
-    parser.add_argument("--style-start", type=float, help="seconds to skip in the style (0)")
-    parser.add_argument("--duration", type=float, help="seconds to read of each (all)")
-    parser.add_argument("--seed", type=int, default=default.seed)
-    parser.add_argument(
-        "--device", default=default.device, help="torch device, such as cpu or cuda (%(default)s)"
-    )
+    for name, text in (("start", "seconds to skip"), ("duration", "seconds to read")):
+        default = 0 if name == "start" else "all"
+        parser.add_argument(f"--{name}", type=float, help=f"{text} of both files ({default})")
+        for clip in ("content", "style"):
+            parser.add_argument(f"--{clip}-{name}", type=float, help=f"{text} of the {clip} alone")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    _add_settings(parser)
+
+
+def _add_settings(parser: argparse.ArgumentParser) -> None:
+    """Offer every setting of a transfer as an option of its name."""
+    group = parser.add_argument_group("settings")
+    defaults = {setting.name: setting.default for setting in fields(config.TransferConfig)}
+    for name, text in _SETTINGS.items():
+        default = defaults[name]
+        choices = config.CHOICES.get(name)
+        group.add_argument(
+            config.option(name),
+            dest=f"config_{name}",
+            type=float if default is None else type(default),
+            choices=choices,
+            metavar=None if choices else name.upper(),
+            default=default,
+            help=text if default is None else f"{text} (%(default)s)",
+        )
 
 
 def _add_pairs(commands) -> None:
@@ -128,26 +153,23 @@ def _add_fetch(commands) -> None:
 
 
 def _transfer(args: argparse.Namespace) -> None:
-    settings = config.TransferConfig(
-        encoder=args.encoder,
-        n_filters=args.n_filters,
-        balance=args.balance,
-        seed=args.seed,
-        device=args.device,
-    )
+    settings = config.TransferConfig(**{name: getattr(args, f"config_{name}") for name in _SETTINGS})
     _check_output(args.output)
     from audiostyle.audio import load_audio, save_audio
     from audiostyle.transfer import transfer_style
 
-    start = args.start or 0.0
-    cuts = {
-        args.content: start if args.content_start is None else args.content_start,
-        args.style: start if args.style_start is None else args.style_start,
-    }
-    content, style = (
-        load_audio(path, sr=settings.sr, start=begin, duration=args.duration)[0]
-        for path, begin in ((args.content, cuts[args.content]), (args.style, cuts[args.style]))
-    )
+    def load(name: str):
+        """Read a clip; its own start and duration come before those of both."""
+        start, duration = (
+            common if own is None else own
+            for common, own in (
+                (args.start, getattr(args, f"{name}_start")),
+                (args.duration, getattr(args, f"{name}_duration")),
+            )
+        )
+        return load_audio(getattr(args, name), sr=settings.sr, start=start or 0.0, duration=duration)[0]
+
+    content, style = load("content"), load("style")
     result = transfer_style(content, style, settings.sr, settings, progress=not args.quiet)
     save_audio(args.output, result.y, result.sr)
     removed = 1 - result.losses["style"].iloc[-1] / result.style_unit

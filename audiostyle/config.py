@@ -10,6 +10,8 @@ ACTIVATIONS = ("relu", "leaky_relu", "selu", "none")
 ENCODERS = ("infinite", "random")
 STARTS = ("content", "noise")
 PHASES = ("polish", "griffin_lim", "waveform")
+# Settings of a transfer that are names, and the names allowed.
+CHOICES = {"encoder": ENCODERS, "activation": ACTIVATIONS, "start": STARTS, "phase": PHASES}
 
 
 def _check(condition: bool, name: str, value: object, allowed: str) -> None:
@@ -105,17 +107,25 @@ class TransferConfig:
         _check(0.0 <= self.momentum < 1.0, "momentum", self.momentum, "at least 0 and below 1")
         _check(self.level > 0.0, "level", self.level, "above 0")
         _check(self.tolerance >= 0.0, "tolerance", self.tolerance, "at least 0")
-        _check(self.encoder in ENCODERS, "encoder", self.encoder, f"one of {', '.join(ENCODERS)}")
-        _check(
-            self.activation in ACTIVATIONS, "activation", self.activation, f"one of {', '.join(ACTIVATIONS)}"
-        )
-        _check(self.start in STARTS, "start", self.start, f"one of {', '.join(STARTS)}")
-        _check(self.phase in PHASES, "phase", self.phase, f"one of {', '.join(PHASES)}")
+        for name, allowed in CHOICES.items():
+            _check(getattr(self, name) in allowed, name, getattr(self, name), f"one of {', '.join(allowed)}")
 
     @property
     def min_duration(self) -> float:
         """Shortest clip in seconds that holds one patch of `kernel_size` frames."""
         return max(self.kernel_size - 1, 1) * self.hop_length / self.sr
+
+
+def option(name: str) -> str:
+    """Return the option of ``python -m audiostyle transfer`` that gives a field of `TransferConfig`.
+
+    Examples
+    --------
+    >>> option("kernel_size")
+    '--kernel-size'
+    """
+    # --start, as start= of `load_audio`, is where to begin reading.
+    return "--start-from" if name == "start" else f"--{name.replace('_', '-')}"
 
 
 @dataclass(frozen=True)

@@ -226,7 +226,7 @@ class StyleLab:
         began = time.perf_counter()
         recipe = self.recipe(preview=preview)
         content, style = self._cut(preview)
-        follow = self._follow(ticket, recipe.config.n_iter)
+        follow = self._follow(ticket)
         rendered, result = render(content, style, recipe.config.sr, recipe.config, callback=follow)
         if ticket.superseded:
             return
@@ -244,7 +244,7 @@ class StyleLab:
         if not ticket.superseded:
             self._show_numbers()
 
-    def _follow(self, ticket: Ticket, n_iter: int) -> Callable[[int, dict, object], bool]:
+    def _follow(self, ticket: Ticket) -> Callable[[int, dict, object], bool]:
         """Return a callback that reports progress four times a second and ends when asked to."""
         state = {"first": None, "said": 0.0}
 
@@ -255,8 +255,8 @@ class StyleLab:
                 state["said"] = now
                 share = losses["style"] / state["first"]
                 text = (
-                    f"Iteration {iteration} of at most {n_iter}: style loss at {share:.0%} of the start. "
-                    f"When it falls no more, the sound is made."
+                    f"Iteration {iteration}: style loss at {share:.0%} of the start. When it falls no more, the "
+                    f"sound is made and polished."
                 )
                 self.settings.say(text, "busy", progress=-1.0)
             return ticket.ending

@@ -35,8 +35,7 @@ class Rendered:
     sr : int
         Sample rate in Hz.
     config : TransferConfig
-        Settings that give it again; after a stop, ``n_iter`` is the number of iterations made and
-        ``polish_iter`` 0.
+        Settings that give it again; after a stop, ``n_iter`` and ``polish_iter`` are the iterations made.
     numbers : dict of str to float
         See `sound_numbers`; also ``iterations`` and ``seconds``.
     stored : bool
@@ -83,7 +82,9 @@ def render(
     result = transfer_style(content, style, sr, config, progress=False, callback=callback)
     made = len(result.losses) - 1
     if result.reason == "callback":
-        config = replace(config, n_iter=made, polish_iter=0)  # what a stopped run did
+        # what a stopped run did
+        polished = 0 if result.polish_losses is None else len(result.polish_losses) - 1
+        config = replace(config, n_iter=made, polish_iter=polished)
     taken = {"iterations": float(made), "seconds": float(sum(result.seconds.values()))}
     return Rendered(result.y, result.sr, config, taken), result
 

@@ -9,12 +9,10 @@ from pathlib import Path
 from audiostyle import __version__, paths
 from audiostyle.audio import load_audio, save_audio, whole_file
 from audiostyle.clips import sha256
-from audiostyle.config import TransferConfig
+from audiostyle.config import TransferConfig, option
 from audiostyle.transfer import TransferResult, transfer_style
 
 _DEFAULT = TransferConfig()
-# Settings that `python -m audiostyle transfer` takes.
-_OPTIONS = ("encoder", "n_filters", "balance", "seed")
 
 
 @dataclass(frozen=True)
@@ -71,20 +69,19 @@ class Recipe:
         )
 
     def shell(self, output: str = "result.wav") -> str:
-        """Return a command that makes the result again.
-
-        Settings without an option of their own on the command line are given through the Python interpreter.
-        """
-        changed = _changed(self.config)
-        if set(changed) - set(_OPTIONS) or self.content.duration != self.style.duration:
-            return f"python - <<'EOF'\n{self.python(output)}\nEOF"
+        """Return a command that makes the result again."""
         words = ["python", "-m", "audiostyle", "transfer", self.content.path, self.style.path, "-o", output]
-        for name, value in changed.items():
-            words += [f"--{name.replace('_', '-')}", f"{value}"]
+        for name, value in _changed(self.config).items():
+            words += [option(name), f"{value}"]
         for name, cut in (("content", self.content), ("style", self.style)):
             if cut.start:
                 words += [f"--{name}-start", f"{cut.start:g}"]
-        return shlex.join([*words, "--duration", f"{self.content.duration:g}"])
+        if self.content.duration == self.style.duration:
+            words += ["--duration", f"{self.content.duration:g}"]
+        else:
+            words += ["--content-duration", f"{self.content.duration:g}"]
+            words += ["--style-duration", f"{self.style.duration:g}"]
+        return shlex.join(words)
 
     def run(self, *, folder: str | os.PathLike | None = None, **files: str | os.PathLike) -> TransferResult:
         """Make the result again.

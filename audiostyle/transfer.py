@@ -53,7 +53,7 @@ class TransferResult:
     n_evaluations : int
         Evaluations of the loss.
     reason : str
-        Why the optimiser stopped.
+        Why the optimiser stopped; ``"callback"`` also if the callback ended the polish.
     seconds : dict
         Wall time of ``optimize`` and ``phase``.
     polish_losses : pd.DataFrame or None
@@ -100,7 +100,8 @@ def transfer_style(
         Show a progress bar with both losses on standard error.
     callback : callable or None
         ``callback(iteration, losses, S) -> bool`` after every iteration, with ``losses`` a dict of content,
-        style and total, and S the magnitudes as a tensor. True stops and keeps the best so far.
+        style and total, and S the magnitudes as a tensor; those of the polish go on counting. True stops and
+        keeps the best so far.
 
     Returns
     -------
@@ -140,7 +141,7 @@ def transfer_style(
         minimum = _optimise(objective, start, config, record)
     S = _magnitudes(minimum.x, config).cpu().numpy()
     optimised = time.perf_counter()
-    y, convergence, polish_losses = _sound(loss, minimum.x, S, content, config, stopped=record.stopped)
+    y, convergence, polish_losses = _sound(loss, minimum.x, S, content, config, record)
     return TransferResult(
         y=(y * (rms(content) / config.level)).astype(np.float32),
         sr=config.sr,
@@ -151,7 +152,7 @@ def transfer_style(
         content_unit=loss.content_unit,
         style_unit=loss.style_unit,
         n_evaluations=minimum.n_evaluations,
-        reason=minimum.reason,
+        reason="callback" if record.stopped else minimum.reason,
         seconds={"optimize": optimised - started, "phase": time.perf_counter() - optimised},
         polish_losses=polish_losses,
     )
@@ -163,8 +164,7 @@ def _sound(
     S: np.ndarray,
     content: np.ndarray,
     config: TransferConfig,
-    *,
-    stopped,
+    record: "_Record",
 ) -> tuple[np.ndarray, np.ndarray, pd.DataFrame | None]:
     """Make the sound; returns it with the spectral convergence and, where it was polished, the losses."""
     if config.phase == "waveform":
@@ -175,24 +175,27 @@ def _sound(
         return *griffin_lim(S, length=len(content), **options, **shared), None
     rows: list[dict] = []
 
-    def record(step: Step) -> bool:
-        value = {name: getattr(step.value, name) for name in ("content", "style", "total")}
-        rows.append({"iteration": step.iteration, **value})
-        return False
+    def follow(step: Step) -> bool:
+        rows.append({"iteration": step.iteration, **_losses(step)})
+        return step.iteration > 0 and record.ask(len(record.rows) - 1 + step.iteration, step)
 
     # Who stops the optimiser wants the sound now.
-    n_iter = 0 if stopped else config.polish_iter
+    n_iter = 0 if record.stopped else config.polish_iter
     minimum, convergence = polished_phase(
-        loss, S, content, n_iter=n_iter, hop_length=config.hop_length, callback=record
+        loss, S, content, n_iter=n_iter, hop_length=config.hop_length, callback=follow
     )
     y = minimum.x.cpu().numpy()
     final = spectral_convergence(S, y, hop_length=config.hop_length)
     return y, np.append(convergence, final), pd.DataFrame(rows)
 
 
+def _losses(step: Step) -> dict[str, float]:
+    return {name: getattr(step.value, name) for name in ("content", "style", "total")}
+
+
 def _magnitudes(x: torch.Tensor, config: TransferConfig) -> torch.Tensor:
-    """Return the linear magnitudes of what is optimised: log magnitudes, or samples."""
-    if config.phase == "waveform":
+    """Return the linear magnitudes of what is optimised: log magnitudes [2 axes], or samples [1 axis]."""
+    if x.ndim == 1:
         return stft(x, n_fft=config.n_fft, hop_length=config.hop_length).abs()
     return torch.expm1(x)
 
@@ -255,12 +258,16 @@ class _Record:
     def __call__(self, step: Step) -> bool:
         if self.rows and step.iteration == 0:
             return False  # a continued run begins where the last one ended
-        value = {"content": step.value.content, "style": step.value.style, "total": step.value.total}
+        value = _losses(step)
         self.rows.append({"iteration": len(self.rows), **value})
         self.bar.update(len(self.rows) - 1 - self.bar.n)
         self.bar.set_postfix(content=f"{value['content']:.3g}", style=f"{value['style']:.3g}")
+        return self.ask(len(self.rows) - 1, step)
+
+    def ask(self, iteration: int, step: Step) -> bool:
+        """Return whether the user's callback wants to stop here."""
         self.stopped = self.callback is not None and bool(
-            self.callback(len(self.rows) - 1, value, _magnitudes(step.x, self.config))
+            self.callback(iteration, _losses(step), _magnitudes(step.x, self.config))
         )
         return self.stopped
 

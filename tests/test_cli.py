@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import fields
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import soundfile
 
 from audiostyle import __version__, paths
 from audiostyle.__main__ import main
+from audiostyle.config import TransferConfig, option
 
 SR = 22050
 FAST = ["--quiet", "--duration", "1"]
@@ -42,6 +44,43 @@ def test_options_reach_the_transfer(files):
     assert (files / "out.wav").read_bytes() == first
     assert run(files, "--encoder", "random", "--n-filters", "32", "--balance", "0.9", "--seed", "4") == 0
     assert (files / "out.wav").read_bytes() != first
+
+
+CHANGED = {
+    "balance": 0.9, "match": 0.4, "encoder": "random", "n_filters": 8, "kernel_size": 3, "activation": "none",
+    "start": "noise", "n_iter": 2, "tolerance": 0.1, "phase": "waveform", "griffin_lim_iter": 2, "momentum": 0.5,
+    "polish_iter": 2, "sr": 16000, "level": 0.1, "n_fft": 4096, "hop_length": 256, "seed": 3, "device": "meta",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("setting", fields(TransferConfig), ids=lambda setting: setting.name)
+def test_every_setting_has_an_option_that_reaches_the_transfer(files, monkeypatch, setting):
+    seen = {}
+
+    def record(content, style, sr, config, progress):
+        seen.update(sr=sr, config=config)
+        raise ValueError("seen enough")
+
+    monkeypatch.setattr("audiostyle.transfer.transfer_style", record)
+    value = CHANGED[setting.name]
+    assert value != setting.default
+    assert run(files, option(setting.name), str(value)) == 2
+    assert seen["config"] == TransferConfig(**{setting.name: value})
+    assert seen["sr"] == seen["config"].sr
+
+
+def test_starts_and_durations_of_one_clip_come_before_those_of_both(files, monkeypatch, content):
+    lengths = {}
+
+    def record(content, style, sr, config, progress):
+        lengths.update(content=len(content), style=len(style))
+        raise ValueError("seen enough")
+
+    monkeypatch.setattr("audiostyle.transfer.transfer_style", record)
+    run(files, "--style-duration", "0.5")
+    assert lengths == {"content": SR, "style": SR // 2}
+    run(files, "--start", "1.2", "--style-start", "0")
+    assert lengths == {"content": len(content) - round(1.2 * SR), "style": SR}
 
 
 def test_starts_cut_each_file(files, content):

@@ -1,4 +1,5 @@
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -138,6 +139,24 @@ def test_callback_sees_losses_and_stops(content, style, config):
     assert result.reason == "callback"
     assert result.losses["total"].tolist() == [row[1] for row in seen]
     assert min(row[2] for row in seen) >= 0
+
+
+def test_callback_ends_the_polish(content, style, config):
+    full = run(content, style, replace(config, phase="polish"))
+    made, seen = len(full.losses) - 1, []
+
+    def callback(iteration, losses, S):
+        seen.append(losses["total"])
+        assert S.shape == full.S.shape
+        return iteration == made + 2
+
+    stopped = run(content, style, replace(config, phase="polish"), callback=callback)
+    assert stopped.reason == "callback"
+    assert len(seen) == made + 3
+    assert stopped.polish_losses["total"].tolist() == full.polish_losses["total"].tolist()[:3]
+    assert stopped.polish_losses["total"].tolist()[1:] == seen[-2:]
+    again = run(content, style, replace(config, phase="polish", polish_iter=2))
+    np.testing.assert_array_equal(stopped.y, again.y)
 
 
 def test_progress_bar_names_both_losses(content, style, config, capsys):

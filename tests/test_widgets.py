@@ -543,10 +543,13 @@ def test_shell_equivalent_says_the_same_to_the_command_line(lab):
     lab.content.start = 0.5
     words = shlex.split(lab.snippets.snippets[1]["code"])
     args = build_parser().parse_args(words[3:])
-    assert (args.balance, args.content_start, args.duration) == (0.8, 0.5, 1.0)
+    assert (args.config_balance, args.content_start, args.duration) == (0.8, 0.5, 1.0)
     assert args.content == lab.content.sound.path
-    lab.settings.update(kernel_size=5)
-    assert "kernel_size=5" in lab.snippets.snippets[1]["code"]
+    lab.settings.update(kernel_size=5, phase="paper")
+    lab.style.length = 1.5
+    args = build_parser().parse_args(shlex.split(lab.snippets.snippets[1]["code"])[3:])
+    assert (args.config_kernel_size, args.config_phase) == (5, "griffin_lim")
+    assert (args.content_duration, args.style_duration) == (1.0, 1.5)
 
 
 def test_recipe_refuses_another_file_and_says_what_is_missing(lab, tmp_path, content):
