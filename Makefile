@@ -37,8 +37,9 @@ lint: env  ## check style and formatting
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-lab: env  ## open JupyterLab on localhost
-	$(BIN)/jupyter lab --ip=127.0.0.1 notebooks
+lab: env  ## open JupyterLab on localhost, asking no other machine for news
+	$(BIN)/jupyter lab --ip=127.0.0.1 --LabApp.news_url=None \
+	  --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate notebooks
 
 data: env  ## fetch the recorded clips, checked against their sha256
 	$(BIN)/python -m audiostyle fetch clips

@@ -11,7 +11,7 @@ import torch
 
 from audiostyle import paths
 from audiostyle.audio import load_audio, rms, save_audio, set_level, whole_file
-from audiostyle.clips import Pair, get_clip, load_pair
+from audiostyle.clips import Pair, PairAudio, get_clip, load_pair
 from audiostyle.config import Preset, TransferConfig
 from audiostyle.infinite import InfiniteEncoder
 from audiostyle.losses import style_loss
@@ -164,6 +164,14 @@ def store(pair: Pair, duration: float, rendered: Rendered) -> Path:
     with whole_file(path.with_suffix(".json")) as temporary:
         temporary.write_text(json.dumps(rendered.numbers, indent=1, sort_keys=True) + "\n")
     return path
+
+
+def store_run(pair: Pair, audio: PairAudio, result: TransferResult) -> Path:
+    """Keep the result of a transfer of a whole pair, with its numbers, as `store` does."""
+    taken = {"iterations": float(len(result.losses) - 1), "seconds": float(sum(result.seconds.values()))}
+    rendered = Rendered(result.y, result.sr, result.config, taken)
+    duration = len(audio.content) / audio.sr
+    return store(pair, duration, add_numbers(rendered, audio.content, audio.style))
 
 
 def fill_grid(

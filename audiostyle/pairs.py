@@ -12,6 +12,7 @@ from audiostyle.audio import fix_length, rms, set_level
 from audiostyle.clips import Pair, PairAudio, load_pair
 from audiostyle.config import Preset, TransferConfig
 from audiostyle.infinite import make_encoder
+from audiostyle.live import store_run
 from audiostyle.metrics import chroma_similarity, log_spectral_distance, mfcc_distance, sound_losses
 from audiostyle.plots import show_triptych
 from audiostyle.results import Results
@@ -165,7 +166,10 @@ def write_pair(pair: Pair, preset: Preset, results: Results) -> list[PairRun]:
 
 
 def write_runs(runs: Sequence[PairRun], results: Results) -> None:
-    """Write the runs of one pair: rows into ``pairs.csv``, one figure, sound, and settings into the manifest."""
+    """Write the runs of one pair: rows into ``pairs.csv``, one figure, sound, and settings into the manifest.
+
+    A result of random filters, which takes minutes, is kept for `audiostyle.widgets.PairExplorer` too.
+    """
     pair = runs[0].pair
     table = pd.concat([run.table for run in runs]).drop_duplicates("method")
     results.update_table(table, "pairs", keys=["pair", "method"])
@@ -173,6 +177,8 @@ def write_runs(runs: Sequence[PairRun], results: Results) -> None:
     results.save_figure(figure, pair.pair)
     plt.close(figure)  # or a notebook would show it a second time
     for run in runs:
+        if run.result.config.encoder == "random":
+            store_run(pair, run.audio, run.result)
         name = f"{pair.pair}-{run.method.replace(' ', '-')}"
         if pair.edition == "bundled":  # sound made from recordings stays out of the results
             results.save_sound(run.result.y, run.result.sr, name)

@@ -23,7 +23,7 @@ ROWS = [
     {"phase", "pghi", "consistency", "polish"},
     {"transfer", "metrics", "textures", "baselines", "corpora", "clips", "archives"},
     {"gram_distance", "classifiers", "speaker_methods", "speakers", "results", "width", "readme"},
-    {"plots", "drawings", "width_plots", "speaker_plots", "speaker_probes", "tradeoff_plots", "listen"},
+    {"plots", "drawings", "width_plots", "speaker_plots", "speaker_probes", "listen", "live"},
     {"pairs", "tradeoffs", "tradeoff_plots"},
     {
         "abx",
@@ -31,7 +31,6 @@ ROWS = [
         "frontend",
         "jobs",
         "lab",
-        "live",
         "player",
         "recipe",
         "source",

@@ -25,6 +25,7 @@ from audiostyle.frontend import Form, button
 from audiostyle.jobs import Latest
 from audiostyle.lab import StyleLab
 from audiostyle.live import add_numbers, fill_grid, load_stored, method_config, render, store
+from audiostyle.pairs import run_pair, write_runs
 from audiostyle.player import Slot, SyncPlayer, flac_bytes, png_bytes
 from audiostyle.results import Results
 from audiostyle.source import MAX_MEGABYTES, SoundSource
@@ -201,6 +202,19 @@ def explorer(no_phase):
     made = PairExplorer(SMOKE, "bundled")
     assert made.wait(WAIT)
     return made
+
+
+def test_explorer_finds_what_the_notebooks_of_the_pairs_ran(explorer):
+    pair = get_pair("instrument-2", "bundled")
+    run = run_pair(pair, SMOKE, progress=False)
+    write_runs([run], Results("smoke", "bundled"))
+    explorer.select(pair=pair.pair, method="random", balance=SMOKE.config.balance)
+    assert explorer.wait(WAIT)
+    assert explorer.shown.stored
+    assert explorer.form.status.startswith("Stored result: 256 random filters")
+    assert explorer.shown.numbers["style_share"] < 1
+    # as kept in 16 bits
+    np.testing.assert_allclose(explorer.shown.y, run.result.y, atol=1 / 2**15)
 
 
 def test_explorer_opens_with_sound_picture_and_numbers(explorer):
