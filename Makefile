@@ -60,8 +60,9 @@ reproduce: env  ## preset paper on the recordings: headline results, figures kep
 	AUDIOSTYLE_PRESET=paper $(BIN)/python notebooks/run.py --keep-outputs
 	$(BIN)/python -m audiostyle.readme
 
-bench: env  ## measure speed and memory into results/paper/benchmarks.csv
+bench: env  ## measure speed and memory into results/paper/benchmarks.csv and bench_phase.csv
 	$(BIN)/python -m benchmarks.run
+	$(BIN)/python -m benchmarks.bench_phase
 	$(BIN)/python -m audiostyle.readme
 
 clean:  ## remove the environment, caches and ignored results

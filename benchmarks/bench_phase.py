@@ -17,6 +17,7 @@ from audiostyle import clips, paths
 from audiostyle.audio import set_level, whole_file
 from audiostyle.config import TransferConfig
 from audiostyle.phase import griffin_lim, phase_of, reconstruct_phase, spectral_convergence
+from audiostyle.phase_study import METHODS
 from audiostyle.polish import polished_phase
 from audiostyle.spectrogram import stft
 from audiostyle.tradeoffs import optimum
@@ -25,16 +26,6 @@ from benchmarks.timing import interleaved, summary
 N_FFT = 2048
 HOPS = (1024, 512, 256)
 ITERATIONS = 50
-METHODS = {
-    "Griffin-Lim, random": ("griffin_lim", "random"),
-    "Griffin-Lim, zero": ("griffin_lim", "zero"),
-    "Griffin-Lim, PGHI": ("griffin_lim", "pghi"),
-    "fast Griffin-Lim, random": ("fast_griffin_lim", "random"),
-    "fast Griffin-Lim, content": ("fast_griffin_lim", "content"),
-    "fast Griffin-Lim, PGHI": ("fast_griffin_lim", "pghi"),
-    "local weights, random": ("local_weights", "random"),
-    "PGHI alone": ("initial", "pghi"),
-}
 
 
 def against_librosa(S: np.ndarray, hop: int, length: int, repeats: int) -> list[dict]:
@@ -69,9 +60,8 @@ def against_librosa(S: np.ndarray, hop: int, length: int, repeats: int) -> list[
     return rows
 
 
-def methods(S: np.ndarray, hop: int, length: int, content: np.ndarray, repeats: int) -> list[dict]:
-    """Every method and start after the same number of iterations."""
-    phase = phase_of(content, n_fft=N_FFT, hop_length=hop)
+def methods(S: np.ndarray, hop: int, length: int, phase: np.ndarray | None, repeats: int) -> list[dict]:
+    """Every method and start after the same number of iterations; `phase` is the content's, if there is one."""
     functions = {
         name: partial(
             reconstruct_phase,
@@ -83,6 +73,7 @@ def methods(S: np.ndarray, hop: int, length: int, content: np.ndarray, repeats: 
             length=length,
         )
         for name, (method, init) in METHODS.items()
+        if init != "content" or phase is not None
     }
     seconds = interleaved(functions, repeats)
     return [
@@ -90,7 +81,7 @@ def methods(S: np.ndarray, hop: int, length: int, content: np.ndarray, repeats: 
             "benchmark": "methods",
             "method": name,
             "hop": hop,
-            "n_iter": 0 if METHODS[name][0] == "initial" else ITERATIONS,
+            "n_iter": ITERATIONS,
             "spectral_convergence_db": spectral_convergence(S, function(), hop_length=hop),
             **summary(seconds[name]),
         }
@@ -125,15 +116,14 @@ def main() -> None:
         content = set_level(audio.content)
         for hop in HOPS:
             S = stft(content, n_fft=N_FFT, hop_length=hop).abs().numpy()
-            found = methods(S, hop, len(content), np.roll(content, len(content) // 2), arguments.repeats)
+            found = methods(S, hop, len(content), None, arguments.repeats)
             if kind == "speech":
                 found += against_librosa(S, hop, len(content), arguments.repeats)
             rows += [{"signal": kind} | row for row in found]
     S, _, _ = optimum(audio, TransferConfig())
-    rows += [
-        {"signal": "transferred"} | row for row in methods(S, 1024, len(content), content, arguments.repeats)
-    ]
-    rows += [{"signal": "transferred"} | row for row in polish_seconds(audio, arguments.repeats)]
+    found = methods(S, 1024, len(content), phase_of(content), arguments.repeats)
+    found += polish_seconds(audio, arguments.repeats)
+    rows += [{"signal": "transferred"} | row for row in found]
     table = pd.DataFrame(rows)
     table.insert(0, "edition", arguments.edition)
     path = paths.results_root() / "paper" / "bench_phase.csv"

@@ -22,7 +22,16 @@ ROWS = [
     {"losses"},
     {"phase", "pghi", "consistency", "polish"},
     {"transfer", "metrics", "textures", "baselines", "corpora", "clips", "archives"},
-    {"gram_distance", "classifiers", "speaker_methods", "speakers", "results", "width", "readme"},
+    {
+        "gram_distance",
+        "classifiers",
+        "speaker_methods",
+        "speakers",
+        "results",
+        "width",
+        "phase_study",
+        "readme",
+    },
     {"plots", "drawings", "width_plots", "speaker_plots", "speaker_probes", "listen", "live"},
     {"pairs", "tradeoffs", "tradeoff_plots"},
     {
