@@ -10,6 +10,7 @@ import pandas as pd
 
 from audiostyle import paths
 from audiostyle.audio import whole_file
+from audiostyle.results import committed
 
 _MARK = re.compile(r"(<!-- table: (?P<name>[a-z0-9-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -32,10 +33,6 @@ def render(text: str) -> str:
     return _MARK.sub(table, text)
 
 
-def _read(name: str) -> pd.DataFrame:
-    return pd.read_csv(paths.root() / "results" / "paper" / name)
-
-
 def _markdown(rows: list[dict]) -> str:
     header = list(rows[0])
     lines = [header, ["---"] * len(header), *([str(value) for value in row.values()] for row in rows)]
@@ -48,7 +45,7 @@ def _number(value: float | None, digits: int) -> str:
 
 def _pairs() -> str:
     rows = []
-    for _, row in _read("recorded/pairs.csv").iterrows():
+    for _, row in committed("recorded/pairs").iterrows():
         rows.append(
             {
                 "pair": row["pair"],
@@ -63,11 +60,31 @@ def _pairs() -> str:
     return _markdown(rows)
 
 
+def _width() -> str:
+    totals, curves = (
+        committed(f"recorded/width_{name}").groupby(["pair", "balance"], sort=False)["ratio"]
+        for name in ("totals", "curves")
+    )
+    rows = []
+    for (pair, balance), total in totals:
+        equal = curves.get_group((pair, balance))
+        rows.append(
+            {
+                "pair": pair,
+                "balance": f"{balance:g}",
+                "total objective": f"{total.mean():.3f} ± {total.std():.3f}",
+                "style loss at equal content": f"{equal.mean():.3f} ± {equal.std():.3f}",
+                "lower on": f"{(total < 1).sum()} and {(equal < 1).sum()} of {len(total)} banks",
+            }
+        )
+    return _markdown(rows)
+
+
 _TABLE1_METHODS = ("paper", "best", "spectrum", "mfcc", "gmm", "chance")
 
 
 def _table1() -> str:
-    table = _read("recorded/table1.csv")
+    table = committed("recorded/table1")
     design = ["corpus", "n_speakers", "n_train", "split"]
     rows = []
     for (corpus, speakers, train, split), part in table.groupby(design, sort=False):
@@ -91,7 +108,7 @@ def _seconds(value: float) -> str:
 
 def _benchmarks() -> str:
     rows = []
-    for _, row in _read("benchmarks.csv").iterrows():
+    for _, row in committed("benchmarks").iterrows():
         rows.append(
             {
                 "what": row["benchmark"],
@@ -112,7 +129,12 @@ def _benchmarks() -> str:
     return _markdown(rows)
 
 
-TABLES: dict[str, Callable[[], str]] = {"pairs": _pairs, "table1": _table1, "benchmarks": _benchmarks}
+TABLES: dict[str, Callable[[], str]] = {
+    "pairs": _pairs,
+    "width": _width,
+    "table1": _table1,
+    "benchmarks": _benchmarks,
+}
 
 
 def main() -> None:

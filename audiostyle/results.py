@@ -105,6 +105,17 @@ class Results:
         return path
 
 
+def committed(name: str) -> pd.DataFrame:
+    """Read ``results/paper/<name>.csv`` as the repository holds it, wherever new results go.
+
+    Examples
+    --------
+    >>> set(committed("recorded/pairs")["edition"])
+    {'recorded'}
+    """
+    return pd.read_csv(paths.root() / "results" / "paper" / f"{name}.csv")
+
+
 def with_palette(png: bytes) -> bytes:
     """Reduce a PNG picture to 256 colours, a third of its bytes; spectrograms look the same."""
     picture = Image.open(io.BytesIO(png)).convert("RGB")

@@ -25,7 +25,7 @@ from audiostyle.polish import polished_phase
 from audiostyle.spectrogram import log_magnitude
 from audiostyle.transfer import transfer_style
 
-BALANCES = (0.3, 0.5, 0.7, 0.9)
+BALANCES = (0.3, 0.4, 0.5, 0.6, 0.7, 0.9)
 PAPER = "4096 filters, Griffin-Lim"
 PLAIN = "infinite, Griffin-Lim"
 POLISH = "infinite, polish"
@@ -236,10 +236,8 @@ def polish_rows(
             }
 
 
-def target_rows(
-    pair: Pair, audio: PairAudio, *, balances=(0.3, 0.5), config: TransferConfig | None = None
-) -> Iterator[dict]:
-    """Yield the log-spectral distance to a known target, in dB, of the references and of the default's results.
+def target_rows(pair: Pair, audio: PairAudio, *, config: TransferConfig | None = None) -> Iterator[dict]:
+    """Yield the log-spectral distance to a known target, in dB, of the references and of some settings.
 
     Raises
     ------
@@ -256,10 +254,10 @@ def target_rows(
         MUSAICING: nmf_musaicing(content, style),
         CROSS: cross_synthesis(content, style),
     }
-    for balance in balances:
-        at = replace(config, balance=balance)
+    for balance, kernel_size in ((0.3, 11), (0.5, 11), (0.5, 3)):
+        at = replace(config, balance=balance, kernel_size=kernel_size)
         result = transfer_style(audio.content, audio.style, audio.sr, at, progress=False)
-        sounds_of[f"{at.phase}, balance {balance:g}"] = result.y
+        sounds_of[f"{at.phase}, balance {balance:g}, kernel {kernel_size}"] = result.y
     for method, y in sounds_of.items():
         distance = log_spectral_distance(y, audio.target, audio.sr)
         yield {"pair": pair.pair, "method": method, "target_distance_db": distance}

@@ -144,4 +144,4 @@ def test_target_rows_need_a_target(pair_audio, content):
         row["method"]: row["target_distance_db"] for row in tradeoffs.target_rows(pair, known, config=config)
     }
     assert rows[COPY_CONTENT] == pytest.approx(0, abs=1e-3)
-    assert rows["polish, balance 0.3"] > 0.1
+    assert rows["polish, balance 0.3, kernel 11"] > 0.1
