@@ -11,6 +11,8 @@ of patches are box sums along the diagonals of the frame Gram matrix, so that ne
 """
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -37,6 +39,8 @@ CLOSED_FORMS = tuple(_SHARES)
 _LEAST_NORM = 1e-6
 # Entries of the frame kernel held at once; bounds the memory whatever the clips' lengths.
 _CHUNK = 4_000_000
+# Entries up to which an elementwise pass with one thread takes less time than waking another one for it.
+_SERIAL = 300_000
 
 
 class InfiniteEncoder(Encoder):
@@ -243,17 +247,33 @@ def _squared_sums_with_gradient(
     if diagonal:
         doubled[:n_rows] *= 2
     for first, columns, K, slope, sine in _kernel_rows(encoder, X, norms, Y, column_norms, diagonal=diagonal):
-        total += (K.square().sum(dim=0, dtype=torch.float64) * weights).sum()
-        K.mul_(doubled)
-        # The norms are functions of X too: ‖p‖² is the diagonal of the patch inner products.
-        by_norm = (sine.mul_(K) @ column_norms).div_(norms[first : first + len(K)])
-        G = slope.mul_(K)
-        if diagonal:  # the columns of X are among those of Y: ∂‖p‖² = 2 ⟨p, ∂p⟩ goes onto the diagonal
-            G.diagonal(first).add_(by_norm)
-        gradient[:, columns].addmm_(Y, box_sum_transposed(G, k).T)
+        with _few_threads(K):
+            total += (K.square().sum(dim=0, dtype=torch.float64) * weights).sum()
+            K.mul_(doubled)
+            # The norms are functions of X too: ‖p‖² is the diagonal of the patch inner products.
+            by_norm = (sine.mul_(K) @ column_norms).div_(norms[first : first + len(K)])
+            G = slope.mul_(K)
+            if diagonal:  # the columns of X are among those of Y: ∂‖p‖² = 2 ⟨p, ∂p⟩ goes onto the diagonal
+                G.diagonal(first).add_(by_norm)
+            spread = box_sum_transposed(G, k)
+        gradient[:, columns].addmm_(Y, spread.T)
         if not diagonal:
             gradient[:, columns].addcmul_(X[:, columns], box_1d_transposed(by_norm, k))
     return total, gradient
+
+
+@contextmanager
+def _few_threads(pass_over: torch.Tensor) -> Iterator[None]:
+    """Compute with one thread where arrays are as small as `pass_over`; the matrix products keep all threads."""
+    threads = torch.get_num_threads()
+    if threads == 1 or pass_over.numel() > _SERIAL:
+        yield
+        return
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _kernel_rows(encoder: InfiniteEncoder, X, norms, Y, column_norms, *, diagonal: bool):
@@ -264,12 +284,13 @@ def _kernel_rows(encoder: InfiniteEncoder, X, norms, Y, column_norms, *, diagona
     for first in range(0, n_rows, step):
         rows = slice(first, min(first + step, n_rows))
         columns = slice(first, rows.stop + k - 1)
-        inner = box_sum(X[:, columns].T @ Y, k)
-        K, slope, sine = encoder._activate(inner, norms[rows], column_norms)
-        if diagonal:
-            K.diagonal(first).copy_(on_diagonal * norms[rows].square())
-            slope.diagonal(first).fill_(on_diagonal)
-            sine.diagonal(first).fill_(0.0)
+        products = X[:, columns].T @ Y
+        with _few_threads(products):
+            K, slope, sine = encoder._activate(box_sum(products, k), norms[rows], column_norms)
+            if diagonal:
+                K.diagonal(first).copy_(on_diagonal * norms[rows].square())
+                slope.diagonal(first).fill_(on_diagonal)
+                sine.diagonal(first).fill_(0.0)
         yield first, columns, K, slope, sine
 
 
@@ -369,20 +390,22 @@ class FusedLosses:
         gradient : torch.Tensor [shape=(n_bins, n_frames)]
         """
         encoder, k, n_x = self.encoder, self.encoder.kernel_size, len(self.content_norms)
-        norms = patch_norms(X, k, self._scratch)
-        self._norms[:n_x] = norms
-        self._both[:, : X.shape[1]] = X
+        with _few_threads(X):
+            norms = patch_norms(X, k, self._scratch)
+            self._norms[:n_x] = norms
+            self._both[:, : X.shape[1]] = X
         cross, gradient = _squared_sums_with_gradient(
             encoder, X, norms, self._both, self._norms, self.weights, diagonal=True, scale=style_weight
         )
-        difference = torch.sub(X, self.content, out=self._difference)
-        distance, theta = encoder._distance_terms(
-            difference, self.content, norms, self.content_norms, self._scratch
-        )
-        weights = torch.full_like(distance, content_weight / n_x)
-        encoder._add_distance_gradient(
-            gradient, weights, difference, self.content, theta, norms, self.content_norms
-        )
+        with _few_threads(X):
+            difference = torch.sub(X, self.content, out=self._difference)
+            distance, theta = encoder._distance_terms(
+                difference, self.content, norms, self.content_norms, self._scratch
+            )
+            weights = torch.full_like(distance, content_weight / n_x)
+            encoder._add_distance_gradient(
+                gradient, weights, difference, self.content, theta, norms, self.content_norms
+            )
         return float(distance.mean(dtype=torch.float64)), float(cross) + self.style_self, gradient
 
 

@@ -168,3 +168,17 @@ def test_row_chunks_change_nothing(monkeypatch):
     parts = encoder.fused_losses(C, A)(X, 0.5, 0.5)
     assert parts[:2] == pytest.approx(whole[:2], rel=1e-12)
     assert torch.allclose(parts[2], whole[2], rtol=1e-9, atol=1e-12)
+
+
+def test_threads_are_as_before_after_an_evaluation():
+    before = torch.get_num_threads()
+    losses = InfiniteEncoder(3).fused_losses(clip(0, 9), clip(1, 12))
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            losses(clip(2, 9, dtype=torch.float32), 0.5, 0.5)
+            with pytest.raises(RuntimeError):
+                losses(clip(2, 8, dtype=torch.float32), 0.5, 0.5)
+            assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
