@@ -26,6 +26,14 @@ from audiostyle.encoders import (
     check_activation,
     check_positive,
 )
+from audiostyle.patches import (
+    box_1d,
+    box_1d_transposed,
+    box_sum,
+    box_sum_transposed,
+    frame_products,
+    patch_norms,
+)
 from audiostyle.spectrogram import as_tensor
 
 # Share of the arc-cosine part and of the inner product in K = r · K_relu + a · ⟨p, q⟩, for each activation.
@@ -35,8 +43,6 @@ _SHARES = {
     "none": (0.0, 1.0),
 }
 CLOSED_FORMS = tuple(_SHARES)
-# Patch norms are raised to this, far under the rounding of any audible patch: digital silence has norm zero.
-_LEAST_NORM = 1e-6
 # Entries of the frame kernel held at once; bounds the memory whatever the clips' lengths.
 _CHUNK = 4_000_000
 # Entries up to which an elementwise pass with one thread takes less time than waking another one for it.
@@ -161,56 +167,6 @@ class InfiniteEncoder(Encoder):
         pull = weights * torch.sin(theta) * ny / nx * (r / (2 * math.pi))
         gradient.addcmul_(difference, box_1d_transposed(near - pull, k))
         return gradient.addcmul_(y, box_1d_transposed(turn - pull, k))
-
-
-def box_sum(P: torch.Tensor, k: int) -> torch.Tensor:
-    """Sum k entries along each diagonal: ``out[s, t] = Σ_{τ<k} P[s + τ, t + τ]``.
-
-    Parameters
-    ----------
-    P : torch.Tensor [shape=(m, n), contiguous]
-    k : int > 0
-
-    Returns
-    -------
-    torch.Tensor [shape=(m - k + 1, n - k + 1)]
-
-    Examples
-    --------
-    >>> box_sum(torch.arange(9.0).reshape(3, 3), 2)
-    tensor([[ 4.,  6.],
-            [10., 12.]])
-    """
-    if k == 1:
-        return P
-    P = P.contiguous()
-    m, n = P.shape
-    return P.as_strided((m - k + 1, n - k + 1, k), (n, 1, n + 1)).sum(-1)
-
-
-def box_sum_transposed(G: torch.Tensor, k: int) -> torch.Tensor:
-    """Apply the transpose of `box_sum`: each entry is spread over k places along its diagonal."""
-    return box_sum(torch.nn.functional.pad(G, (k - 1, k - 1, k - 1, k - 1)), k)
-
-
-def box_1d(v: torch.Tensor, k: int) -> torch.Tensor:
-    """Sum k neighbours [shape=(n,) → (n - k + 1,)]."""
-    return v.unfold(0, k, 1).sum(-1)
-
-
-def box_1d_transposed(v: torch.Tensor, k: int) -> torch.Tensor:
-    """Apply the transpose of `box_1d`."""
-    return box_1d(torch.nn.functional.pad(v, (k - 1, k - 1)), k)
-
-
-def patch_norms(X: torch.Tensor, k: int, scratch: torch.Tensor | None = None) -> torch.Tensor:
-    """Return the Euclidean norm of every patch [shape=(n_patches,)], at least 1e-6."""
-    return box_1d(frame_products(X, X, scratch), k).sqrt_().clamp_min_(_LEAST_NORM)
-
-
-def frame_products(X: torch.Tensor, Y: torch.Tensor, scratch: torch.Tensor | None = None) -> torch.Tensor:
-    """Return ⟨x_t, y_t⟩ for every frame [shape=(n_frames,)]; the products are left in `scratch` if given."""
-    return torch.mul(X, Y, out=scratch).sum(0)
 
 
 def sine_minus_theta_cosine(theta: torch.Tensor) -> torch.Tensor:
@@ -388,7 +344,14 @@ class FusedLosses:
         -------
         content, style : float
         gradient : torch.Tensor [shape=(n_bins, n_frames)]
+
+        Raises
+        ------
+        ValueError
+            If X has not the content's shape.
         """
+        if X.shape != self.content.shape:
+            raise ValueError(f"X has shape {tuple(X.shape)}; the content has {tuple(self.content.shape)}")
         encoder, k, n_x = self.encoder, self.encoder.kernel_size, len(self.content_norms)
         with _few_threads(X):
             norms = patch_norms(X, k, self._scratch)

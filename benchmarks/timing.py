@@ -8,12 +8,14 @@ from collections.abc import Callable
 
 import torch
 
+_WARM_S = 0.05
+
 
 def interleaved(functions: dict[str, Callable[[], object]], repeats: int) -> dict[str, list[float]]:
     """Time every function once per round, so that a busy moment of the machine hits all alike.
 
-    Each counted call follows one of the same function that is not counted: in an optimisation, too, a function
-    finds the caches as its own last call left them.
+    Each counted call follows uncounted ones of the same function, for 50 ms or one: in an optimisation, too, a
+    function finds caches and memory as its own last calls left them.
 
     Returns
     -------
@@ -23,7 +25,10 @@ def interleaved(functions: dict[str, Callable[[], object]], repeats: int) -> dic
     seconds = {name: [] for name in functions}
     for _ in range(repeats):
         for name, function in functions.items():
+            warm_until = time.perf_counter() + _WARM_S
             function()
+            while time.perf_counter() < warm_until:
+                function()
             started = time.perf_counter()
             function()
             seconds[name].append(time.perf_counter() - started)

@@ -7,14 +7,9 @@ import pytest
 import torch
 
 from audiostyle.encoders import RandomEncoder
-from audiostyle.infinite import (
-    CLOSED_FORMS,
-    InfiniteEncoder,
-    box_sum,
-    box_sum_transposed,
-    sine_minus_theta_cosine,
-)
+from audiostyle.infinite import CLOSED_FORMS, InfiniteEncoder, sine_minus_theta_cosine
 from audiostyle.losses import TransferLoss, content_loss, style_loss
+from audiostyle.patches import box_sum, box_sum_transposed
 
 DOUBLE = torch.float64
 
@@ -173,12 +168,14 @@ def test_row_chunks_change_nothing(monkeypatch):
 def test_threads_are_as_before_after_an_evaluation():
     before = torch.get_num_threads()
     losses = InfiniteEncoder(3).fused_losses(clip(0, 9), clip(1, 12))
+    with pytest.raises(ValueError, match=r"shape \(6, 8\)"):
+        losses(clip(2, 8, dtype=torch.float32), 0.5, 0.5)
     try:
         for threads in (1, 2):
             torch.set_num_threads(threads)
             losses(clip(2, 9, dtype=torch.float32), 0.5, 0.5)
-            with pytest.raises(RuntimeError):
-                losses(clip(2, 8, dtype=torch.float32), 0.5, 0.5)
+            with pytest.raises(RuntimeError, match="type"):
+                losses(clip(2, 9, dtype=DOUBLE), 0.5, 0.5)
             assert torch.get_num_threads() == threads
     finally:
         torch.set_num_threads(before)

@@ -17,7 +17,7 @@ ROWS = [
     {"version"},
     {"paths", "config"},
     {"audio", "spectrogram", "optimize"},
-    {"encoders"},
+    {"encoders", "patches"},
     {"infinite"},
     {"losses"},
     {"phase", "pghi", "consistency", "polish"},
