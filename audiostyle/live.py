@@ -13,9 +13,10 @@ from audiostyle import paths
 from audiostyle.audio import load_audio, rms, save_audio, set_level, whole_file
 from audiostyle.clips import Pair, PairAudio, get_clip, load_pair
 from audiostyle.config import Preset, TransferConfig
+from audiostyle.content_metrics import chroma_similarity
 from audiostyle.infinite import InfiniteEncoder
 from audiostyle.losses import style_loss
-from audiostyle.metrics import chroma_similarity, mfcc_distance
+from audiostyle.metrics import mfcc_distance
 from audiostyle.spectrogram import log_magnitude
 from audiostyle.transfer import TransferResult, transfer_style
 

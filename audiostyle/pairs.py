@@ -11,9 +11,10 @@ from matplotlib.figure import Figure
 from audiostyle.audio import fix_length, rms, set_level
 from audiostyle.clips import Pair, PairAudio, load_pair
 from audiostyle.config import Preset, TransferConfig
+from audiostyle.content_metrics import chroma_similarity
 from audiostyle.infinite import make_encoder
 from audiostyle.live import store_run
-from audiostyle.metrics import chroma_similarity, log_spectral_distance, mfcc_distance, sound_losses
+from audiostyle.metrics import log_spectral_distance, mfcc_distance, sound_losses
 from audiostyle.plots import show_triptych
 from audiostyle.results import Results
 from audiostyle.transfer import TransferResult, transfer_style

@@ -7,10 +7,10 @@ import torch
 
 from audiostyle import RandomEncoder, TransferConfig, transfer_style
 from audiostyle.audio import rms, set_level
+from audiostyle.content_metrics import chroma_similarity, onset_f_measure, pitch_agreement, tempo_ratio
 from audiostyle.infinite import InfiniteEncoder
 from audiostyle.metrics import (
     MEASURES,
-    chroma_similarity,
     copied_from,
     evaluate,
     evaluate_sound,
@@ -19,10 +19,7 @@ from audiostyle.metrics import (
     log_spectral_distance,
     mfcc_distance,
     mfcc_frechet_distance,
-    onset_f_measure,
-    pitch_agreement,
     sound_losses,
-    tempo_ratio,
 )
 from audiostyle.textures import MODULATION_EDGES, band_envelopes, texture, texture_distance
 

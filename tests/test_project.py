@@ -20,7 +20,7 @@ ROWS = [
     {"encoders", "patches"},
     {"infinite"},
     {"losses"},
-    {"phase", "pghi", "consistency", "polish"},
+    {"phase", "pghi", "consistency", "polish", "content_metrics"},
     {"transfer", "metrics", "textures", "baselines", "corpora", "clips", "archives"},
     {
         "gram_distance",
