@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from audiostyle import paths
+from audiostyle import clips, paths
 from audiostyle.audio import whole_file
 from audiostyle.results import committed
 
@@ -45,7 +45,11 @@ def _number(value: float | None, digits: int) -> str:
 
 def _pairs() -> str:
     rows = []
-    for _, row in committed("recorded/pairs").iterrows():
+    table = committed("recorded/pairs")
+    order = [pair.pair for pair in clips.pairs("recorded")]
+    for _, row in table.sort_values(
+        "pair", key=lambda names: names.map(order.index), kind="stable"
+    ).iterrows():
         rows.append(
             {
                 "pair": row["pair"],

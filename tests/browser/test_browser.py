@@ -369,6 +369,12 @@ def test_pair_explorer_in_jupyterlab(explorer):
     page.set_viewport_size({"width": 1280, "height": 1500})
     page.keyboard.press("Control+b")
     shoot(page, "pair_explorer", ".jp-OutputArea-output:has(.as-player)")
+    page.set_viewport_size({"width": 420, "height": 1500})
+    output = page.locator(".jp-OutputArea-output:has(.as-player)").first
+    page.wait_for_function("() => document.querySelector('.as-player').clientWidth < 420")
+    assert output.evaluate("(e) => e.scrollWidth <= e.clientWidth + 1")
+    shoot(page, "pair_explorer_420", ".jp-OutputArea-output:has(.as-player)")
+    page.set_viewport_size({"width": 1280, "height": 1500})
     assert_clean(page, watch)
 
 
