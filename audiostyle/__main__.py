@@ -35,7 +35,7 @@ _EXAMPLES = {
 # What the settings of a transfer are, one for each field of `TransferConfig`.
 _SETTINGS = {
     "balance": "0 keeps the content, 1 takes the style",
-    "match": "share of the style distance to remove, instead of a balance",
+    "match": "share of the style distance to remove, up to 0.9, instead of a balance",
     "encoder": "the limit of infinitely many filters, or the paper's random ones",
     "n_filters": "random filters",
     "kernel_size": "frames a filter spans",
@@ -51,7 +51,7 @@ _SETTINGS = {
     "level": "root mean square at which everything is computed",
     "n_fft": "window of the STFT in samples",
     "hop_length": "samples between frames",
-    "seed": "of the filters and the initial phase",
+    "seed": "of the filters, the noise start and the initial phase",
     "device": "torch device, such as cpu or cuda",
 }
 
@@ -103,11 +103,12 @@ def _add_transfer(commands) -> None:
 def _add_settings(parser: argparse.ArgumentParser) -> None:
     """Offer every setting of a transfer as an option of its name."""
     group = parser.add_argument_group("settings")
+    exclusive = group.add_mutually_exclusive_group()  # of balance and match
     defaults = {setting.name: setting.default for setting in fields(config.TransferConfig)}
     for name, text in _SETTINGS.items():
         default = defaults[name]
         choices = config.CHOICES.get(name)
-        group.add_argument(
+        (exclusive if name in ("balance", "match") else group).add_argument(
             config.option(name),
             dest=f"config_{name}",
             type=float if default is None else type(default),
@@ -154,7 +155,8 @@ def _add_fetch(commands) -> None:
 
 def _transfer(args: argparse.Namespace) -> None:
     settings = config.TransferConfig(**{name: getattr(args, f"config_{name}") for name in _SETTINGS})
-    _check_output(args.output)
+    _check_output(args.output, settings.sr, (args.content, args.style))
+    _check_device(settings.device)
     from audiostyle.audio import load_audio, save_audio
     from audiostyle.transfer import transfer_style
 
@@ -172,25 +174,40 @@ def _transfer(args: argparse.Namespace) -> None:
     content, style = load("content"), load("style")
     result = transfer_style(content, style, settings.sr, settings, progress=not args.quiet)
     save_audio(args.output, result.y, result.sr)
-    removed = 1 - result.losses["style"].iloc[-1] / result.style_unit
+    # The sound's own where it was polished; magnitudes lose some of it to the phase.
+    last = (result.losses if result.polish_losses is None else result.polish_losses).iloc[-1]
+    removed = max(0.0, 1 - last["style"] / result.style_unit)
+    of_what = "in the magnitudes, " if settings.phase == "griffin_lim" else ""
+    found = "" if settings.match is None else f"balance {result.balance:.2f}, "
     _say(
-        f"{args.output}: {len(result.y) / result.sr:.1f} s, {result.losses['iteration'].iloc[-1]} iterations, "
-        f"{removed:.0%} of the style loss removed, {sum(result.seconds.values()):.1f} s"
+        f"{args.output}: {len(result.y) / result.sr:.1f} s, {found}{result.losses['iteration'].iloc[-1]} iterations, "
+        f"{removed:.0%} of the style loss removed, {of_what}{sum(result.seconds.values()):.1f} s"
     )
 
 
-def _check_output(path: Path) -> None:
+def _check_output(path: Path, sr: int, inputs: tuple[Path, ...]) -> None:
     """Fail before minutes of work, not after."""
-    import soundfile
+    from audiostyle.audio import writable_format
 
-    if path.suffix.lstrip(".").upper() not in soundfile.available_formats():
-        raise UserError(f"{path} has no suffix that names a sound format; use .wav, .flac, .ogg or .mp3")
-    if path.is_dir() or not path.parent.is_dir():
-        raise UserError(
-            f"{path} cannot be written: {path if path.is_dir() else path.parent} is not a folder to write in"
-        )
+    if path.is_dir():
+        raise UserError(f"{path} is a folder; name a file in it, such as {path / 'result.wav'}")
+    writable_format(path, sr)
+    if not path.parent.is_dir():
+        raise UserError(f"{path} cannot be written: {path.parent} is not a folder to write in")
+    if any(path.exists() and one.exists() and path.samefile(one) for one in inputs):
+        raise UserError(f"{path} is one of the sounds read; write the result into another file")
     if not os.access(path.parent, os.W_OK):
         raise UserError(f"{path} cannot be written: no permission in {path.parent.resolve()}")
+
+
+def _check_device(name: str) -> None:
+    import torch
+
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError) as error:
+        why = str(error).splitlines()[0].split(":")[0].rstrip(".")
+        raise UserError(f"--device {name} cannot be used here ({why}); use cpu") from error
 
 
 def _pairs(args: argparse.Namespace) -> None:
@@ -262,7 +279,7 @@ def main(argv: list[str] | None = None) -> int:
         sys.stderr.write(f"audiostyle {args.command}: error: {message}\n")
         return 2
     except KeyboardInterrupt:
-        sys.stderr.write(f"audiostyle {args.command}: interrupted, nothing written\n")
+        sys.stderr.write(f"audiostyle {args.command}: interrupted; no file is left half written\n")
         return 130
     return 0
 

@@ -3,6 +3,8 @@
 A waveform is a mono ``float32`` array ``y`` ``[shape=(n_samples,)]`` with its sample rate ``sr`` in hertz beside it.
 """
 
+import io
+import math
 import os
 import re
 import tempfile
@@ -62,8 +64,10 @@ def load_audio(
         raise ValueError(f"{path} is a folder, not a sound file")
     if path.stat().st_size == 0:
         raise ValueError(f"{path} is empty (0 bytes)")
-    if start < 0 or (duration is not None and duration <= 0):
-        raise ValueError(f"start={start} and duration={duration} must be at least 0 and above 0 seconds")
+    if not 0 <= start < math.inf:
+        raise ValueError(f"start={start} is not allowed; it must be at least 0 seconds")
+    if duration is not None and not 0 < duration < math.inf:
+        raise ValueError(f"duration={duration} is not allowed; it must be above 0 seconds")
     y, native_sr = _read(path, start, duration)
     if y.size == 0:
         raise ValueError(f"{path} holds no samples from {start:g} s on")
@@ -152,9 +156,7 @@ def save_audio(path: str | os.PathLike, y: np.ndarray, sr: int) -> Path:
         If the folder does not exist or cannot be written.
     """
     path = Path(path)
-    audio_format = path.suffix.lstrip(".").upper()
-    if audio_format not in soundfile.available_formats():
-        raise ValueError(f"{path} has no suffix that names a sound format; use .wav, .flac, .ogg or .mp3")
+    audio_format = writable_format(path, sr)
     y = check_waveform(y, name=str(path))
     peak = float(np.max(np.abs(y)))
     if peak > 1.0:
@@ -163,6 +165,26 @@ def save_audio(path: str | os.PathLike, y: np.ndarray, sr: int) -> Path:
     with whole_file(path) as temporary:
         soundfile.write(temporary, y, sr, format=audio_format)
     return path
+
+
+def writable_format(path: str | os.PathLike, sr: int) -> str:
+    """Return the format that the suffix of a path names, as libsndfile calls it.
+
+    Raises
+    ------
+    ValueError
+        If it names none that can be written at this sample rate.
+    """
+    audio_format = Path(path).suffix.lstrip(".").upper()
+    if audio_format not in soundfile.available_formats():
+        raise ValueError(f"{path} has no suffix that names a sound format; use .wav, .flac, .ogg or .mp3")
+    try:
+        soundfile.write(io.BytesIO(), np.zeros(1), sr, format=audio_format)
+    except (TypeError, ValueError, soundfile.LibsndfileError) as error:
+        raise ValueError(
+            f"{path} cannot be written as {audio_format} at {sr} Hz; use .wav or .flac"
+        ) from error
+    return audio_format
 
 
 @contextmanager

@@ -43,7 +43,8 @@ class TransferConfig:
     balance : float in [0, 1]
         0 returns the content, 1 matches the style alone, 0.5 weighs both alike; see `audiostyle.losses`.
     match : float in (0, 0.9] or None
-        Instead of a balance, the share of the style distance √(style loss) to remove.
+        Instead of a balance, the share of the style distance √(style loss) to remove. The balance is searched
+        for in up to 12 rounds of at most `n_iter` iterations each, and is found in `TransferResult.balance`.
     start : {"content", "noise"}
         Spectrogram from which the optimisation starts. The paper starts from the content (section 2.3).
     n_iter : int
@@ -101,11 +102,18 @@ class TransferConfig:
         for name in ("n_iter", "griffin_lim_iter", "polish_iter", "seed"):
             value = getattr(self, name)
             _check(isinstance(value, int) and value >= 0, name, value, "a whole number of at least 0")
-        _check(self.hop_length <= self.n_fft, "hop_length", self.hop_length, f"at most n_fft={self.n_fft}")
+        _check(self.n_fft % 2 == 0, "n_fft", self.n_fft, "even")
+        # Farther apart than half a window, frames do not determine the sound between them.
+        _check(
+            self.hop_length <= self.n_fft // 2,
+            "hop_length",
+            self.hop_length,
+            f"at most n_fft / 2 = {self.n_fft // 2}",
+        )
         _check(0.0 <= self.balance <= 1.0, "balance", self.balance, "between 0 (content) and 1 (style)")
         _check(self.match is None or 0.0 < self.match <= 0.9, "match", self.match, "above 0 and at most 0.9")
         _check(0.0 <= self.momentum < 1.0, "momentum", self.momentum, "at least 0 and below 1")
-        _check(self.level > 0.0, "level", self.level, "above 0")
+        _check(0.0 < self.level < float("inf"), "level", self.level, "above 0 and finite")
         _check(self.tolerance >= 0.0, "tolerance", self.tolerance, "at least 0")
         for name, allowed in CHOICES.items():
             _check(getattr(self, name) in allowed, name, getattr(self, name), f"one of {', '.join(allowed)}")

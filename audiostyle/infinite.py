@@ -89,7 +89,7 @@ class InfiniteEncoder(Encoder):
         check_positive(kernel_size=kernel_size)
         if activation == "selu":
             raise ValueError(
-                "activation='selu' has no closed form here; use RandomEncoder, or one of relu, leaky_relu"
+                f"activation='selu' has no closed form; take encoder='random' (RandomEncoder), or one of {', '.join(CLOSED_FORMS)}"
             )
         check_activation(activation, CLOSED_FORMS)
         self.kernel_size = self.receptive_field = kernel_size

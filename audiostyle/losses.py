@@ -176,6 +176,8 @@ class TransferLoss:
 
     Attributes
     ----------
+    balance : float
+        The balance in use.
     content_unit, style_unit : float
         E and s0.
     content_weight, style_weight : float
@@ -204,6 +206,7 @@ class TransferLoss:
 
     def set_balance(self, balance: float) -> None:
         """Set both weights from a balance in [0, 1]."""
+        self.balance = balance
         self.content_weight = (1 - balance) ** 2 / self.content_unit
         self.style_weight = balance**2 / self.style_unit
 

@@ -51,10 +51,11 @@ class Recipe:
 
     def python(self, output: str = "result.wav") -> str:
         """Return Python code that makes the result again."""
+        rate = "" if self.config.sr == _DEFAULT.sr else f", sr={self.config.sr}"
         changed = ", ".join(f"{name}={value!r}" for name, value in _changed(self.config).items())
 
         def load(name: str, cut: Cut) -> str:
-            return f"{name}, sr = load_audio({cut.path!r}, start={cut.start:g}, duration={cut.duration:g})"
+            return f"{name}, sr = load_audio({cut.path!r}, start={cut.start:.10g}, duration={cut.duration:.10g}{rate})"
 
         return "\n".join(
             [
@@ -75,12 +76,12 @@ class Recipe:
             words += [option(name), f"{value}"]
         for name, cut in (("content", self.content), ("style", self.style)):
             if cut.start:
-                words += [f"--{name}-start", f"{cut.start:g}"]
+                words += [f"--{name}-start", f"{cut.start:.10g}"]
         if self.content.duration == self.style.duration:
-            words += ["--duration", f"{self.content.duration:g}"]
+            words += ["--duration", f"{self.content.duration:.10g}"]
         else:
-            words += ["--content-duration", f"{self.content.duration:g}"]
-            words += ["--style-duration", f"{self.style.duration:g}"]
+            words += ["--content-duration", f"{self.content.duration:.10g}"]
+            words += ["--style-duration", f"{self.style.duration:.10g}"]
         return shlex.join(words)
 
     def run(self, *, folder: str | os.PathLike | None = None, **files: str | os.PathLike) -> TransferResult:
@@ -105,7 +106,12 @@ class Recipe:
             If it is not the file it was.
         """
         content, style = (
-            _load(getattr(self, name), Path(files[name]) if name in files else None, Path(folder or "."))
+            _load(
+                getattr(self, name),
+                Path(files[name]) if name in files else None,
+                Path(folder or "."),
+                self.config.sr,
+            )
             for name in ("content", "style")
         )
         return transfer_style(content, style, self.config.sr, self.config, progress=False)
@@ -119,7 +125,7 @@ def _changed(config: TransferConfig) -> dict[str, object]:
     }
 
 
-def _load(cut: Cut, override: Path | None, folder: Path):
+def _load(cut: Cut, override: Path | None, folder: Path, sr: int):
     tried = [override] if override else [Path(cut.path), folder / cut.path, paths.root() / cut.path]
     path = next((path for path in tried if path.is_file()), None)
     if path is None:
@@ -129,7 +135,7 @@ def _load(cut: Cut, override: Path | None, folder: Path):
         )
     if sha256(path) != cut.sha256:
         raise ValueError(f"{path} is not the file the result was made from: its checksum differs")
-    return load_audio(path, start=cut.start, duration=cut.duration)[0]
+    return load_audio(path, sr=sr, start=cut.start, duration=cut.duration)[0]
 
 
 def make_cut(path: Path, start: float, duration: float, *, uploaded: bool = False) -> Cut:

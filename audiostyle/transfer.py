@@ -42,7 +42,8 @@ class TransferResult:
         The optimised linear magnitudes, at the level of the configuration, before any phase was found; with
         ``phase="waveform"`` those of the sound itself.
     losses : pd.DataFrame
-        Columns ``iteration, content, style, total``; row 0 is the start.
+        Columns ``iteration, content, style, total``; row 0 is the start. With ``match`` the weights in the total
+        change from round to round.
     config : TransferConfig
         The settings.
     convergence : np.ndarray [shape=(n,)]
@@ -50,6 +51,8 @@ class TransferResult:
         is that of the polished sound, which gives up these magnitudes for the loss. Empty for ``"waveform"``.
     content_unit, style_unit : float
         E and s0 of the balance (`audiostyle.losses.TransferLoss`): divide the two losses by them to compare pairs.
+    balance : float
+        The balance of the result: that of the configuration, or what ``match`` found.
     n_evaluations : int
         Evaluations of the loss.
     reason : str
@@ -68,6 +71,7 @@ class TransferResult:
     convergence: np.ndarray
     content_unit: float
     style_unit: float
+    balance: float
     n_evaluations: int
     reason: str
     seconds: dict = field(default_factory=dict)
@@ -139,9 +143,11 @@ def transfer_style(
     with tqdm(total=config.n_iter, desc="transfer", disable=not progress) as bar:
         record = _Record(bar, callback, config)
         minimum = _optimise(objective, start, config, record)
-    S = _magnitudes(minimum.x, config).cpu().numpy()
-    optimised = time.perf_counter()
-    y, convergence, polish_losses = _sound(loss, minimum.x, S, content, config, record)
+        bar.total = bar.n  # it converged: what is left of n_iter will not be made
+        bar.refresh()
+        S = _magnitudes(minimum.x, config).cpu().numpy()
+        optimised = time.perf_counter()
+        y, convergence, polish_losses = _sound(loss, minimum.x, S, content, config, record)
     return TransferResult(
         y=(y * (rms(content) / config.level)).astype(np.float32),
         sr=config.sr,
@@ -151,6 +157,7 @@ def transfer_style(
         convergence=convergence,
         content_unit=loss.content_unit,
         style_unit=loss.style_unit,
+        balance=loss.balance,
         n_evaluations=minimum.n_evaluations,
         reason="callback" if record.stopped else minimum.reason,
         seconds={"optimize": optimised - started, "phase": time.perf_counter() - optimised},
@@ -177,6 +184,7 @@ def _sound(
 
     def follow(step: Step) -> bool:
         rows.append({"iteration": step.iteration, **_losses(step)})
+        record.show("polish", len(record.rows) - 1 + step.iteration, rows[-1])
         return step.iteration > 0 and record.ask(len(record.rows) - 1 + step.iteration, step)
 
     # Who stops the optimiser wants the sound now.
@@ -260,9 +268,15 @@ class _Record:
             return False  # a continued run begins where the last one ended
         value = _losses(step)
         self.rows.append({"iteration": len(self.rows), **value})
-        self.bar.update(len(self.rows) - 1 - self.bar.n)
-        self.bar.set_postfix(content=f"{value['content']:.3g}", style=f"{value['style']:.3g}")
+        self.show("transfer", len(self.rows) - 1, value)
         return self.ask(len(self.rows) - 1, step)
+
+    def show(self, stage: str, iteration: int, value: dict[str, float]) -> None:
+        """Move the progress bar to an iteration of a stage."""
+        self.bar.total = max(self.bar.total, iteration)
+        self.bar.set_description(stage, refresh=False)
+        self.bar.update(iteration - self.bar.n)
+        self.bar.set_postfix(content=f"{value['content']:.3g}", style=f"{value['style']:.3g}")
 
     def ask(self, iteration: int, step: Step) -> bool:
         """Return whether the user's callback wants to stop here."""

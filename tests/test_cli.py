@@ -1,4 +1,5 @@
 import os
+import re
 import subprocess
 import sys
 from dataclasses import fields
@@ -6,6 +7,7 @@ from dataclasses import fields
 import numpy as np
 import pytest
 import soundfile
+import torch
 
 from audiostyle import __version__, paths
 from audiostyle.__main__ import main
@@ -81,6 +83,50 @@ def test_starts_and_durations_of_one_clip_come_before_those_of_both(files, monke
     assert lengths == {"content": SR, "style": SR // 2}
     run(files, "--start", "1.2", "--style-start", "0")
     assert lengths == {"content": len(content) - round(1.2 * SR), "style": SR}
+
+
+@pytest.mark.parametrize(
+    ("options", "output", "message"),
+    [
+        (["--device", "cuda"], "out.wav", "--device cuda cannot be used here"),
+        (["--device", "nonsense"], "out.wav", "--device nonsense cannot be used here"),
+        ([], "out.raw", "cannot be written as RAW at 22050 Hz"),
+        (["--sr", "12345"], "out.mp3", "cannot be written as MP3 at 12345 Hz"),
+        ([], "content.wav", "one of the sounds read"),
+        ([], ".", "is a folder; name a file"),
+        (["--content-duration", "inf"], "out.wav", "duration=inf is not allowed"),
+        (["--start", "-1"], "out.wav", "start=-1.0 is not allowed"),
+        (["--n-fft", "512"], "out.wav", "at most n_fft / 2 = 256"),
+        (["--n-fft", "2047"], "out.wav", "it must be even"),
+        (["--level", "inf"], "out.wav", "above 0 and finite"),
+    ],
+)
+def test_what_cannot_work_is_refused_before_the_work(files, monkeypatch, capsys, options, output, message):
+    if options[1:] == ["cuda"] and torch.cuda.is_available():
+        pytest.skip("a GPU is here")
+    before = (files / "content.wav").read_bytes()
+    monkeypatch.setattr("audiostyle.transfer.transfer_style", lambda *_, **__: pytest.fail("it began"))
+    assert run(files, *options, output=output) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert len(error.splitlines()) == 1
+    assert (files / "content.wav").read_bytes() == before
+
+
+def test_balance_and_match_exclude_each_other(files, capsys):
+    with pytest.raises(SystemExit):
+        run(files, "--balance", "0.9", "--match", "0.5")
+    assert "not allowed with" in capsys.readouterr().err
+
+
+def test_report_is_of_the_sound_and_names_the_balance_found(files, capsys):
+    assert run(files, "--match", "0.5") == 0
+    said = capsys.readouterr().out
+    assert re.search(r"balance 0\.\d\d, \d+ iterations, 7\d% of the style loss removed", said), said
+    assert run(files, "--phase", "griffin_lim", "--n-iter", "3", "--griffin-lim-iter", "2") == 0
+    assert "of the style loss removed, in the magnitudes" in capsys.readouterr().out
+    assert run(files, "--balance", "0") == 0
+    assert " 0% of the style loss removed" in capsys.readouterr().out
 
 
 def test_starts_cut_each_file(files, content):

@@ -550,6 +550,16 @@ def test_python_equivalent_gives_the_same_samples(lab, tmp_path, monkeypatch):
     assert (tmp_path / "result.wav").is_file()
 
 
+def test_recipe_at_another_rate_keeps_length_and_samples(lab, tmp_path):
+    lab.style.length = lab.content.length = 1.0
+    made = replace(lab.recipe(), config=TransferConfig(sr=16000, n_iter=2, polish_iter=0))
+    again = made.run()
+    assert (again.sr, len(again.y)) == (16000, 16000)
+    namespace = {}
+    exec(compile(made.python(str(tmp_path / "again.wav")), "snippet", "exec"), namespace)
+    np.testing.assert_array_equal(namespace["result"].y, again.y)
+
+
 def test_shell_equivalent_says_the_same_to_the_command_line(lab):
     lab.settings.update(phase="polish", kernel_size=11, n_iter=300, balance=0.8)
     assert lab.config() == TransferConfig(balance=0.8)
