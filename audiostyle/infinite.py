@@ -89,7 +89,8 @@ class InfiniteEncoder(Encoder):
         check_positive(kernel_size=kernel_size)
         if activation == "selu":
             raise ValueError(
-                f"activation='selu' has no closed form; take encoder='random' (RandomEncoder), or one of {', '.join(CLOSED_FORMS)}"
+                "activation='selu' has no closed form; take encoder='random' (RandomEncoder), or one of "
+                f"{', '.join(CLOSED_FORMS)}"
             )
         check_activation(activation, CLOSED_FORMS)
         self.kernel_size = self.receptive_field = kernel_size

@@ -242,7 +242,7 @@ def score_on_bank(given: Problem, bank: Encoder, spectra: dict, *, keys: Sequenc
 
 
 def forms(given: Problem, n_filters: int, *, seed: int = 0) -> pd.DataFrame:
-    """Compute both losses of the style in the place of X from features, from their kernel and in the limit.
+    """Compute both losses between content and style from features, from their kernel and in the limit.
 
     Returns
     -------

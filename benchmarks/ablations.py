@@ -69,7 +69,7 @@ def settings() -> Iterator[tuple[str, str, TransferConfig, dict]]:
         yield "start", start, replace(DEFAULT, start=start), {}
     for n in (64, 256, 1024):
         for seed in (0, 1):
-            yield "filters", str(n), replace(DEFAULT, encoder="random", n_filters=n, seed=seed, n_iter=40), {}
+            yield "filters", str(n), replace(DEFAULT, encoder="random", n_filters=n, seed=seed), {}
 
 
 def make_sound(audio: PairAudio, config: TransferConfig, *, compression="log1p", widths=None) -> np.ndarray:
