@@ -77,6 +77,11 @@ def convergence_curves(
     return pd.concat(tables, ignore_index=True)
 
 
+def left_out(n_fft: int, hop_length: int) -> tuple[str, ...]:
+    """Return methods not worth their time: local weights below a quarter of a window, ten times Griffin-Lim's."""
+    return (LOCAL,) if 4 * hop_length < n_fft else ()
+
+
 def study(
     sounds: dict[str, np.ndarray],
     transferred: np.ndarray,
@@ -98,8 +103,7 @@ def study(
     n_iter : int > 0
         Iterations of every method.
     hops : tuple of int
-        Hops of the sounds. Below a quarter of a window local weights are left out: an iteration takes ten times
-        as long as one of Griffin-Lim there.
+        Hops of the sounds; see `left_out`.
 
     Returns
     -------
@@ -112,7 +116,7 @@ def study(
     for signal, y in sounds.items():
         for hop in hops:
             S = stft(y, hop_length=hop).abs().numpy()
-            skip = (LOCAL,) if 4 * hop < 2 * (len(S) - 1) else ()
+            skip = left_out(2 * (len(S) - 1), hop)
             curves = convergence_curves(S, hop_length=hop, length=len(y), n_iter=n_iter, leave_out=skip)
             tables.append(curves.assign(signal=signal, hop=hop))
     curves = convergence_curves(

@@ -139,7 +139,7 @@ def transfer_style(
         objective = WaveformLoss(loss, n_fft=config.n_fft, hop_length=config.hop_length)
         start = _start_waveform(content, config)
     else:
-        objective, start = loss, _start(log_content, config)
+        objective, start = loss, start_spectrogram(log_content, config)
     with tqdm(total=config.n_iter, desc="transfer", disable=not progress) as bar:
         record = _Record(bar, callback, config)
         minimum = _optimise(objective, start, config, record)
@@ -225,7 +225,8 @@ def _log_magnitude(y: np.ndarray, name: str, config: TransferConfig) -> torch.Te
     return log_magnitude(levelled, n_fft=config.n_fft, hop_length=config.hop_length)
 
 
-def _start(log_content: torch.Tensor, config: TransferConfig) -> torch.Tensor:
+def start_spectrogram(log_content: torch.Tensor, config: TransferConfig) -> torch.Tensor:
+    """Return where the optimisation of magnitudes starts: the content, or uniform noise of its mean."""
     if config.start == "content":
         return log_content
     generator = torch.Generator().manual_seed(config.seed)

@@ -30,7 +30,7 @@ from audiostyle.phase import griffin_lim, phase_of
 from audiostyle.results import Results
 from audiostyle.spectrogram import log_magnitude, stft
 from audiostyle.tradeoffs import levelled
-from audiostyle.transfer import transfer_style
+from audiostyle.transfer import start_spectrogram, transfer_style
 
 BALANCES = (0.5, 0.8)
 PAIRS = ("instrument-1", "speech-2")
@@ -81,10 +81,7 @@ def make_sound(audio: PairAudio, config: TransferConfig, *, compression="log1p",
     )
     encoder = LayeredEncoder([InfiniteEncoder(k) for k in widths]) if widths else make_encoder(config)
     loss = TransferLoss(encoder, C, A, balance=config.balance)
-    start = C
-    if config.start == "noise":
-        start = 2 * C.mean() * torch.rand(C.shape, generator=torch.Generator().manual_seed(config.seed))
-    found = minimize(loss, start, n_iter=config.n_iter, tolerance=1e-5)
+    found = minimize(loss, start_spectrogram(C, config), n_iter=config.n_iter, tolerance=1e-5)
     return griffin_lim(
         expand(found.x).numpy(),
         n_iter=200,

@@ -18,7 +18,7 @@ from audiostyle import clips, paths
 from audiostyle.audio import set_level, whole_file
 from audiostyle.config import TransferConfig
 from audiostyle.phase import griffin_lim, phase_of, reconstruct_phase, spectral_convergence
-from audiostyle.phase_study import LOCAL, METHODS
+from audiostyle.phase_study import METHODS, left_out
 from audiostyle.polish import polished_phase
 from audiostyle.spectrogram import stft
 from audiostyle.tradeoffs import optimum
@@ -74,7 +74,7 @@ def methods(S: np.ndarray, hop: int, length: int, phase: np.ndarray | None, repe
             length=length,
         )
         for name, (method, init) in METHODS.items()
-        if (init != "content" or phase is not None) and not (name == LOCAL and 4 * hop < N_FFT)
+        if (init != "content" or phase is not None) and name not in left_out(N_FFT, hop)
     }
     seconds = interleaved(functions, repeats)
     return [
