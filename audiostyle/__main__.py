@@ -174,14 +174,11 @@ def _transfer(args: argparse.Namespace) -> None:
     content, style = load("content"), load("style")
     result = transfer_style(content, style, settings.sr, settings, progress=not args.quiet)
     save_audio(args.output, result.y, result.sr)
-    # The sound's own where it was polished; magnitudes lose some of it to the phase.
-    last = (result.losses if result.polish_losses is None else result.polish_losses).iloc[-1]
-    removed = max(0.0, 1 - last["style"] / result.style_unit)
     of_what = "in the magnitudes, " if settings.phase == "griffin_lim" else ""
     found = "" if settings.match is None else f"balance {result.balance:.2f}, "
     _say(
         f"{args.output}: {len(result.y) / result.sr:.1f} s, {found}{result.losses['iteration'].iloc[-1]} iterations, "
-        f"{removed:.0%} of the style loss removed, {of_what}{sum(result.seconds.values()):.1f} s"
+        f"{result.style_removed:.0%} of the style loss removed, {of_what}{sum(result.seconds.values()):.1f} s"
     )
 
 

@@ -266,9 +266,8 @@ class _GramInner(torch.autograd.Function):
         halves = [None, None]
         for i, (A, B) in enumerate(((X, Y), (Y, X))):
             if ctx.needs_input_grad[i]:
-                halves[i] = (
-                    grad.to(A.dtype) * (_GramInner._apply(_squared_sums_with_gradient, A, B, ctx.encoder)[1])
-                )
+                _, gradient = _GramInner._apply(_squared_sums_with_gradient, A, B, ctx.encoder)
+                halves[i] = grad.to(A.dtype) * gradient
         if X.data_ptr() == Y.data_ptr() and halves[0] is not None and halves[1] is not None:
             # With rows equal to columns the analytic gradient above already counts both roles.
             halves = [0.5 * half for half in halves]

@@ -235,10 +235,9 @@ class StyleLab:
         self._show_result(content, style)
         took = time.perf_counter() - began
         how = "Stopped; the best so far is shown" if result.reason == "callback" else "Done"
-        left = result.losses["style"].iloc[-1] / result.style_unit
         self._finish(
             f"{how}: {len(rendered.y) / rendered.sr:.1f} s of sound after {took:.1f} s, "
-            f"{len(result.losses) - 1} iterations, {1 - left:.0%} of the style loss removed."
+            f"{len(result.losses) - 1} iterations, {result.style_removed:.0%} of the style loss removed."
         )
         self.result = (recipe, add_numbers(rendered, content, style))
         if not ticket.superseded:

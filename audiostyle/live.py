@@ -81,13 +81,16 @@ def render(
         As `audiostyle.transfer.transfer_style`.
     """
     result = transfer_style(content, style, sr, config, progress=False, callback=callback)
-    made = len(result.losses) - 1
     if result.reason == "callback":
         # what a stopped run did
         polished = 0 if result.polish_losses is None else len(result.polish_losses) - 1
-        config = replace(config, n_iter=made, polish_iter=polished)
-    taken = {"iterations": float(made), "seconds": float(sum(result.seconds.values()))}
-    return Rendered(result.y, result.sr, config, taken), result
+        config = replace(config, n_iter=len(result.losses) - 1, polish_iter=polished)
+    return _rendered(result, config), result
+
+
+def _rendered(result: TransferResult, config: TransferConfig) -> Rendered:
+    taken = {"iterations": float(len(result.losses) - 1), "seconds": float(sum(result.seconds.values()))}
+    return Rendered(result.y, result.sr, config, taken)
 
 
 def add_numbers(rendered: Rendered, content: np.ndarray, style: np.ndarray) -> Rendered:
@@ -169,10 +172,8 @@ def store(pair: Pair, duration: float, rendered: Rendered) -> Path:
 
 def store_run(pair: Pair, audio: PairAudio, result: TransferResult) -> Path:
     """Keep the result of a transfer of a whole pair, with its numbers, as `store` does."""
-    taken = {"iterations": float(len(result.losses) - 1), "seconds": float(sum(result.seconds.values()))}
-    rendered = Rendered(result.y, result.sr, result.config, taken)
-    duration = len(audio.content) / audio.sr
-    return store(pair, duration, add_numbers(rendered, audio.content, audio.style))
+    numbered = add_numbers(_rendered(result, result.config), audio.content, audio.style)
+    return store(pair, len(audio.content) / audio.sr, numbered)
 
 
 def fill_grid(

@@ -77,6 +77,15 @@ class TransferResult:
     seconds: dict = field(default_factory=dict)
     polish_losses: pd.DataFrame | None = None
 
+    @property
+    def style_removed(self) -> float:
+        """Share of the content's style loss that is gone, 0 to 1.
+
+        Of the sound; with ``phase="griffin_lim"`` of the magnitudes, before a phase was found.
+        """
+        last = (self.losses if self.polish_losses is None else self.polish_losses).iloc[-1]
+        return max(0.0, 1 - last["style"] / self.style_unit)
+
 
 def transfer_style(
     content: np.ndarray,

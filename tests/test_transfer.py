@@ -159,6 +159,14 @@ def test_callback_ends_the_polish(content, style, config):
     np.testing.assert_array_equal(stopped.y, again.y)
 
 
+def test_style_removed_is_of_the_sound_where_it_is_polished(content, style, config):
+    polished = run(content, style, replace(config, phase="polish"))
+    assert polished.style_removed == 1 - polished.polish_losses["style"].iloc[-1] / polished.style_unit
+    plain = run(content, style, replace(config, phase="griffin_lim"))
+    assert plain.style_removed == 1 - plain.losses["style"].iloc[-1] / plain.style_unit
+    assert run(content, style, replace(config, balance=0.0)).style_removed == pytest.approx(0, abs=1e-6)
+
+
 def test_progress_bar_names_both_losses(content, style, config, capsys):
     transfer_style(content, style, SR, config)
     assert "content=" in (printed := capsys.readouterr().err)
