@@ -21,7 +21,7 @@ ROWS = [
     {"infinite"},
     {"losses"},
     {"phase", "pghi", "consistency", "polish", "content_metrics"},
-    {"transfer", "metrics", "textures", "baselines", "corpora", "clips", "archives"},
+    {"transfer", "metrics", "textures", "baselines", "corpora", "clips", "triples", "archives"},
     {
         "gram_distance",
         "classifiers",
