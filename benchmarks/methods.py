@@ -5,6 +5,7 @@ import torch
 from audiostyle.encoders import RandomEncoder
 from audiostyle.infinite import InfiniteEncoder
 from audiostyle.losses import Evaluation, TransferLoss, paper_content_loss, paper_style_loss, patch_energy
+from audiostyle.spectrogram import n_frames_for
 
 N_FILTERS = 4096
 N_BINS = 1025
@@ -14,7 +15,7 @@ METHODS = ("explicit Gram", "frame kernel", "infinite width")
 
 def spectrum(seconds: float, hop_length: int = 1024, seed: int = 0) -> torch.Tensor:
     """Return a log magnitude spectrogram of decaying bands that come and go [shape=(1025, n_frames)]."""
-    n_frames = 1 + int(seconds * SR) // hop_length
+    n_frames = n_frames_for(int(seconds * SR), hop_length)
     generator = torch.Generator().manual_seed(seed)
     tilt = torch.exp(-torch.arange(N_BINS) / 200.0)[:, None]
     slow = torch.rand(N_BINS, n_frames // 8 + 2, generator=generator)
