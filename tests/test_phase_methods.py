@@ -220,10 +220,12 @@ def test_griffin_lim_accepts_the_heap(content):
     assert convergence[-1] < convergence[0]
 
 
-SMALL = {"n_fft": 16, "hop_length": 8}
+HOP = 32
+SMALL = {"n_fft": 2 * HOP, "hop_length": HOP}
+EVERY_REMAINDER = range(40 * HOP, 41 * HOP + 1)
 
 
-def decibels_over_the_body(y, edge=16):
+def decibels_over_the_body(y, edge=2 * HOP):
     """Peak of the whole over that without the first and last `edge` samples, in dB."""
     return 20 * np.log10(np.abs(y).max() / np.abs(y[edge:-edge]).max())
 
@@ -237,26 +239,27 @@ def inconsistent(rng, n_samples):
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("init", ["random", "zero", "pghi"])
 def test_no_peak_at_the_end_of_any_length(rng, method, init):
-    for n_samples in range(40 * 8, 41 * 8 + 1):
+    for n_samples in EVERY_REMAINDER:
         S = inconsistent(rng, n_samples)
-        y = reconstruct_phase(S, method=method, init=init, hop_length=8, n_iter=8, length=n_samples)
+        y = reconstruct_phase(S, method=method, init=init, hop_length=HOP, n_iter=8, length=n_samples)
         assert y.shape == (n_samples,)
-        assert decibels_over_the_body(y) < 3
+        assert decibels_over_the_body(y) < 6
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_length_beyond_the_frames_fades_out(rng, method):
-    S = inconsistent(rng, 40 * 8)
-    for more in (1, 4, 7, 8, 9, 30):
-        y = reconstruct_phase(S, method=method, hop_length=8, n_iter=8, length=40 * 8 + more)
-        assert y.shape == (40 * 8 + more,)
-        assert decibels_over_the_body(y, edge=16 + more) < 3
-        assert not y[40 * 8 + 8 :].any()
+    covered = 40 * HOP
+    S = inconsistent(rng, covered)
+    for more in (1, HOP // 2, HOP - 1, HOP, HOP + 1, 4 * HOP):
+        y = reconstruct_phase(S, method=method, hop_length=HOP, n_iter=8, length=covered + more)
+        assert y.shape == (covered + more,)
+        assert decibels_over_the_body(y, edge=2 * HOP + more) < 6
+        assert not y[covered + HOP :].any()
 
 
 @pytest.mark.parametrize("start", ["polished_phase", "polish"])
 def test_no_peak_at_the_end_of_a_polished_sound(rng, start):
-    for n_samples in range(40 * 8, 41 * 8 + 1):
+    for n_samples in EVERY_REMAINDER:
         content, style = 0.05 * rng.normal(size=(2, n_samples)).astype(np.float32)
         style = np.convolve(style, [1, 1, 1, 1], mode="same").astype(np.float32)
         C, A = (log_magnitude(y, **SMALL) for y in (content, style))
@@ -265,9 +268,9 @@ def test_no_peak_at_the_end_of_a_polished_sound(rng, start):
             y = polish(loss, content, n_iter=8, **SMALL).x.numpy()
         else:
             S = torch.expm1(minimize(loss, C, n_iter=8).x).numpy()
-            y = polished_phase(loss, S, content, n_iter=8, hop_length=8)[0].x.numpy()
+            y = polished_phase(loss, S, content, n_iter=8, hop_length=HOP)[0].x.numpy()
         assert y.shape == (n_samples,)
-        assert decibels_over_the_body(y) < 3
+        assert decibels_over_the_body(y) < 6
 
 
 def transferred(content, style, **settings):
