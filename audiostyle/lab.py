@@ -1,7 +1,6 @@
 """The style lab: any two sounds, all the knobs, the result in seconds."""
 
 import time
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -176,13 +175,9 @@ class StyleLab:
             raise ValueError(f"name={name!r} is not allowed; give a plain file name without a folder")
         recipe, rendered = self.result
         self._folder.mkdir(parents=True, exist_ok=True)
-        with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # a peak above full scale is scaled down; the page has no use for more
-            sound, settings = save_with_recipe(
-                self._folder / f"{name}.{audio_format}", rendered.y, rendered.sr, recipe
-            )
+        sound, settings = save_with_recipe(
+            self._folder / f"{name}.{audio_format}", rendered.y, rendered.sr, recipe
+        )
         self.saving.say(f"Saved {sound.name} and {settings.name} in {self._folder}.")
         self.saving.offer(sound.name, sound.read_bytes(), _MIME[audio_format])
         self.saving.offer(settings.name, settings.read_bytes(), "application/json", first=False)
@@ -237,7 +232,8 @@ class StyleLab:
         how = "Stopped; the best so far is shown" if result.reason == "callback" else "Done"
         self._finish(
             f"{how}: {len(rendered.y) / rendered.sr:.1f} s of sound after {took:.1f} s, "
-            f"{len(result.losses) - 1} iterations, {result.style_removed:.0%} of the style loss removed."
+            f"{len(result.losses) - 1} iterations, {result.style_removed:.0%} of the style loss removed. "
+            f"{result.level_note}"
         )
         self.result = (recipe, add_numbers(rendered, content, style))
         if not ticket.superseded:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from audiostyle import paths
-from audiostyle.audio import load_audio, rms, save_audio, set_level, whole_file
+from audiostyle.audio import load_audio, save_audio, set_level, whole_file
 from audiostyle.clips import Pair, PairAudio, get_clip, load_pair
 from audiostyle.config import Preset, TransferConfig
 from audiostyle.content_metrics import chroma_similarity
@@ -32,13 +32,15 @@ class Rendered:
     Parameters
     ----------
     y : np.ndarray [shape=(n_samples,), dtype=float32]
-        The sound, at the content's level.
+        The sound, at the content's loudness.
     sr : int
         Sample rate in Hz.
     config : TransferConfig
         Settings that give it again; after a stop, ``n_iter`` and ``polish_iter`` are the iterations made.
     numbers : dict of str to float
         See `sound_numbers`; also ``iterations`` and ``seconds``.
+    gain : float
+        As `TransferResult.gain`; NaN where it was read from the store, with the numbers of the sound.
     stored : bool
         Whether it was read from the store.
     """
@@ -47,6 +49,7 @@ class Rendered:
     sr: int
     config: TransferConfig
     numbers: dict[str, float]
+    gain: float = float("nan")
     stored: bool = False
 
 
@@ -90,12 +93,12 @@ def render(
 
 def _rendered(result: TransferResult, config: TransferConfig) -> Rendered:
     taken = {"iterations": float(len(result.losses) - 1), "seconds": float(sum(result.seconds.values()))}
-    return Rendered(result.y, result.sr, config, taken)
+    return Rendered(result.y, result.sr, config, taken, result.gain)
 
 
 def add_numbers(rendered: Rendered, content: np.ndarray, style: np.ndarray) -> Rendered:
     """Return the same with `sound_numbers` added."""
-    found = sound_numbers(rendered.y, content, style, rendered.config)
+    found = sound_numbers(rendered.y / np.float32(rendered.gain), content, style, rendered.config)
     return replace(rendered, numbers=rendered.numbers | found)
 
 
@@ -107,7 +110,7 @@ def sound_numbers(
     Parameters
     ----------
     y, content, style : np.ndarray [shape=(n_samples,)]
-        The result at the content's level, and the clips.
+        The result at the level of the computation, and the clips at any level.
     config : TransferConfig
         Gives level, STFT and kernel size.
 
@@ -120,7 +123,7 @@ def sound_numbers(
     """
     encoder = InfiniteEncoder(kernel_size=config.kernel_size)
     levels = [
-        y * (config.level / rms(content)),
+        y,
         set_level(content, config.level),
         set_level(style, config.level),
     ]

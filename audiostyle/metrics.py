@@ -12,7 +12,7 @@ import scipy.linalg
 import scipy.signal
 import torch
 
-from audiostyle.audio import fix_length, rms, set_level
+from audiostyle.audio import fix_length, set_level
 from audiostyle.config import TransferConfig
 from audiostyle.content_metrics import chroma_similarity, onset_f_measure, pitch_agreement, tempo_ratio
 from audiostyle.encoders import Encoder, RandomEncoder
@@ -265,7 +265,8 @@ def evaluate_sound(
     Parameters
     ----------
     y, content, style : np.ndarray [shape=(n_samples,)]
-        The sound, at the content's level, and the clips it was made from, at ``config.sr``.
+        The sound at the level of the computation (`TransferResult.y_computed`) and the clips it was made from, at
+        any level, at ``config.sr``.
     config : TransferConfig or None
         Gives sample rate, level and STFT; None takes the defaults.
     target : np.ndarray or None
@@ -282,8 +283,7 @@ def evaluate_sound(
     """
     config = config or TransferConfig()
     encoder = encoder or fresh_encoder(config)
-    gain = config.level / rms(content)
-    y = (fix_length(np.asarray(y), len(content)) * gain).astype(np.float32)
+    y = fix_length(np.asarray(y, dtype=np.float32), len(content))
     content, style = set_level(content, config.level), set_level(style, config.level)
     X, C, A = (
         log_magnitude(
@@ -342,9 +342,10 @@ def evaluate(
     Notebook: 11_trade_offs.ipynb
     """
     config = result.config
-    row = evaluate_sound(result.y, content, style, config=config, target=target, pitch=pitch)
+    row = evaluate_sound(result.y_computed, content, style, config=config, target=target, pitch=pitch)
     row["spectral_convergence_db"] = float("nan")
     if config.phase != "waveform":
-        y = (result.y * (config.level / rms(content))).astype(np.float32)
-        row["spectral_convergence_db"] = spectral_convergence(result.S, y, hop_length=config.hop_length)
+        row["spectral_convergence_db"] = spectral_convergence(
+            result.S, result.y_computed, hop_length=config.hop_length
+        )
     return {measure.name: row[measure.name] for measure in MEASURES}

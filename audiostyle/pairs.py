@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from audiostyle.audio import fix_length, rms, set_level
+from audiostyle.audio import fix_length, set_level
 from audiostyle.clips import Pair, PairAudio, load_pair
 from audiostyle.config import Preset, TransferConfig
 from audiostyle.content_metrics import chroma_similarity
@@ -146,16 +146,12 @@ def score(pair: Pair, audio: PairAudio, result: TransferResult, *, n_fresh: int 
 
 
 def levelled(audio: PairAudio, result: TransferResult) -> dict[str, np.ndarray]:
-    """Return the copies and the result at the level of the computation, by method.
-
-    The result is scaled like the content, so that its own loudness stays what the transfer made it.
-    """
+    """Return the copies and the result at the level of the computation, by method."""
     config = result.config
-    gain = config.level / rms(audio.content)
     return {
         COPY_CONTENT: set_level(audio.content, config.level),
         COPY_STYLE: fix_length(set_level(audio.style, config.level), len(audio.content)),
-        method_name(config): (result.y * gain).astype(np.float32),
+        method_name(config): result.y_computed,
     }
 
 

@@ -40,6 +40,7 @@ def stft(
     *,
     n_fft: int = _DEFAULT.n_fft,
     hop_length: int = _DEFAULT.hop_length,
+    cover: bool = True,
 ) -> torch.Tensor:
     """Compute the complex short-time Fourier transform with a Hann window.
 
@@ -54,6 +55,9 @@ def stft(
         Window length in samples.
     hop_length : int > 0
         Samples between frames.
+    cover : bool
+        Append the zeros. Without them, ``1 + n_samples // hop_length`` frames, no frame is centred after the end:
+        for what is compared frame by frame and never inverted.
 
     Returns
     -------
@@ -62,7 +66,8 @@ def stft(
     Notebook: 01_spectrogram_and_phase.ipynb
     """
     y = as_tensor(y)
-    y = torch.nn.functional.pad(y, (0, -y.shape[-1] % hop_length))
+    if cover:
+        y = torch.nn.functional.pad(y, (0, -y.shape[-1] % hop_length))
     return torch.stft(
         y, n_fft, hop_length, window=window(n_fft, y), center=True, pad_mode="constant", return_complex=True
     )

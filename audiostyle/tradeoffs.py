@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from audiostyle.audio import fix_length, rms, set_level
+from audiostyle.audio import fix_length, set_level
 from audiostyle.baselines import cross_synthesis, nmf_musaicing
 from audiostyle.clips import Pair, PairAudio
 from audiostyle.config import TransferConfig
@@ -127,8 +127,7 @@ def curve_rows(
             audio.content, audio.style, audio.sr, replace(at, phase="waveform"), progress=False
         )
         took = time.perf_counter() - started
-        y = result.y * np.float32(at.level / rms(audio.content))
-        yield _row(pair, audio, WAVEFORM, y, balance=balance, seconds=took)
+        yield _row(pair, audio, WAVEFORM, result.y_computed, balance=balance, seconds=took)
 
 
 def paper_rows(
@@ -145,9 +144,14 @@ def paper_rows(
         for seed in seeds:
             at = replace(config, balance=balance, seed=seed)
             result = transfer_style(audio.content, audio.style, audio.sr, at, progress=False)
-            y = result.y * np.float32(at.level / rms(audio.content))
             row = _row(
-                pair, audio, PAPER, y, balance=balance, seed=seed, seconds=sum(result.seconds.values())
+                pair,
+                audio,
+                PAPER,
+                result.y_computed,
+                balance=balance,
+                seed=seed,
+                seconds=sum(result.seconds.values()),
             )
             yield row | {
                 "style_share_optimised": float(result.losses["style"].iloc[-1] / result.style_unit),

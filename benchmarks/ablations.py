@@ -119,7 +119,7 @@ def instruments(edition: str) -> Iterator[dict]:
             result = transfer_style(content, style, config=DEFAULT, progress=False)
             encoder = InfiniteEncoder()
             before = evaluate_sound(content, content, style, encoder=encoder, pitch=False)
-            after = evaluate_sound(result.y, content, style, encoder=encoder)
+            after = evaluate_sound(result.y_computed, content, style, encoder=encoder)
             row = {"content": content_name, "style": style_name, "edition": edition, "seed": 0}
             yield row | {"mfcc_frechet_before": before["mfcc_frechet"]} | after
 

@@ -19,6 +19,9 @@ def test_stft_equals_librosa_with_zeros_up_to_a_whole_number_of_hops(rng, n_fft,
     ours = stft(y, n_fft=n_fft, hop_length=hop).numpy()
     theirs = librosas(np.concatenate([y, np.zeros(-n_samples % hop)]), n_fft, hop)
     assert ours.shape == theirs.shape
+    uncovered = stft(y, n_fft=n_fft, hop_length=hop, cover=False).numpy()
+    assert uncovered.shape == librosas(y, n_fft, hop).shape
+    assert np.max(np.abs(uncovered - librosas(y, n_fft, hop))) < n_fft * 2**-50
     # n_fft additions of numbers of order 1, each rounded to 2⁻⁵³
     assert np.max(np.abs(ours - theirs)) < n_fft * 2**-50
 

@@ -30,11 +30,12 @@ def test_activations_keep_their_constraints(rng):
 
 
 def test_musaicing_uses_the_styles_sound(content, style):
-    y = nmf_musaicing(content, style)
-    assert y.shape == content.shape
+    made = [nmf_musaicing(content, style, seed=seed) for seed in range(6)]
+    assert all(y.shape == content.shape for y in made)
     # The content's notes lie lower than any of the style's frames, so that not all of the timbre can come along.
-    assert mfcc_frechet_distance(y, style, SR) < 0.6 * mfcc_frechet_distance(content, style, SR)
-    assert np.array_equal(y, nmf_musaicing(content, style))
+    taken = np.mean([mfcc_frechet_distance(y, style, SR) for y in made])
+    assert taken < 0.6 * mfcc_frechet_distance(content, style, SR)
+    assert np.array_equal(made[0], nmf_musaicing(content, style))
 
 
 def test_cross_synthesis_with_itself_changes_nothing(content):

@@ -1,4 +1,5 @@
 import random
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -6,8 +7,9 @@ import pytest
 import torch
 
 from audiostyle import TransferConfig, clips, transfer_style
-from audiostyle.audio import rms, set_level
+from audiostyle.audio import set_level
 from audiostyle.encoders import RandomEncoder
+from audiostyle.levels import loudness_difference
 from audiostyle.losses import style_loss
 from audiostyle.spectrogram import log_magnitude, n_frames_for
 
@@ -42,8 +44,37 @@ def test_result_has_the_contents_length_and_level(content, style, config):
     assert result.sr == SR
     assert result.S.shape == (1025, n_frames_for(len(content)))
     assert (result.S >= 0).all()
-    # the phase is not consistent and the style changes the level; within a factor of two it is the content's
-    assert rms(content) / 2 < rms(result.y) < 2 * rms(content)
+    assert abs(loudness_difference(result.y, content, SR)) < 0.1
+    np.testing.assert_allclose(result.y_computed * result.gain, result.y, rtol=1e-6)
+
+
+PHASES = {
+    "polish": {"phase": "polish", "polish_iter": 6},
+    "griffin_lim": {"phase": "griffin_lim", "griffin_lim_iter": 6},
+    "waveform": {"phase": "waveform", "n_iter": 6},
+}
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_no_length_ends_in_a_peak_and_all_have_the_contents_loudness(content, style, phase):
+    config = TransferConfig(balance=0.8, **({"n_iter": 12} | PHASES[phase]))
+    for extra in (0, 1, 512, 960, 1022, 1023):
+        clip = content[: 30 * 1024 + extra]
+        result = run(clip, style, config)
+        assert result.y.shape == clip.shape
+        assert np.abs(result.y).max() < 4 * np.abs(result.y[2048:-2048]).max()
+        assert abs(loudness_difference(result.y, clip, SR)) < 0.1
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_loud_content_gives_a_loud_result_without_clipping(content, style, phase):
+    loud = content / np.abs(content).max()
+    result = run(loud, style, TransferConfig(balance=0.8, **({"n_iter": 12} | PHASES[phase])))
+    assert np.abs(result.y).max() <= 10 ** (-1 / 20) * (1 + 1e-6)
+    assert abs(loudness_difference(result.y, loud, SR)) < 1
+    assert re.fullmatch(
+        r"The sound has the content's loudness; peaks were limited by up to \d+\.\d dB\.", result.level_note
+    )
 
 
 def test_loss_decreases_and_is_the_weighted_sum(content, style, config):

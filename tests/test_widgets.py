@@ -17,7 +17,7 @@ from matplotlib.image import imread
 from audiostyle import live, paths, recipe
 from audiostyle.__main__ import build_parser
 from audiostyle.abx import AbxPanel, AbxTest
-from audiostyle.audio import load_audio, rms
+from audiostyle.audio import load_audio, rms, set_level
 from audiostyle.clips import get_pair
 from audiostyle.config import TransferConfig, get_preset
 from audiostyle.corpora import Recordings
@@ -454,6 +454,7 @@ def test_lab_runs_and_keeps_the_previous_result(lab, content):
     lab.run()
     assert lab.wait(WAIT)
     assert lab.settings.status.startswith("Done"), lab.settings.status
+    assert lab.settings.status.endswith("The sound has the content's loudness.")
     assert "stop" in lab.settings.disabled
     first = lab.player.slot("result")
     assert len(samples(lab.player, "result")) == len(content)
@@ -632,11 +633,10 @@ def test_page_asks_no_other_machine_for_anything():
 
 def test_numbers_of_the_copies_are_the_ends_of_the_scale(content, style):
     config = TransferConfig(kernel_size=3)
-    as_content = live.sound_numbers(content, content, style, config)
+    as_content = live.sound_numbers(set_level(content), content, style, config)
     assert as_content["style_share"] == pytest.approx(1, rel=1e-4)
     assert as_content["chroma_similarity"] == pytest.approx(1, abs=1e-5)
-    gain = rms(content) / rms(style)
-    as_style = live.sound_numbers(style * gain, content, style, config)
+    as_style = live.sound_numbers(set_level(style), content, style, config)
     assert as_style["style_share"] == pytest.approx(0, abs=1e-5)
     assert as_style["mfcc_distance"] < 0.2 * as_content["mfcc_distance"]
 
@@ -644,7 +644,13 @@ def test_numbers_of_the_copies_are_the_ends_of_the_scale(content, style):
 def test_rendered_numbers_come_in_two_steps(content, style):
     rendered, result = render(content, style, SR, TransferConfig(n_iter=2, kernel_size=3, **live.QUICK_PHASE))
     assert rendered.numbers["iterations"] == len(result.losses) - 1 == 2
-    assert json.dumps(add_numbers(rendered, content, style).numbers)
+    numbers = add_numbers(rendered, content, style).numbers
+    assert json.dumps(numbers)
+    # of the sound at the level of the computation, not at the content's, a tenth of that
+    quiet, _ = render(0.1 * content, style, SR, rendered.config)
+    assert add_numbers(quiet, 0.1 * content, style).numbers["style_share"] == pytest.approx(
+        numbers["style_share"], rel=1e-3
+    )
 
 
 # The speaker explorer
