@@ -99,7 +99,7 @@ class Encoder:
         -------
         torch.Tensor [shape=(n_patches_x, n_patches_y)]
         """
-        return self._kernel(self.encode(X), self.encode(Y))
+        return self._kernel(*self._encode_both(X, Y))
 
     def gram_inner(self, X: "Spectrogram | Encoded", Y: "Spectrogram | Encoded") -> torch.Tensor:
         """Compute ‖K_xy‖²_F, the inner product of the two Gram matrices divided by N².
@@ -110,7 +110,7 @@ class Encoder:
         -------
         torch.Tensor, scalar, float64
         """
-        return self._gram_inner(self.encode(X), self.encode(Y))
+        return self._gram_inner(*self._encode_both(X, Y))
 
     def patch_distance(self, X: "Spectrogram | Encoded", Y: "Spectrogram | Encoded") -> torch.Tensor:
         """Compute ½ (K_xx + K_yy − 2 K_xy) on the diagonal, without cancellation.
@@ -124,10 +124,15 @@ class Encoder:
         ValueError
             If the clips differ in length.
         """
-        x, y = self.encode(X), self.encode(Y)
+        x, y = self._encode_both(X, Y)
         if x.n_patches != y.n_patches:
             raise ValueError(f"clips of equal length are needed, not {x.n_patches} and {y.n_patches} patches")
         return self._patch_distance(x, y)
+
+    def _encode_both(self, X: "Spectrogram | Encoded", Y: "Spectrogram | Encoded") -> tuple[Encoded, Encoded]:
+        """Encode two clips, a clip given twice once: that it is one and the same must not be lost."""
+        x = self.encode(X)
+        return x, x if Y is X else self.encode(Y)
 
     def fused_losses(self, content: Spectrogram, style: Spectrogram):
         """Return a faster way than autograd to evaluate the losses and their gradient, or None.

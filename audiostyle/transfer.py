@@ -143,6 +143,11 @@ def transfer_style(
     RuntimeError
         If the loss becomes non-finite; the message names the iteration.
 
+    Notes
+    -----
+    Computes with the threads that torch has and leaves their number alone, which is the whole process's. Below some
+    10 s of sound one thread is as fast as two, and steadier beside other work: ``torch.set_num_threads(1)``.
+
     Notebook: 03_transfer_one_pair.ipynb
 
     Examples

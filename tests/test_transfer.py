@@ -132,6 +132,21 @@ def test_global_random_states_are_left_alone(content, style, config):
     assert after == (random.random(), torch.rand(1).item(), np.random.random())  # noqa: NPY002
 
 
+@pytest.mark.parametrize("phase", PHASES)
+def test_number_of_threads_is_left_alone(content, style, config, phase, monkeypatch):
+    """It belongs to the whole process: another thread that starts meanwhile would keep what it finds."""
+
+    def refuse(n):
+        raise AssertionError(f"torch.set_num_threads({n})")
+
+    monkeypatch.setattr(torch, "set_num_threads", refuse)
+    before = torch.get_num_threads()
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 8)
+    run(content, style, change(config, **PHASES[phase]))
+    monkeypatch.undo()
+    assert torch.get_num_threads() == before
+
+
 @pytest.mark.parametrize("ratio", [0.5, 1.7])
 def test_unequal_lengths(content, style, config, ratio):
     style = np.resize(style, int(len(content) * ratio))
