@@ -22,7 +22,7 @@ from audiostyle.clips import get_pair
 from audiostyle.config import TransferConfig, get_preset
 from audiostyle.corpora import Recordings
 from audiostyle.frontend import Form, button
-from audiostyle.jobs import Latest
+from audiostyle.jobs import Latest, Ticket
 from audiostyle.lab import StyleLab
 from audiostyle.live import add_numbers, fill_grid, load_stored, method_config, render, store
 from audiostyle.pairs import run_pair, write_runs
@@ -475,6 +475,21 @@ def test_lab_preview_is_three_seconds_of_the_content(lab):
     assert len(samples(lab.player, "result")) == 3 * SR
     assert lab.result[0].content.duration == 3.0
     assert lab.result[0].config.n_iter == 60
+
+
+def test_result_is_of_what_was_chosen_when_run_was_pressed(lab, monkeypatch):
+    waiting = []
+    monkeypatch.setattr(lab._runs, "submit", waiting.append)
+    lab.content.length = 1.2
+    lab.run()
+    lab.content.length, lab.content.start, lab.style.start = 0.8, 0.5, 0.4
+    lab.select(balance=0.9)
+    waiting[0](Ticket())
+    made, rendered = lab.result
+    assert (made.content.start, made.content.duration, made.style.start) == (0, 1.2, 0)
+    assert made.config.balance == 0.5
+    assert len(rendered.y) == round(1.2 * SR)
+    np.testing.assert_array_equal(made.run().y, rendered.y)
 
 
 @pytest.mark.parametrize("phase", ["quick", "polish"])
