@@ -45,7 +45,7 @@ _PHASES = {
 _SETTINGS = ("balance", "encoder", "n_filters", "kernel_size", "n_iter", "seed")
 _MIME = {"wav": "audio/wav", "ogg": "audio/ogg", "flac": "audio/flac"}
 _ROWS = (
-    ("style_share", "style loss left (1 = content)", "{:.3f}"),
+    ("style_share_limit", "style loss left (1 = content)", "{:.3f}"),
     ("chroma_similarity", "chroma similarity to the content", "{:.2f}"),
     ("mfcc_distance", "MFCC distance to the style", "{:.1f}"),
     ("iterations", "iterations", "{:.0f}"),

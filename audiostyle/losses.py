@@ -137,6 +137,28 @@ def patch_energy(encoder: Encoder | LayeredEncoder, X: Spectrogram) -> float:
     return float(_sum_over_layers(encoder, of_layer))
 
 
+def loss_units(
+    encoder: Encoder | LayeredEncoder, content: Spectrogram, style: Spectrogram
+) -> tuple[float, float]:
+    """Compute E and s0, by which both losses of a pair are divided wherever they are compared with another's.
+
+    Parameters
+    ----------
+    encoder : Encoder
+    content, style : array or tensor [shape=(n_bins, n_frames)]
+        Log magnitudes.
+
+    Returns
+    -------
+    E : float
+        `patch_energy` of the content.
+    s0 : float
+        Style loss of the content, at least a millionth of the style's own energy.
+    """
+    least = _LEAST_STYLE * float(_sum_over_layers(encoder, lambda layer: mean_square(layer, style, style)))
+    return patch_energy(encoder, content), max(float(style_loss(encoder, content, style)), least)
+
+
 def _sum_over_layers(encoder, term: Callable[[Encoder], torch.Tensor]) -> torch.Tensor:
     return sum(w * term(layer) for w, layer in zip(encoder.layer_weights, encoder.layers, strict=True))
 
@@ -197,11 +219,7 @@ class TransferLoss:
         self.encoder = encoder
         content, style = (as_tensor(x, device=encoder.device).to(encoder.dtype) for x in (content, style))
         self._losses = encoder.fused_losses(content, style) or _autograd_losses(encoder, content, style)
-        self.content_unit = patch_energy(encoder, content)
-        least = _LEAST_STYLE * float(
-            _sum_over_layers(encoder, lambda layer: mean_square(layer, style, style))
-        )
-        self.style_unit = max(float(style_loss(encoder, content, style)), least)
+        self.content_unit, self.style_unit = loss_units(encoder, content, style)
         self.set_balance(balance)
 
     def set_balance(self, balance: float) -> None:

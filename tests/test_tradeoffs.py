@@ -96,8 +96,8 @@ def test_curves_have_a_row_for_every_method_and_all_measures(pair_audio):
     for row in rows:
         assert {measure.name for measure in MEASURES} <= row.keys()
     polish = next(row for row in rows if row["method"] == POLISH)
-    assert polish["style_share"] == min(
-        row["style_share"] for row in rows if row["method"] != tradeoffs.WAVEFORM
+    assert polish["style_share_limit"] == min(
+        row["style_share_limit"] for row in rows if row["method"] != tradeoffs.WAVEFORM
     )
 
 
@@ -107,14 +107,14 @@ def test_paper_rows_have_a_row_for_every_seed(pair_audio):
     )
     rows = list(tradeoffs.paper_rows(*pair_audio, balances=(0.5,), seeds=(0, 1, 2), config=config))
     assert [row["seed"] for row in rows] == [0, 1, 2]
-    assert len({row["style_share"] for row in rows}) == 3
+    assert len({row["style_share_limit"] for row in rows}) == 3
 
 
 def test_references_are_the_copies_and_two_systems(pair_audio):
     rows = {row["method"]: row for row in tradeoffs.reference_rows(*pair_audio)}
     assert tuple(rows) == tradeoffs.REFERENCES
-    assert rows[COPY_CONTENT]["style_share"] == pytest.approx(1)
-    assert rows[COPY_CONTENT]["content_share"] == 0
+    assert rows[COPY_CONTENT]["style_share_limit"] == pytest.approx(1)
+    assert rows[COPY_CONTENT]["content_share_limit"] == 0
 
 
 def test_scoreboard_counts_pairs():

@@ -212,7 +212,7 @@ def test_explorer_finds_what_the_notebooks_of_the_pairs_ran(explorer):
     assert explorer.wait(WAIT)
     assert explorer.shown.stored
     assert explorer.form.status.startswith("Stored result: 256 random filters")
-    assert explorer.shown.numbers["style_share"] < 1
+    assert explorer.shown.numbers["style_share_limit"] < 1
     # as kept in 16 bits
     np.testing.assert_allclose(explorer.shown.y, run.result.y, atol=1 / 2**15)
 
@@ -224,7 +224,7 @@ def test_explorer_opens_with_sound_picture_and_numbers(explorer):
     assert explorer.form.status_kind == "info"
     assert "–" not in explorer.numbers.value
     assert (
-        f"{explorer._computed[next(iter(explorer._computed))].numbers['style_share']:.3f}"
+        f"{explorer._computed[next(iter(explorer._computed))].numbers['style_share_limit']:.3f}"
         in explorer.numbers.value
     )
 
@@ -253,7 +253,7 @@ def test_pair_changes_everything(explorer):
 def test_balance_0_is_the_content_and_more_balance_is_more_style(no_phase):
     pair = get_pair("instrument-1", "bundled")
     shares = [
-        fill_grid(pair, SMOKE, [b], methods=("infinite",))["infinite", b].numbers["style_share"]
+        fill_grid(pair, SMOKE, [b], methods=("infinite",))["infinite", b].numbers["style_share_limit"]
         for b in (0.3, 0.9)
     ]
     assert 1 > shares[0] > shares[1]
@@ -266,7 +266,9 @@ def test_explorer_reads_what_is_stored_and_says_what_is_not(explorer, content):
     assert explorer.shown.config.encoder == "infinite"
     pair, config = explorer.pair, method_config("random", 0.4, SMOKE)
     marked = np.resize(content, 3 * SR)
-    store(pair, SMOKE.duration, live.Rendered(marked, SR, config, {"style_share": 0.123, "seconds": 1.0}))
+    store(
+        pair, SMOKE.duration, live.Rendered(marked, SR, config, {"style_share_limit": 0.123, "seconds": 1.0})
+    )
     explorer.select(balance=0.5)
     explorer.select(balance=0.4)
     assert explorer.wait(WAIT)
@@ -463,7 +465,7 @@ def test_lab_runs_and_keeps_the_previous_result(lab, content):
     assert lab.wait(WAIT)
     assert lab.player.slot("previous")["audio"] == first["audio"]
     assert lab.player.slot("result")["audio"] != first["audio"]
-    shares = [run[1].numbers["style_share"] for run in (lab.previous, lab.result)]
+    shares = [run[1].numbers["style_share_limit"] for run in (lab.previous, lab.result)]
     for share in shares[1:]:
         assert f"{share:.3f}" in lab.numbers.value
 
@@ -649,10 +651,10 @@ def test_page_asks_no_other_machine_for_anything():
 def test_numbers_of_the_copies_are_the_ends_of_the_scale(content, style):
     config = TransferConfig(kernel_size=3)
     as_content = live.sound_numbers(set_level(content), content, style, config)
-    assert as_content["style_share"] == pytest.approx(1, rel=1e-4)
+    assert as_content["style_share_limit"] == pytest.approx(1, rel=1e-4)
     assert as_content["chroma_similarity"] == pytest.approx(1, abs=1e-5)
     as_style = live.sound_numbers(set_level(style), content, style, config)
-    assert as_style["style_share"] == pytest.approx(0, abs=1e-5)
+    assert as_style["style_share_limit"] == pytest.approx(0, abs=1e-5)
     assert as_style["mfcc_distance"] < 0.2 * as_content["mfcc_distance"]
 
 
@@ -663,8 +665,8 @@ def test_rendered_numbers_come_in_two_steps(content, style):
     assert json.dumps(numbers)
     # of the sound at the level of the computation, not at the content's, a tenth of that
     quiet, _ = render(0.1 * content, style, SR, rendered.config)
-    assert add_numbers(quiet, 0.1 * content, style).numbers["style_share"] == pytest.approx(
-        numbers["style_share"], rel=1e-3
+    assert add_numbers(quiet, 0.1 * content, style).numbers["style_share_limit"] == pytest.approx(
+        numbers["style_share_limit"], rel=1e-3
     )
 
 
