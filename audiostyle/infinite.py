@@ -23,6 +23,7 @@ from audiostyle.encoders import (
     Spectrogram,
     check_activation,
     check_positive,
+    same_numbers,
 )
 from audiostyle.patches import (
     box_1d,
@@ -104,7 +105,7 @@ class InfiniteEncoder(Encoder):
 
     def _kernel(self, x: Encoded, y: Encoded) -> torch.Tensor:
         inner = box_sum(x.features.T @ y.features, self.kernel_size)
-        if _same(x.features, y.features):
+        if same_numbers(x.features, y.features):
             norms = patch_norms(x.features, self.kernel_size)
             K, _, _ = self._activate(inner, norms, norms)
             # θ = 0 exactly: rounding would leave it some 1e-4 off.
@@ -232,35 +233,37 @@ def _kernel_rows(encoder: InfiniteEncoder, X, norms, Y, column_norms, *, diagona
 
 
 class _GramInner(torch.autograd.Function):
-    """‖K_xy‖²_F for the infinite encoder with its analytic gradient."""
+    """‖K_xy‖²_F for the infinite encoder with its analytic gradient.
+
+    The gradient comes out of the same pass over the kernel as the value: it is computed with it where it is needed.
+    """
 
     @staticmethod
     def forward(ctx, X, Y, encoder):
-        ctx.save_for_backward(X, Y)
-        ctx.encoder = encoder
-        ctx.same = _same(X, Y)
-        return _GramInner._apply(_squared_sums, X, Y, encoder, ctx.same)
+        norms = [patch_norms(clip, encoder.kernel_size) for clip in (X, Y)]
+        same = same_numbers(X, Y)
+        halves, value = [None, None], None
+        for i, (rows, columns) in enumerate(((0, 1), (1, 0))):
+            if not ctx.needs_input_grad[i]:
+                continue
+            if i == 1 and same and halves[0] is not None:
+                halves[1] = halves[0]
+                continue
+            A, B = ((X, Y)[j] for j in (rows, columns))
+            ones = torch.ones_like(norms[columns])
+            value, gradient = _squared_sums_with_gradient(
+                encoder, A, norms[rows], B, norms[columns], ones, diagonal=same
+            )
+            # With rows equal to columns the analytic gradient counts both roles: one half belongs to each.
+            halves[i] = 0.5 * gradient if same else gradient
+        if value is None:
+            value = _squared_sums(encoder, X, norms[0], Y, norms[1], torch.ones_like(norms[1]), diagonal=same)
+        ctx.save_for_backward(*halves)
+        return value
 
     @staticmethod
     def backward(ctx, grad):
-        X, Y = ctx.saved_tensors
-        halves = [None, None]
-        for i, (A, B) in enumerate(((X, Y), (Y, X))):
-            if ctx.needs_input_grad[i]:
-                _, gradient = _GramInner._apply(_squared_sums_with_gradient, A, B, ctx.encoder, ctx.same)
-                # With rows equal to columns the analytic gradient counts both roles: one half belongs to each.
-                halves[i] = grad.to(A.dtype) * (0.5 * gradient if ctx.same else gradient)
-        return halves[0], halves[1], None
-
-    @staticmethod
-    def _apply(sums, X, Y, encoder, same: bool):
-        nx, ny = (patch_norms(clip, encoder.kernel_size) for clip in (X, Y))
-        return sums(encoder, X, nx, Y, ny, torch.ones_like(ny), diagonal=same)
-
-
-def _same(X: torch.Tensor, Y: torch.Tensor) -> bool:
-    """Whether two clips are the same numbers in memory; a part of a clip, or its transpose, is another one."""
-    return X.data_ptr() == Y.data_ptr() and X.shape == Y.shape and X.stride() == Y.stride()
+        return *(None if half is None else grad.to(half.dtype) * half for half in ctx.saved_tensors), None
 
 
 class _PatchDistance(torch.autograd.Function):
