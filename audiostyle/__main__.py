@@ -178,7 +178,8 @@ def _transfer(args: argparse.Namespace) -> None:
     found = "" if settings.match is None else f"balance {result.balance:.2f}, "
     _say(
         f"{args.output}: {len(result.y) / result.sr:.1f} s, {found}{result.losses['iteration'].iloc[-1]} iterations, "
-        f"{result.style_removed:.0%} of the style loss removed, {of_what}{sum(result.seconds.values()):.1f} s"
+        f"{result.style_removed:.0%} of the style loss removed, {of_what}{sum(result.seconds.values()):.1f} s. "
+        f"{result.level_note}"
     )
 
 

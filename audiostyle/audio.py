@@ -4,6 +4,7 @@ A waveform is a mono ``float32`` array ``y`` ``[shape=(n_samples,)]`` with its s
 """
 
 import io
+import logging
 import math
 import os
 import re
@@ -17,6 +18,9 @@ import librosa
 import numpy as np
 import soundfile
 
+from audiostyle.levels import rms, without_clipping
+
+_log = logging.getLogger(__name__)
 # Below this root mean square (-100 dB of full scale) a clip is called silent: 16-bit dither lies near -98 dB.
 SILENCE_RMS = 1e-5
 
@@ -131,8 +135,9 @@ def _read_with_librosa(
 def save_audio(path: str | os.PathLike, y: np.ndarray, sr: int) -> Path:
     """Write a waveform; the format follows the suffix (``.wav``, ``.flac``, ``.ogg``, ``.mp3``).
 
-    The file appears under its name only when it is whole. Samples beyond ±1 are scaled down, with a warning,
-    so that integer formats do not clip.
+    The file appears under its name only when it is whole. The samples are written as they are; where one exceeds
+    full scale, which would clip, the peaks are brought under −1 dBFS (`audiostyle.levels.without_clipping`) and one
+    sentence in the log of this module says so.
 
     Parameters
     ----------
@@ -158,12 +163,11 @@ def save_audio(path: str | os.PathLike, y: np.ndarray, sr: int) -> Path:
     path = Path(path)
     audio_format = writable_format(path, sr)
     y = check_waveform(y, name=str(path))
-    peak = float(np.max(np.abs(y)))
-    if peak > 1.0:
-        warnings.warn(f"{path}: peak {peak:.2f} exceeds full scale, scaled down by that factor", stacklevel=2)
-        y = y / peak
+    levelled = without_clipping(y, sr)
+    if levelled.note:
+        _log.warning("%s: %s", path, levelled.note)
     with whole_file(path) as temporary:
-        soundfile.write(temporary, y, sr, format=audio_format)
+        soundfile.write(temporary, levelled.y, sr, format=audio_format)
     return path
 
 
@@ -240,17 +244,6 @@ def check_waveform(y: np.ndarray, *, name: str = "y") -> np.ndarray:
     if not np.isfinite(y).all():
         raise ValueError(f"{name} holds {np.count_nonzero(~np.isfinite(y))} samples that are NaN or infinite")
     return y
-
-
-def rms(y: np.ndarray) -> float:
-    """Return the root mean square of a waveform; full scale is 1.
-
-    Examples
-    --------
-    >>> rms(np.array([0.5, -0.5]))
-    0.5
-    """
-    return float(np.sqrt(np.mean(np.square(y, dtype=np.float64))))
 
 
 def set_level(y: np.ndarray, level: float = 0.05, *, name: str = "y") -> np.ndarray:

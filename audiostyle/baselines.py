@@ -57,7 +57,9 @@ def nmf_musaicing(
 
     Notebook: 11_trade_offs.ipynb
     """
-    V, A = (stft(y, n_fft=n_fft, hop_length=hop_length).numpy() for y in (content, style))
+    V = stft(content, n_fft=n_fft, hop_length=hop_length).numpy()
+    # The cut of a frame centred after the end is no sound of the style.
+    A = stft(style, n_fft=n_fft, hop_length=hop_length, cover=False).numpy()
     loudness = np.abs(A).sum(axis=0)
     # Normalised, the noise of a pause would be as loud a template as a note.
     templates = A[:, loudness > _QUIET * loudness.max()]

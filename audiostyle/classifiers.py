@@ -120,7 +120,7 @@ def _centre(K_train: np.ndarray, K_test: np.ndarray) -> tuple[np.ndarray, np.nda
 
 def average_spectrum(y: np.ndarray) -> np.ndarray:
     """Return the long-term average spectrum in dB less its mean [shape=(513,)], 64 ms windows."""
-    power = stft(y, n_fft=1024, hop_length=512).abs().square().mean(dim=1).numpy()
+    power = stft(y, n_fft=1024, hop_length=512, cover=False).abs().square().mean(dim=1).numpy()
     level = 10 * np.log10(power + 1e-8)
     return level - level.mean()
 

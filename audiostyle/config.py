@@ -29,7 +29,8 @@ class TransferConfig:
         Sample rate in Hz at which everything is computed and returned.
     level : float
         Root mean square to which both clips are brought before the STFT (full scale is 1). ``log1p`` is not
-        homogeneous, so the level is part of the method. The content's own level is restored afterwards.
+        homogeneous, so the level is part of the method. The result is brought to the content's loudness
+        afterwards.
     n_fft, hop_length : int
         STFT window and hop in samples. The paper prints 2048 and n_fft / 2.
     encoder : {"infinite", "random"}

@@ -5,7 +5,8 @@ An encoder maps patches of `kernel_size` frames to features and compares clips t
 alone, so everything else in this package is written on `gram_inner` and `patch_distance`.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import numpy as np
 import psutil
@@ -32,6 +33,9 @@ _ROWS = 2048
 class Encoded:
     """A clip as its encoder sees it, so that a clip compared often is encoded once.
 
+    It also keeps what is computed from a constant clip alone: its Gram matrix and the inner product of that with
+    itself. Its numbers must not be changed in place.
+
     Parameters
     ----------
     features : torch.Tensor
@@ -43,6 +47,15 @@ class Encoded:
 
     features: torch.Tensor
     n_patches: int
+    _kept: dict = field(default_factory=dict, repr=False, compare=False)
+
+    def keep(self, key: object, compute: Callable[[], torch.Tensor]) -> torch.Tensor:
+        """Return ``compute()``, at the first call with this key only; every time if the clip needs a gradient."""
+        if self.features.requires_grad:
+            return compute()
+        if key not in self._kept:
+            self._kept[key] = compute()
+        return self._kept[key]
 
 
 class Encoder:
@@ -99,7 +112,7 @@ class Encoder:
         -------
         torch.Tensor [shape=(n_patches_x, n_patches_y)]
         """
-        return self._kernel(self.encode(X), self.encode(Y))
+        return self._kernel(*self._encode_both(X, Y))
 
     def gram_inner(self, X: "Spectrogram | Encoded", Y: "Spectrogram | Encoded") -> torch.Tensor:
         """Compute ‖K_xy‖²_F, the inner product of the two Gram matrices divided by N².
@@ -110,7 +123,10 @@ class Encoder:
         -------
         torch.Tensor, scalar, float64
         """
-        return self._gram_inner(self.encode(X), self.encode(Y))
+        x, y = self._encode_both(X, Y)
+        if y is x:
+            return x.keep((self, "gram_inner"), lambda: self._gram_inner(x, x))
+        return self._gram_inner(x, y)
 
     def patch_distance(self, X: "Spectrogram | Encoded", Y: "Spectrogram | Encoded") -> torch.Tensor:
         """Compute ½ (K_xx + K_yy − 2 K_xy) on the diagonal, without cancellation.
@@ -124,10 +140,15 @@ class Encoder:
         ValueError
             If the clips differ in length.
         """
-        x, y = self.encode(X), self.encode(Y)
+        x, y = self._encode_both(X, Y)
         if x.n_patches != y.n_patches:
             raise ValueError(f"clips of equal length are needed, not {x.n_patches} and {y.n_patches} patches")
         return self._patch_distance(x, y)
+
+    def _encode_both(self, X: "Spectrogram | Encoded", Y: "Spectrogram | Encoded") -> tuple[Encoded, Encoded]:
+        """Encode two clips, a clip given twice once: that it is one and the same must not be lost."""
+        x = self.encode(X)
+        return x, x if Y is X else self.encode(Y)
 
     def fused_losses(self, content: Spectrogram, style: Spectrogram):
         """Return a faster way than autograd to evaluate the losses and their gradient, or None.
@@ -206,12 +227,12 @@ class RandomEncoder(Encoder):
             self._filters = drawn.to(self.device, self.dtype)
         return self._filters
 
-    def features(self, X: Spectrogram) -> torch.Tensor:
+    def features(self, X: "Spectrogram | Encoded") -> torch.Tensor:
         """Compute the features of every patch, F in the paper.
 
         Parameters
         ----------
-        X : array or tensor [shape=(n_bins, n_frames)]
+        X : array or tensor [shape=(n_bins, n_frames)], or Encoded
             Log magnitude spectrogram.
 
         Returns
@@ -234,8 +255,11 @@ class RandomEncoder(Encoder):
         MemoryError
             If the matrix does not fit into the memory that is free.
         """
+        x = self.encode(X)
+        return x.keep((self, "gram_matrix"), lambda: self._explicit_gram(x.features))
+
+    def _explicit_gram(self, F: torch.Tensor) -> torch.Tensor:
         self._check_gram_fits()
-        F = self.encode(X).features
         return F @ F.T
 
     def _check_gram_fits(self) -> None:
@@ -336,12 +360,21 @@ class _SquaredInner(torch.autograd.Function):
     @staticmethod
     def backward(ctx, grad):
         A, B = ctx.saved_tensors
-        return _SquaredInner._half(A, B, grad), _SquaredInner._half(B, A, grad)
+        needs_A, needs_B = ctx.needs_input_grad
+        of_A = _SquaredInner._half(A, B, grad) if needs_A else None
+        if needs_A and needs_B and same_numbers(A, B):
+            return of_A, of_A
+        return of_A, _SquaredInner._half(B, A, grad) if needs_B else None
 
     @staticmethod
     def _half(A, B, grad):
         scale = 2 * grad.to(A.dtype)
         return torch.cat([scale * (B @ (B.T @ rows)) for rows in A.split(_ROWS, dim=1)], dim=1)
+
+
+def same_numbers(X: torch.Tensor, Y: torch.Tensor) -> bool:
+    """Whether two clips are the same numbers in memory; a part of a clip, or its transpose, is another one."""
+    return X.data_ptr() == Y.data_ptr() and X.shape == Y.shape and X.stride() == Y.stride()
 
 
 def check_positive(**values: int) -> None:

@@ -11,8 +11,6 @@ of patches are box sums along the diagonals of the frame Gram matrix, so that ne
 """
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import torch
 
@@ -25,6 +23,7 @@ from audiostyle.encoders import (
     Spectrogram,
     check_activation,
     check_positive,
+    same_numbers,
 )
 from audiostyle.patches import (
     box_1d,
@@ -45,8 +44,6 @@ _SHARES = {
 CLOSED_FORMS = tuple(_SHARES)
 # Entries of the frame kernel held at once; bounds the memory whatever the clips' lengths.
 _CHUNK = 4_000_000
-# Entries up to which an elementwise pass with one thread takes less time than waking another one for it.
-_SERIAL = 300_000
 
 
 class InfiniteEncoder(Encoder):
@@ -108,7 +105,7 @@ class InfiniteEncoder(Encoder):
 
     def _kernel(self, x: Encoded, y: Encoded) -> torch.Tensor:
         inner = box_sum(x.features.T @ y.features, self.kernel_size)
-        if x.features is y.features:
+        if same_numbers(x.features, y.features):
             norms = patch_norms(x.features, self.kernel_size)
             K, _, _ = self._activate(inner, norms, norms)
             # θ = 0 exactly: rounding would leave it some 1e-4 off.
@@ -204,33 +201,18 @@ def _squared_sums_with_gradient(
     if diagonal:
         doubled[:n_rows] *= 2
     for first, columns, K, slope, sine in _kernel_rows(encoder, X, norms, Y, column_norms, diagonal=diagonal):
-        with _few_threads(K):
-            total += (K.square().sum(dim=0, dtype=torch.float64) * weights).sum()
-            K.mul_(doubled)
-            # The norms are functions of X too: ‖p‖² is the diagonal of the patch inner products.
-            by_norm = (sine.mul_(K) @ column_norms).div_(norms[first : first + len(K)])
-            G = slope.mul_(K)
-            if diagonal:  # the columns of X are among those of Y: ∂‖p‖² = 2 ⟨p, ∂p⟩ goes onto the diagonal
-                G.diagonal(first).add_(by_norm)
-            spread = box_sum_transposed(G, k)
+        total += (K.square().sum(dim=0, dtype=torch.float64) * weights).sum()
+        K.mul_(doubled)
+        # The norms are functions of X too: ‖p‖² is the diagonal of the patch inner products.
+        by_norm = (sine.mul_(K) @ column_norms).div_(norms[first : first + len(K)])
+        G = slope.mul_(K)
+        if diagonal:  # the columns of X are among those of Y: ∂‖p‖² = 2 ⟨p, ∂p⟩ goes onto the diagonal
+            G.diagonal(first).add_(by_norm)
+        spread = box_sum_transposed(G, k)
         gradient[:, columns].addmm_(Y, spread.T)
         if not diagonal:
             gradient[:, columns].addcmul_(X[:, columns], box_1d_transposed(by_norm, k))
     return total, gradient
-
-
-@contextmanager
-def _few_threads(pass_over: torch.Tensor) -> Iterator[None]:
-    """Compute with one thread where arrays are as small as `pass_over`; the matrix products keep all threads."""
-    threads = torch.get_num_threads()
-    if threads == 1 or pass_over.numel() > _SERIAL:
-        yield
-        return
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _kernel_rows(encoder: InfiniteEncoder, X, norms, Y, column_norms, *, diagonal: bool):
@@ -242,42 +224,46 @@ def _kernel_rows(encoder: InfiniteEncoder, X, norms, Y, column_norms, *, diagona
         rows = slice(first, min(first + step, n_rows))
         columns = slice(first, rows.stop + k - 1)
         products = X[:, columns].T @ Y
-        with _few_threads(products):
-            K, slope, sine = encoder._activate(box_sum(products, k), norms[rows], column_norms)
-            if diagonal:
-                K.diagonal(first).copy_(on_diagonal * norms[rows].square())
-                slope.diagonal(first).fill_(on_diagonal)
-                sine.diagonal(first).fill_(0.0)
+        K, slope, sine = encoder._activate(box_sum(products, k), norms[rows], column_norms)
+        if diagonal:
+            K.diagonal(first).copy_(on_diagonal * norms[rows].square())
+            slope.diagonal(first).fill_(on_diagonal)
+            sine.diagonal(first).fill_(0.0)
         yield first, columns, K, slope, sine
 
 
 class _GramInner(torch.autograd.Function):
-    """‖K_xy‖²_F for the infinite encoder with its analytic gradient."""
+    """‖K_xy‖²_F for the infinite encoder with its analytic gradient.
+
+    The gradient comes out of the same pass over the kernel as the value: it is computed with it where it is needed.
+    """
 
     @staticmethod
     def forward(ctx, X, Y, encoder):
-        ctx.save_for_backward(X, Y)
-        ctx.encoder = encoder
-        return _GramInner._apply(_squared_sums, X, Y, encoder)
+        norms = [patch_norms(clip, encoder.kernel_size) for clip in (X, Y)]
+        same = same_numbers(X, Y)
+        halves, value = [None, None], None
+        for i, (rows, columns) in enumerate(((0, 1), (1, 0))):
+            if not ctx.needs_input_grad[i]:
+                continue
+            if i == 1 and same and halves[0] is not None:
+                halves[1] = halves[0]
+                continue
+            A, B = ((X, Y)[j] for j in (rows, columns))
+            ones = torch.ones_like(norms[columns])
+            value, gradient = _squared_sums_with_gradient(
+                encoder, A, norms[rows], B, norms[columns], ones, diagonal=same
+            )
+            # With rows equal to columns the analytic gradient counts both roles: one half belongs to each.
+            halves[i] = 0.5 * gradient if same else gradient
+        if value is None:
+            value = _squared_sums(encoder, X, norms[0], Y, norms[1], torch.ones_like(norms[1]), diagonal=same)
+        ctx.save_for_backward(*halves)
+        return value
 
     @staticmethod
     def backward(ctx, grad):
-        X, Y = ctx.saved_tensors
-        halves = [None, None]
-        for i, (A, B) in enumerate(((X, Y), (Y, X))):
-            if ctx.needs_input_grad[i]:
-                _, gradient = _GramInner._apply(_squared_sums_with_gradient, A, B, ctx.encoder)
-                halves[i] = grad.to(A.dtype) * gradient
-        if X.data_ptr() == Y.data_ptr() and halves[0] is not None and halves[1] is not None:
-            # With rows equal to columns the analytic gradient above already counts both roles.
-            halves = [0.5 * half for half in halves]
-        return halves[0], halves[1], None
-
-    @staticmethod
-    def _apply(sums, X, Y, encoder):
-        nx, ny = (patch_norms(clip, encoder.kernel_size) for clip in (X, Y))
-        same = X.data_ptr() == Y.data_ptr() and X.shape == Y.shape
-        return sums(encoder, X, nx, Y, ny, torch.ones_like(ny), diagonal=same)
+        return *(None if half is None else grad.to(half.dtype) * half for half in ctx.saved_tensors), None
 
 
 class _PatchDistance(torch.autograd.Function):
@@ -353,22 +339,20 @@ class FusedLosses:
         if X.shape != self.content.shape:
             raise ValueError(f"X has shape {tuple(X.shape)}; the content has {tuple(self.content.shape)}")
         encoder, k, n_x = self.encoder, self.encoder.kernel_size, len(self.content_norms)
-        with _few_threads(X):
-            norms = patch_norms(X, k, self._scratch)
-            self._norms[:n_x] = norms
-            self._both[:, : X.shape[1]] = X
+        norms = patch_norms(X, k, self._scratch)
+        self._norms[:n_x] = norms
+        self._both[:, : X.shape[1]] = X
         cross, gradient = _squared_sums_with_gradient(
             encoder, X, norms, self._both, self._norms, self.weights, diagonal=True, scale=style_weight
         )
-        with _few_threads(X):
-            difference = torch.sub(X, self.content, out=self._difference)
-            distance, theta = encoder._distance_terms(
-                difference, self.content, norms, self.content_norms, self._scratch
-            )
-            weights = torch.full_like(distance, content_weight / n_x)
-            encoder._add_distance_gradient(
-                gradient, weights, difference, self.content, theta, norms, self.content_norms
-            )
+        difference = torch.sub(X, self.content, out=self._difference)
+        distance, theta = encoder._distance_terms(
+            difference, self.content, norms, self.content_norms, self._scratch
+        )
+        weights = torch.full_like(distance, content_weight / n_x)
+        encoder._add_distance_gradient(
+            gradient, weights, difference, self.content, theta, norms, self.content_norms
+        )
         return float(distance.mean(dtype=torch.float64)), float(cross) + self.style_self, gradient
 
 

@@ -1,9 +1,9 @@
 """The style lab: any two sounds, all the knobs, the result in seconds."""
 
 import time
-import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import ipywidgets
 import numpy as np
@@ -28,7 +28,7 @@ from audiostyle.live import QUICK_PHASE, Rendered, add_numbers, render
 from audiostyle.player import Slot, SyncPlayer
 from audiostyle.plots import magnitudes
 from audiostyle.recipe import Recipe, make_cut, save_with_recipe
-from audiostyle.source import SoundSource
+from audiostyle.source import Sound, SoundSource, load_cut
 
 PREVIEW_SECONDS = 3.0
 # What is left of the style loss falls little after these, and near balance 1 the optimiser goes on for hundreds:
@@ -45,12 +45,20 @@ _PHASES = {
 _SETTINGS = ("balance", "encoder", "n_filters", "kernel_size", "n_iter", "seed")
 _MIME = {"wav": "audio/wav", "ogg": "audio/ogg", "flac": "audio/flac"}
 _ROWS = (
-    ("style_share", "style loss left (1 = content)", "{:.3f}"),
+    ("style_share_limit", "style loss left (1 = content)", "{:.3f}"),
     ("chroma_similarity", "chroma similarity to the content", "{:.2f}"),
     ("mfcc_distance", "MFCC distance to the style", "{:.1f}"),
     ("iterations", "iterations", "{:.0f}"),
     ("seconds", "seconds of computing", "{:.1f}"),
 )
+
+
+class _Chosen(NamedTuple):
+    """What the controls say at one moment: of each sound the sound, start and length of its cut in seconds."""
+
+    content: tuple[Sound, float, float]
+    style: tuple[Sound, float, float]
+    config: TransferConfig
 
 
 class StyleLab:
@@ -132,22 +140,14 @@ class StyleLab:
 
     def recipe(self, *, preview: bool = False) -> Recipe:
         """Return sounds, cuts and settings of the controls; a preview takes 3 s of the content."""
-        cuts = []
-        for source in (self.content, self.style):
-            sound = source.sound
-            length = (
-                min(source.length, PREVIEW_SECONDS) if preview and source is self.content else source.length
-            )
-            cuts.append(
-                make_cut(sound.path, sound.offset + source.start, length, uploaded=source.is_upload(sound))
-            )
-        return Recipe(*cuts, self.config(preview=preview))
+        return self._recipe(self._chosen(preview))
 
     def run(self, *, preview: bool = False) -> None:
-        """Transfer in the background; `wait` waits for it."""
+        """Transfer in the background what the controls say now; `wait` waits for it."""
         self.settings.disabled = [name for name in self.settings.disabled if name != "stop"]
         self.settings.say("Reading the sounds…", "busy", progress=-1.0)
-        self._runs.submit(lambda ticket: self._transfer(ticket, preview))
+        chosen = self._chosen(preview)
+        self._runs.submit(lambda ticket: self._transfer(ticket, chosen))
 
     def stop(self) -> None:
         """End the running transfer with the best result so far."""
@@ -176,13 +176,9 @@ class StyleLab:
             raise ValueError(f"name={name!r} is not allowed; give a plain file name without a folder")
         recipe, rendered = self.result
         self._folder.mkdir(parents=True, exist_ok=True)
-        with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # a peak above full scale is scaled down; the page has no use for more
-            sound, settings = save_with_recipe(
-                self._folder / f"{name}.{audio_format}", rendered.y, rendered.sr, recipe
-            )
+        sound, settings = save_with_recipe(
+            self._folder / f"{name}.{audio_format}", rendered.y, rendered.sr, recipe
+        )
         self.saving.say(f"Saved {sound.name} and {settings.name} in {self._folder}.")
         self.saving.offer(sound.name, sound.read_bytes(), _MIME[audio_format])
         self.saving.offer(settings.name, settings.read_bytes(), "application/json", first=False)
@@ -222,10 +218,25 @@ class StyleLab:
         self.settings.disabled = sorted({*self.settings.disabled, "stop"})
         self.settings.say(message, kind)
 
-    def _transfer(self, ticket: Ticket, preview: bool) -> None:
+    def _chosen(self, preview: bool) -> _Chosen:
+        """Take down what the controls say, all at one moment."""
+        (content, start, length), style = (
+            (source.sound, source.start, source.length) for source in (self.content, self.style)
+        )
+        length = min(length, PREVIEW_SECONDS) if preview else length
+        return _Chosen((content, start, length), style, self.config(preview=preview))
+
+    def _recipe(self, chosen: _Chosen) -> Recipe:
+        cuts = [
+            make_cut(sound.path, sound.offset + start, length, uploaded=source.is_upload(sound))
+            for source, (sound, start, length) in ((self.content, chosen.content), (self.style, chosen.style))
+        ]
+        return Recipe(*cuts, chosen.config)
+
+    def _transfer(self, ticket: Ticket, chosen: _Chosen) -> None:
         began = time.perf_counter()
-        recipe = self.recipe(preview=preview)
-        content, style = self._cut(preview)
+        recipe = self._recipe(chosen)
+        content, style = (load_cut(*cut)[0] for cut in (chosen.content, chosen.style))
         follow = self._follow(ticket)
         rendered, result = render(content, style, recipe.config.sr, recipe.config, callback=follow)
         if ticket.superseded:
@@ -237,7 +248,8 @@ class StyleLab:
         how = "Stopped; the best so far is shown" if result.reason == "callback" else "Done"
         self._finish(
             f"{how}: {len(rendered.y) / rendered.sr:.1f} s of sound after {took:.1f} s, "
-            f"{len(result.losses) - 1} iterations, {result.style_removed:.0%} of the style loss removed."
+            f"{len(result.losses) - 1} iterations, {result.style_removed:.0%} of the style loss removed. "
+            f"{result.level_note}"
         )
         self.result = (recipe, add_numbers(rendered, content, style))
         if not ticket.superseded:
@@ -264,12 +276,8 @@ class StyleLab:
 
     # What the page shows
 
-    def _cut(self, preview: bool = False) -> tuple[np.ndarray, np.ndarray]:
-        (content, sr), (style, _) = self.content.load(), self.style.load()
-        return (content[: round(PREVIEW_SECONDS * sr)] if preview else content), style
-
     def _show_inputs(self, ticket: Ticket) -> None:
-        content, style = self._cut()
+        (content, _), (style, _) = self.content.load(), self.style.load()
         if not ticket.superseded:
             self._show_pair(content, style)
 

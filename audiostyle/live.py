@@ -10,14 +10,11 @@ import numpy as np
 import torch
 
 from audiostyle import paths
-from audiostyle.audio import load_audio, rms, save_audio, set_level, whole_file
+from audiostyle.audio import load_audio, save_audio, whole_file
 from audiostyle.clips import Pair, PairAudio, get_clip, load_pair
 from audiostyle.config import Preset, TransferConfig
 from audiostyle.content_metrics import chroma_similarity
-from audiostyle.infinite import InfiniteEncoder
-from audiostyle.losses import style_loss
-from audiostyle.metrics import mfcc_distance
-from audiostyle.spectrogram import log_magnitude
+from audiostyle.metrics import judge_losses, mfcc_distance
 from audiostyle.transfer import TransferResult, transfer_style
 
 # Thirty fast Griffin-Lim iterations come as close as some hundred plain ones (notebook 01).
@@ -32,13 +29,15 @@ class Rendered:
     Parameters
     ----------
     y : np.ndarray [shape=(n_samples,), dtype=float32]
-        The sound, at the content's level.
+        The sound, at the content's loudness.
     sr : int
         Sample rate in Hz.
     config : TransferConfig
         Settings that give it again; after a stop, ``n_iter`` and ``polish_iter`` are the iterations made.
     numbers : dict of str to float
         See `sound_numbers`; also ``iterations`` and ``seconds``.
+    gain : float
+        As `TransferResult.gain`; NaN where it was read from the store, with the numbers of the sound.
     stored : bool
         Whether it was read from the store.
     """
@@ -47,6 +46,7 @@ class Rendered:
     sr: int
     config: TransferConfig
     numbers: dict[str, float]
+    gain: float = float("nan")
     stored: bool = False
 
 
@@ -90,12 +90,12 @@ def render(
 
 def _rendered(result: TransferResult, config: TransferConfig) -> Rendered:
     taken = {"iterations": float(len(result.losses) - 1), "seconds": float(sum(result.seconds.values()))}
-    return Rendered(result.y, result.sr, config, taken)
+    return Rendered(result.y, result.sr, config, taken, result.gain)
 
 
 def add_numbers(rendered: Rendered, content: np.ndarray, style: np.ndarray) -> Rendered:
     """Return the same with `sound_numbers` added."""
-    found = sound_numbers(rendered.y, content, style, rendered.config)
+    found = sound_numbers(rendered.y / np.float32(rendered.gain), content, style, rendered.config)
     return replace(rendered, numbers=rendered.numbers | found)
 
 
@@ -107,32 +107,20 @@ def sound_numbers(
     Parameters
     ----------
     y, content, style : np.ndarray [shape=(n_samples,)]
-        The result at the content's level, and the clips.
+        The result at the level of the computation, and the clips at any level.
     config : TransferConfig
-        Gives level, STFT and kernel size.
+        Gives level and STFT.
 
     Returns
     -------
     dict
-        ``style_share``: style loss of the sound over that of the content, under the infinite-width kernel, at any
-        encoder of `config`; 1 is the content, 0 the style. ``chroma_similarity`` to the content and
+        ``style_share_limit``: style loss of the sound over that of the content (`audiostyle.metrics.judge_losses`),
+        whatever the encoder of `config`; 1 is the content, 0 the style. ``chroma_similarity`` to the content and
         ``mfcc_distance`` to the style as in `audiostyle.metrics`.
     """
-    encoder = InfiniteEncoder(kernel_size=config.kernel_size)
-    levels = [
-        y * (config.level / rms(content)),
-        set_level(content, config.level),
-        set_level(style, config.level),
-    ]
-    X, C, A = (
-        log_magnitude(
-            torch.as_tensor(x, dtype=torch.float32), n_fft=config.n_fft, hop_length=config.hop_length
-        )
-        for x in levels
-    )
-    before = float(style_loss(encoder, C, A))
+    judged = judge_losses(y, content, style, config=config)
     return {
-        "style_share": float(style_loss(encoder, X, A)) / max(before, 1e-12),
+        "style_share_limit": judged["style_share_limit"],
         "chroma_similarity": chroma_similarity(y, content, config.sr),
         "mfcc_distance": mfcc_distance(y, style, config.sr),
     }

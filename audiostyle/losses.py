@@ -12,7 +12,9 @@ from audiostyle.spectrogram import as_tensor
 _LEAST_STYLE = 1e-6
 
 
-def paper_content_loss(encoder: RandomEncoder, X: Spectrogram, content: Spectrogram) -> torch.Tensor:
+def paper_content_loss(
+    encoder: RandomEncoder, X: Spectrogram | Encoded, content: Spectrogram | Encoded
+) -> torch.Tensor:
     """Compute ``½ Σ_ij (F_ij − P_ij)²``, eq. 1 of the paper, from the features.
 
     Equals N · n_patches · `content_loss`.
@@ -32,7 +34,9 @@ def paper_content_loss(encoder: RandomEncoder, X: Spectrogram, content: Spectrog
     return 0.5 * (encoder.features(X) - encoder.features(content)).square().sum()
 
 
-def paper_style_loss(encoder: RandomEncoder, X: Spectrogram, style: Spectrogram) -> torch.Tensor:
+def paper_style_loss(
+    encoder: RandomEncoder, X: Spectrogram | Encoded, style: Spectrogram | Encoded
+) -> torch.Tensor:
     """Compute ``Σ_ij (X_ij − A_ij)² / (4 N² M²)``, eq. 6 of the paper, from explicit N × N Gram matrices.
 
     Equals `style_loss` / 4. The paper has one M, clips of one length; for unequal lengths each Gram matrix is
@@ -60,7 +64,9 @@ def paper_style_loss(encoder: RandomEncoder, X: Spectrogram, style: Spectrogram)
     return difference.square().sum() / (4 * encoder.n_filters**2)
 
 
-def content_loss(encoder: Encoder | LayeredEncoder, X: Spectrogram, content: Spectrogram) -> torch.Tensor:
+def content_loss(
+    encoder: Encoder | LayeredEncoder, X: Spectrogram | Encoded, content: Spectrogram | Encoded
+) -> torch.Tensor:
     """Compute the mean over patches of ½ (K_xx + K_pp − 2 K_xp) on the diagonal.
 
     Parameters
@@ -87,7 +93,9 @@ def content_loss(encoder: Encoder | LayeredEncoder, X: Spectrogram, content: Spe
     return _sum_over_layers(encoder, lambda layer: layer.patch_distance(X, content).mean(dtype=torch.float64))
 
 
-def style_loss(encoder: Encoder | LayeredEncoder, X: Spectrogram, style: Spectrogram) -> torch.Tensor:
+def style_loss(
+    encoder: Encoder | LayeredEncoder, X: Spectrogram | Encoded, style: Spectrogram | Encoded
+) -> torch.Tensor:
     """Compute mean(K_xx²) + mean(K_aa²) − 2 mean(K_xa²).
 
     It is ‖G_x/n_patches_x − G_a/n_patches_a‖²_F / N² for the Gram matrices G, at any lengths.
@@ -95,8 +103,9 @@ def style_loss(encoder: Encoder | LayeredEncoder, X: Spectrogram, style: Spectro
     Parameters
     ----------
     encoder : Encoder
-    X, style : array or tensor [shape=(n_bins, n_frames)]
-        Log magnitudes; the lengths may differ.
+    X, style : array or tensor [shape=(n_bins, n_frames)], or Encoded
+        Log magnitudes; the lengths may differ. In a loop over X give ``encoder.encode(style)``, which keeps the term
+        of the style alone.
 
     Returns
     -------
@@ -135,6 +144,28 @@ def patch_energy(encoder: Encoder | LayeredEncoder, X: Spectrogram) -> float:
         return 0.5 * power.unfold(0, layer.receptive_field, 1).sum(dim=1).mean()
 
     return float(_sum_over_layers(encoder, of_layer))
+
+
+def loss_units(
+    encoder: Encoder | LayeredEncoder, content: Spectrogram, style: Spectrogram
+) -> tuple[float, float]:
+    """Compute E and s0, by which both losses of a pair are divided wherever they are compared with another's.
+
+    Parameters
+    ----------
+    encoder : Encoder
+    content, style : array or tensor [shape=(n_bins, n_frames)]
+        Log magnitudes.
+
+    Returns
+    -------
+    E : float
+        `patch_energy` of the content.
+    s0 : float
+        Style loss of the content, at least a millionth of the style's own energy.
+    """
+    least = _LEAST_STYLE * float(_sum_over_layers(encoder, lambda layer: mean_square(layer, style, style)))
+    return patch_energy(encoder, content), max(float(style_loss(encoder, content, style)), least)
 
 
 def _sum_over_layers(encoder, term: Callable[[Encoder], torch.Tensor]) -> torch.Tensor:
@@ -197,11 +228,7 @@ class TransferLoss:
         self.encoder = encoder
         content, style = (as_tensor(x, device=encoder.device).to(encoder.dtype) for x in (content, style))
         self._losses = encoder.fused_losses(content, style) or _autograd_losses(encoder, content, style)
-        self.content_unit = patch_energy(encoder, content)
-        least = _LEAST_STYLE * float(
-            _sum_over_layers(encoder, lambda layer: mean_square(layer, style, style))
-        )
-        self.style_unit = max(float(style_loss(encoder, content, style)), least)
+        self.content_unit, self.style_unit = loss_units(encoder, content, style)
         self.set_balance(balance)
 
     def set_balance(self, balance: float) -> None:

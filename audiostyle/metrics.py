@@ -3,7 +3,6 @@
 Each has a known-answer test in ``tests/test_metrics.py``; `MEASURES` lists them with unit, range and direction.
 """
 
-from dataclasses import replace
 from typing import NamedTuple
 
 import librosa
@@ -12,12 +11,12 @@ import scipy.linalg
 import scipy.signal
 import torch
 
-from audiostyle.audio import fix_length, rms, set_level
+from audiostyle.audio import fix_length, set_level
 from audiostyle.config import TransferConfig
 from audiostyle.content_metrics import chroma_similarity, onset_f_measure, pitch_agreement, tempo_ratio
-from audiostyle.encoders import Encoder, RandomEncoder
-from audiostyle.infinite import make_encoder
-from audiostyle.losses import content_loss, style_loss
+from audiostyle.encoders import RandomEncoder
+from audiostyle.infinite import InfiniteEncoder
+from audiostyle.losses import content_loss, loss_units, style_loss
 from audiostyle.phase import spectral_convergence
 from audiostyle.spectrogram import log_magnitude
 from audiostyle.textures import texture_distance
@@ -26,7 +25,8 @@ from audiostyle.transfer import TransferResult
 _HOP = 1024
 _N_MFCC = 20
 # Far from every seed that an optimisation uses.
-_FRESH_SEED = 10_000
+FRESH_SEED = 10_000
+JUDGES = ("limit", "fresh")
 
 
 class Measure(NamedTuple):
@@ -53,13 +53,11 @@ class Measure(NamedTuple):
 
 
 MEASURES = (
-    Measure("style_share", "style", "1 (content = 1)", "≥ 0", "lower", "eq. 6 of the paper, fresh filters"),
+    Measure("style_share_limit", "style", "1 (content = 1)", "≥ 0", "lower", "eq. 6 of the paper, the limit"),
     Measure("mfcc_frechet", "style", "MFCC (dB-like)", "≥ 0", "lower", "Dowson & Landau 1982, on MFCCs"),
     Measure("mfcc_distance", "style", "MFCC (dB-like)", "≥ 0", "lower", "mean MFCC"),
     Measure("texture_distance", "style", "1", "≥ 0", "lower", "McDermott & Simoncelli 2011, reduced"),
-    Measure(
-        "content_share", "content", "1 (energy = 1)", "≥ 0", "lower", "eq. 1 of the paper, fresh filters"
-    ),
+    Measure("content_share_limit", "content", "1 (E = 1)", "≥ 0", "lower", "eq. 1 of the paper, the limit"),
     Measure("chroma_similarity", "content", "cosine", "0 to 1", "higher", "chroma of the STFT"),
     Measure("pitch_agreement", "content", "share of frames", "0 to 1", "higher", "pYIN, within 50 cents"),
     Measure("onset_f", "content", "F-measure", "0 to 1", "higher", "mir_eval, ±50 ms"),
@@ -128,30 +126,74 @@ def log_spectral_distance(y: np.ndarray, target: np.ndarray, sr: int) -> float:
     return float(np.sqrt((difference**2).mean(axis=0)).mean())
 
 
-def sound_losses(
-    encoder: Encoder, y: np.ndarray, content: np.ndarray, style: np.ndarray, **stft: int
-) -> tuple[float, float]:
-    """Compute content and style loss of an actual sound, through its own STFT.
+def judge_losses(
+    y: np.ndarray,
+    content: np.ndarray,
+    style: np.ndarray,
+    *,
+    judge: str = "limit",
+    n_filters: int = 4096,
+    config: TransferConfig | None = None,
+) -> dict[str, float]:
+    """Compute content and style loss of an actual sound, through its own STFT, by a judge that is no party.
 
-    The magnitudes that were optimised are seldom those of any waveform; this is what remains after the phase.
+    The magnitudes that were optimised are seldom those of any waveform, and a result fits the filters it was made
+    with best; this is what a sound keeps of either. The judge is the same whatever the transfer's kernel and
+    activation were.
 
     Parameters
     ----------
-    encoder : Encoder
-        Use another seed than the one optimised: a result fits its own filters best.
-    y, content, style : np.ndarray [shape=(n_samples,)]
-        Waveforms at the level of the computation.
-    **stft
-        ``n_fft`` and ``hop_length``.
+    y : np.ndarray [shape=(n_samples,)]
+        The sound at the level of the computation (`TransferResult.y_computed`).
+    content, style : np.ndarray [shape=(n_samples,)]
+        The clips it was made from, at any level.
+    judge : {"limit", "fresh"}
+        The limit of infinitely many filters of 11 frames, or `fresh_encoder`.
+    n_filters : int > 0
+        Filters of the fresh bank.
+    config : TransferConfig or None
+        Gives level, STFT and device; None takes the defaults.
 
     Returns
     -------
-    content, style : float
-        `audiostyle.losses.content_loss` (NaN if `y` and `content` differ in length) and `style_loss`.
+    dict of str to float
+        ``content_loss_<judge>`` and ``style_loss_<judge>``; ``content_share_<judge>`` and ``style_share_<judge>``,
+        the same over E and s0 (`audiostyle.losses.loss_units`): 0 and 1 for the content itself. Those of the content
+        are NaN if the sound has not the content's frames.
+
+    Raises
+    ------
+    ValueError
+        If there is no such judge, or a clip is silent or shorter than 11 frames.
     """
-    X, C, A = (log_magnitude(torch.as_tensor(x, device=encoder.device), **stft) for x in (y, content, style))
-    kept = float(content_loss(encoder, X, C)) if X.shape == C.shape else float("nan")
-    return kept, float(style_loss(encoder, X, A))
+    if judge not in JUDGES:
+        raise ValueError(f"judge={judge!r} is not allowed; it must be one of {', '.join(JUDGES)}")
+    config = config or TransferConfig()
+    encoder = (
+        InfiniteEncoder(device=config.device)
+        if judge == "limit"
+        else fresh_encoder(n_filters, device=config.device)
+    )
+    levelled = (
+        np.asarray(y, dtype=np.float32),
+        set_level(content, config.level),
+        set_level(style, config.level),
+    )
+    X, C, A = (
+        log_magnitude(
+            torch.as_tensor(clip, device=config.device), n_fft=config.n_fft, hop_length=config.hop_length
+        )
+        for clip in levelled
+    )
+    x = encoder.encode(X)
+    kept = float(content_loss(encoder, x, C)) if X.shape == C.shape else float("nan")
+    losses = kept, float(style_loss(encoder, x, A))
+    units = loss_units(encoder, C, A)
+    return {
+        f"{name}_{what}_{judge}": loss / unit if what == "share" else loss
+        for name, loss, unit in zip(("content", "style"), losses, units, strict=True)
+        for what in ("loss", "share")
+    }
 
 
 def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
@@ -257,7 +299,6 @@ def evaluate_sound(
     *,
     config: TransferConfig | None = None,
     target: np.ndarray | None = None,
-    encoder: Encoder | None = None,
     pitch: bool = True,
 ) -> dict[str, float]:
     """Compute every measure that needs only sounds.
@@ -265,13 +306,12 @@ def evaluate_sound(
     Parameters
     ----------
     y, content, style : np.ndarray [shape=(n_samples,)]
-        The sound, at the content's level, and the clips it was made from, at ``config.sr``.
+        The sound at the level of the computation (`TransferResult.y_computed`) and the clips it was made from, at
+        any level, at ``config.sr``.
     config : TransferConfig or None
         Gives sample rate, level and STFT; None takes the defaults.
     target : np.ndarray or None
         The truth, where it is known.
-    encoder : Encoder or None
-        For the two losses; None takes 4096 filters that no optimisation uses.
     pitch : bool
         Include `pitch_agreement`, which takes longer than all others together.
 
@@ -281,25 +321,15 @@ def evaluate_sound(
         Columns of `MEASURES` but ``spectral_convergence_db``; NaN where one does not apply.
     """
     config = config or TransferConfig()
-    encoder = encoder or fresh_encoder(config)
-    gain = config.level / rms(content)
-    y = (fix_length(np.asarray(y), len(content)) * gain).astype(np.float32)
-    content, style = set_level(content, config.level), set_level(style, config.level)
-    X, C, A = (
-        log_magnitude(
-            torch.as_tensor(x, device=encoder.device), n_fft=config.n_fft, hop_length=config.hop_length
-        )
-        for x in (y, content, style)
-    )
-    x, c, a = (encoder.encode(S) for S in (X, C, A))
-    energy = float(encoder.patch_distance(C, torch.zeros_like(C)).mean())
+    y = fix_length(np.asarray(y, dtype=np.float32), len(content))
+    judged = judge_losses(y, content, style, config=config)
     sr = config.sr
     return {
-        "style_share": float(style_loss(encoder, x, a)) / float(style_loss(encoder, c, a)),
+        "style_share_limit": judged["style_share_limit"],
         "mfcc_frechet": mfcc_frechet_distance(y, style, sr),
         "mfcc_distance": mfcc_distance(y, style, sr),
         "texture_distance": texture_distance(y, style, sr),
-        "content_share": float(content_loss(encoder, x, c)) / energy,
+        "content_share_limit": judged["content_share_limit"],
         "chroma_similarity": chroma_similarity(y, content, sr),
         "pitch_agreement": pitch_agreement(y, content, sr) if pitch else float("nan"),
         "onset_f": onset_f_measure(y, content, sr),
@@ -309,9 +339,11 @@ def evaluate_sound(
     }
 
 
-def fresh_encoder(config: TransferConfig, *, seed: int = _FRESH_SEED) -> RandomEncoder:
-    """Return an encoder of ``config.n_filters`` random filters that no optimisation uses."""
-    return make_encoder(replace(config, encoder="random", seed=seed))
+def fresh_encoder(
+    n_filters: int = 4096, *, seed: int = FRESH_SEED, device: str | torch.device = "cpu"
+) -> RandomEncoder:
+    """Return the paper's layer, 11 frames and ReLU, with random filters that no optimisation uses."""
+    return RandomEncoder(n_filters, seed=seed, device=device)
 
 
 def evaluate(
@@ -342,9 +374,10 @@ def evaluate(
     Notebook: 11_trade_offs.ipynb
     """
     config = result.config
-    row = evaluate_sound(result.y, content, style, config=config, target=target, pitch=pitch)
+    row = evaluate_sound(result.y_computed, content, style, config=config, target=target, pitch=pitch)
     row["spectral_convergence_db"] = float("nan")
     if config.phase != "waveform":
-        y = (result.y * (config.level / rms(content))).astype(np.float32)
-        row["spectral_convergence_db"] = spectral_convergence(result.S, y, hop_length=config.hop_length)
+        row["spectral_convergence_db"] = spectral_convergence(
+            result.S, result.y_computed, hop_length=config.hop_length
+        )
     return {measure.name: row[measure.name] for measure in MEASURES}

@@ -8,19 +8,16 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from audiostyle.audio import fix_length, rms, set_level
+from audiostyle.audio import fix_length, set_level
 from audiostyle.clips import Pair, PairAudio, load_pair
 from audiostyle.config import Preset, TransferConfig
 from audiostyle.content_metrics import chroma_similarity
-from audiostyle.infinite import make_encoder
 from audiostyle.live import store_run
-from audiostyle.metrics import log_spectral_distance, mfcc_distance, sound_losses
+from audiostyle.metrics import judge_losses, log_spectral_distance, mfcc_distance
 from audiostyle.plots import show_triptych
 from audiostyle.results import Results
 from audiostyle.transfer import TransferResult, transfer_style
 
-# Far from every seed an optimisation uses.
-FRESH_SEED = 10_000
 COPY_CONTENT = "copy the content"
 COPY_STYLE = "copy the style"
 
@@ -105,25 +102,26 @@ def score(pair: Pair, audio: PairAudio, result: TransferResult, *, n_fresh: int 
     Returns
     -------
     pd.DataFrame
-        ``pair, edition, method, phase, balance, seed``; ``content_loss`` and ``style_loss`` under the fresh bank;
-        ``style_share``, that style loss over the content's own; ``style_share_optimised``, the same ratio for the
-        magnitudes under the encoder that was optimised; ``spectral_convergence_db``; ``chroma_similarity`` to the
-        content; ``mfcc_distance`` to the style; ``target_distance_db`` where the target is known; ``seconds``.
+        ``pair, edition, method, phase, balance, seed``; ``content_loss_fresh`` and ``style_loss_fresh`` under the
+        fresh bank, ``content_share_fresh`` and ``style_share_fresh`` the same over the patch energy of the content and
+        over the content's own style loss (`audiostyle.metrics.judge_losses`); ``style_share_optimised``, the style's
+        share for the magnitudes under the encoder that was optimised; ``spectral_convergence_db``;
+        ``chroma_similarity`` to the content; ``mfcc_distance`` to the style; ``target_distance_db`` where the target
+        is known; ``seconds``.
     """
     config = result.config
     sounds = levelled(audio, result)
-    fresh = make_encoder(replace(config, encoder="random", n_filters=n_fresh, seed=FRESH_SEED))
-    stft = {"n_fft": config.n_fft, "hop_length": config.hop_length}
     rows = []
     for method, y in sounds.items():
-        kept, style = sound_losses(fresh, y, sounds[COPY_CONTENT], sounds[COPY_STYLE], **stft)
+        judged = judge_losses(
+            y, sounds[COPY_CONTENT], sounds[COPY_STYLE], judge="fresh", n_filters=n_fresh, config=config
+        )
         rows.append(
             {
                 "pair": pair.pair,
                 "edition": pair.edition,
                 "method": method,
-                "content_loss": kept,
-                "style_loss": style,
+                **judged,
                 "chroma_similarity": chroma_similarity(y, sounds[COPY_CONTENT], config.sr),
                 "mfcc_distance": mfcc_distance(y, sounds[COPY_STYLE], config.sr),
                 "target_distance_db": np.nan
@@ -132,8 +130,6 @@ def score(pair: Pair, audio: PairAudio, result: TransferResult, *, n_fresh: int 
             }
         )
     table = pd.DataFrame(rows)
-    before = float(table.loc[table["method"] == COPY_CONTENT, "style_loss"].iloc[0])
-    table.insert(5, "style_share", table["style_loss"] / before)
     own = table["method"] == method_name(config)
     table.loc[own, "style_share_optimised"] = float(result.losses["style"].iloc[-1] / result.style_unit)
     if result.convergence.size:  # the waveform has no magnitudes to converge to
@@ -146,16 +142,12 @@ def score(pair: Pair, audio: PairAudio, result: TransferResult, *, n_fresh: int 
 
 
 def levelled(audio: PairAudio, result: TransferResult) -> dict[str, np.ndarray]:
-    """Return the copies and the result at the level of the computation, by method.
-
-    The result is scaled like the content, so that its own loudness stays what the transfer made it.
-    """
+    """Return the copies and the result at the level of the computation, by method."""
     config = result.config
-    gain = config.level / rms(audio.content)
     return {
         COPY_CONTENT: set_level(audio.content, config.level),
         COPY_STYLE: fix_length(set_level(audio.style, config.level), len(audio.content)),
-        method_name(config): (result.y * gain).astype(np.float32),
+        method_name(config): result.y_computed,
     }
 
 
@@ -215,9 +207,9 @@ def triptych(*runs: PairRun) -> Figure:
 
 # Column, heading and format of the table that a notebook shows.
 _SHOWN = (
-    ("content_loss", "content loss", "{:.1f}"),
-    ("style_loss", "style loss", "{:,.0f}"),
-    ("style_share", "style loss / content's own", "{:.3f}"),
+    ("content_loss_fresh", "content loss", "{:.1f}"),
+    ("style_loss_fresh", "style loss", "{:,.0f}"),
+    ("style_share_fresh", "style loss / content's own", "{:.3f}"),
     ("spectral_convergence_db", "spectral convergence (dB)", "{:.1f}"),
     ("chroma_similarity", "chroma similarity to content", "{:.3f}"),
     ("mfcc_distance", "MFCC distance to style", "{:.1f}"),

@@ -49,7 +49,8 @@ def griffin_lim(
     seed : int
         Seed of the random phase.
     length : int or None
-        Samples to return; None returns (n_frames - 1) * hop_length.
+        Samples to return; None returns the (n_frames - 1) * hop_length that the frames cover. Samples beyond these
+        fade out with the last window (`audiostyle.spectrogram.istft`).
     return_convergence : bool
         Also return the spectral convergence of the waveform after 0, 1, ... `n_iter` iterations.
     device : str
@@ -243,7 +244,7 @@ def _decibels(error: torch.Tensor, energy: torch.Tensor) -> float:
 
 
 def _fit_frames(D: torch.Tensor, n_frames: int) -> torch.Tensor:
-    """Cut or pad with silence to `n_frames`, for lengths that are no whole number of hops."""
+    """Cut or pad with silence to `n_frames`, for a `length` that needs more frames or fewer."""
     return torch.nn.functional.pad(D, (0, n_frames - D.shape[1])) if D.shape[1] != n_frames else D
 
 

@@ -57,8 +57,8 @@ def _pairs() -> str:
             {
                 "pair": row["pair"],
                 "method": row["method"] + ("" if pd.isna(row["phase"]) else f", {_PHASES[row['phase']]}"),
-                "style share": _number(row["style_share"], 3),
-                "content loss": _number(row["content_loss"], 1),
+                "style share": _number(row["style_share_fresh"], 3),
+                "content loss": _number(row["content_loss_fresh"], 1),
                 "chroma to content": _number(row["chroma_similarity"], 3),
                 "MFCC to style": _number(row["mfcc_distance"], 1),
                 "spectral convergence (dB)": _number(row["spectral_convergence_db"], 1),

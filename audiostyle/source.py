@@ -125,9 +125,7 @@ class SoundSource(anywidget.AnyWidget):
 
     def load(self) -> tuple[np.ndarray, int]:
         """Return the cut as a waveform [shape=(n_samples,)] and its sample rate in Hz."""
-        return load_audio(
-            self._sound.path, start=self._sound.offset + self.start, duration=max(self.length, 0.01)
-        )
+        return load_cut(self._sound, self.start, self.length)
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until a file that is being opened is open or refused."""
@@ -248,6 +246,11 @@ class SoundSource(anywidget.AnyWidget):
         self._upload["file"].close()
         self.send({"type": "next", "id": self._upload["id"], "done": True})
         self._upload = None
+
+
+def load_cut(sound: Sound, start: float, length: float) -> tuple[np.ndarray, int]:
+    """Return `length` seconds of a sound from `start` on as a waveform [shape=(n_samples,)], and its rate in Hz."""
+    return load_audio(sound.path, start=sound.offset + start, duration=max(length, 0.01))
 
 
 def open_sound(path: Path, *, key: str, offset: float = 0.0, usable: float | None = None) -> Sound:

@@ -47,7 +47,8 @@ class FrontEnd:
 
     def __call__(self, y: np.ndarray) -> torch.Tensor:
         """Return the frames of a waveform [shape=(n_bins, n_frames)]."""
-        S = stft(y, n_fft=self.n_fft, hop_length=self.hop_length).abs()
+        # A frame centred after the end holds little of the sound; with `unit` it would count as much as any other.
+        S = stft(y, n_fft=self.n_fft, hop_length=self.hop_length, cover=False).abs()
         X = torch.log1p(S) if self.exponent is None else S.pow(self.exponent)
         if self.pool > 1:
             X = torch.nn.functional.pad(X, (0, -X.shape[1] % self.pool))

@@ -1,7 +1,8 @@
 """Short-time Fourier transform and back, log magnitudes, and axes in hertz and seconds.
 
 Arrays have the axis order (n_bins, n_frames). The transform is torch's, so that it can be differentiated and
-moved to a GPU, with librosa's padding (zeros, half a window on both sides).
+moved to a GPU, with librosa's padding (zeros, half a window on both sides) and zeros up to a whole number of hops:
+the last frame's centre never lies before the last sample, which so can be told from the transform.
 """
 
 from functools import lru_cache
@@ -12,6 +13,8 @@ import torch
 from audiostyle.config import TransferConfig
 
 _DEFAULT = TransferConfig()
+# Share of the largest sum of squared windows below which no sample is divided by it.
+_LEAST_ENERGY = 1e-3
 
 
 def as_tensor(x: np.ndarray | torch.Tensor, *, device: str | torch.device = "cpu") -> torch.Tensor:
@@ -37,10 +40,12 @@ def stft(
     *,
     n_fft: int = _DEFAULT.n_fft,
     hop_length: int = _DEFAULT.hop_length,
+    cover: bool = True,
 ) -> torch.Tensor:
     """Compute the complex short-time Fourier transform with a Hann window.
 
-    Equal to ``librosa.stft`` with the same arguments.
+    Equal to ``librosa.stft`` of the waveform with zeros appended up to a whole number of hops. Without them the last
+    ``n_samples % hop_length`` samples would lie under the end of the last window alone, which is nearly zero.
 
     Parameters
     ----------
@@ -50,14 +55,19 @@ def stft(
         Window length in samples.
     hop_length : int > 0
         Samples between frames.
+    cover : bool
+        Append the zeros. Without them, ``1 + n_samples // hop_length`` frames, no frame is centred after the end:
+        for what is compared frame by frame and never inverted.
 
     Returns
     -------
-    D : torch.Tensor [shape=(1 + n_fft // 2, 1 + n_samples // hop_length), complex]
+    D : torch.Tensor [shape=(1 + n_fft // 2, n_frames_for(n_samples, hop_length)), complex]
 
     Notebook: 01_spectrogram_and_phase.ipynb
     """
     y = as_tensor(y)
+    if cover:
+        y = torch.nn.functional.pad(y, (0, -y.shape[-1] % hop_length))
     return torch.stft(
         y, n_fft, hop_length, window=window(n_fft, y), center=True, pad_mode="constant", return_complex=True
     )
@@ -68,6 +78,9 @@ def istft(
 ) -> torch.Tensor:
     """Invert `stft` in the least-squares sense (Griffin & Lim 1984, eq. 6).
 
+    Samples up to the last frame's centre are determined by the frames. Beyond it, where fewer windows reach, the
+    sound fades out with the last window instead of being divided by its end, and is 0 after it.
+
     Parameters
     ----------
     D : array or tensor [shape=(n_bins, n_frames), complex]
@@ -75,7 +88,7 @@ def istft(
     hop_length : int > 0
         Samples between frames.
     length : int > 0
-        Samples to return.
+        Samples to return; the frames cover ``n_samples_for(n_frames, hop_length)``.
 
     Returns
     -------
@@ -133,10 +146,15 @@ def overlap_add(frames: torch.Tensor, hop_length: int) -> torch.Tensor:
 def _inverse_window_energy(
     n_fft: int, hop_length: int, n_frames: int, dtype: torch.dtype, device: torch.device
 ) -> torch.Tensor:
-    """Return 1 over the sum of squared windows at every sample, 1 where that sum is zero."""
+    """Return 1 over the sum of squared windows at every sample, that sum raised to its least within the frames' cover.
+
+    Within the cover, from the first frame's centre to the last one's, the sum is as it is, but for hops so near to
+    n_fft that it (nearly) vanishes between two frames.
+    """
     w = torch.hann_window(n_fft, dtype=dtype, device=device)
     energy = overlap_add((w**2).expand(n_frames, n_fft), hop_length)
-    return torch.where(energy > torch.finfo(dtype).tiny, energy, torch.ones_like(energy)).reciprocal()
+    covered = energy[n_fft // 2 : n_fft // 2 + n_samples_for(n_frames, hop_length) + 1]
+    return energy.clamp_min(max(float(covered.min()), _LEAST_ENERGY * float(covered.max()))).reciprocal()
 
 
 def log_magnitude(
@@ -162,7 +180,7 @@ def log_magnitude(
 
 
 def n_samples_for(n_frames: int, hop_length: int = _DEFAULT.hop_length) -> int:
-    """Return the fewest samples whose `stft` has `n_frames` frames.
+    """Return the samples that `n_frames` frames cover, the most whose `stft` has so many frames.
 
     Examples
     --------
@@ -170,6 +188,17 @@ def n_samples_for(n_frames: int, hop_length: int = _DEFAULT.hop_length) -> int:
     2048
     """
     return (n_frames - 1) * hop_length
+
+
+def n_frames_for(n_samples: int, hop_length: int = _DEFAULT.hop_length) -> int:
+    """Return the frames of the `stft` of `n_samples` samples.
+
+    Examples
+    --------
+    >>> n_frames_for(2048, 1024), n_frames_for(2049, 1024)
+    (3, 4)
+    """
+    return 1 + -(-n_samples // hop_length)
 
 
 def frequencies(sr: int = _DEFAULT.sr, n_fft: int = _DEFAULT.n_fft) -> np.ndarray:

@@ -12,7 +12,7 @@ LABELS = {
     "chroma_similarity": "notes kept: chroma cosine to the content →",
     "mfcc_frechet": "← timbre: MFCC Fréchet distance to the style",
     "texture_distance": "← texture distance to the style",
-    "style_share": "← style loss of the sound / content's",
+    "style_share_limit": "← style loss of the sound / content's",
     "pitch_agreement": "pitch kept: share of voiced frames →",
     "onset_f": "onsets kept: F-measure →",
 }
@@ -120,7 +120,7 @@ def show_polish(table: pd.DataFrame, *, title: str = "") -> Figure:
     )
     for ax, balance in zip(axes.flat, balances, strict=True):
         at = table[(table["balance"] == balance) & (table["method"] != "magnitudes")]
-        wide = at.pivot(index="pair", columns="method", values="over_optimum")
+        wide = at.pivot(index="pair", columns="method", values="over_optimum_fresh")
         for method, marker in zip([*tradeoffs.PHASES, tradeoffs.POLISH], "sv^DXo", strict=True):
             label = method.removeprefix("infinite, ")
             ax.plot(wide.index, wide[method], marker, ls="none", label=label, alpha=0.85)

@@ -11,13 +11,12 @@ import numpy as np
 import pandas as pd
 import torch
 
-from audiostyle.audio import fix_length, rms, set_level
+from audiostyle.audio import fix_length, set_level
 from audiostyle.baselines import cross_synthesis, nmf_musaicing
 from audiostyle.clips import Pair, PairAudio
 from audiostyle.config import TransferConfig
-from audiostyle.encoders import Encoder
 from audiostyle.infinite import InfiniteEncoder, make_encoder
-from audiostyle.losses import TransferLoss, style_loss
+from audiostyle.losses import TransferLoss, loss_units, style_loss
 from audiostyle.metrics import evaluate_sound, fresh_encoder, log_spectral_distance
 from audiostyle.optimize import minimize
 from audiostyle.phase import phase_of, reconstruct_phase, spectral_convergence
@@ -41,7 +40,7 @@ PHASES = {
     "infinite, PGHI, fast Griffin-Lim": ("fast_griffin_lim", "pghi"),
     "infinite, local weights": ("local_weights", "content"),
 }
-TIMBRE_MEASURES = ("style_share", "mfcc_frechet", "texture_distance")
+TIMBRE_MEASURES = ("style_share_limit", "mfcc_frechet", "texture_distance")
 CONTENT_MEASURES = ("chroma_similarity", "pitch_agreement", "onset_f")
 KEYS = ["pair", "method", "balance", "seed"]
 
@@ -127,8 +126,7 @@ def curve_rows(
             audio.content, audio.style, audio.sr, replace(at, phase="waveform"), progress=False
         )
         took = time.perf_counter() - started
-        y = result.y * np.float32(at.level / rms(audio.content))
-        yield _row(pair, audio, WAVEFORM, y, balance=balance, seconds=took)
+        yield _row(pair, audio, WAVEFORM, result.y_computed, balance=balance, seconds=took)
 
 
 def paper_rows(
@@ -145,9 +143,14 @@ def paper_rows(
         for seed in seeds:
             at = replace(config, balance=balance, seed=seed)
             result = transfer_style(audio.content, audio.style, audio.sr, at, progress=False)
-            y = result.y * np.float32(at.level / rms(audio.content))
             row = _row(
-                pair, audio, PAPER, y, balance=balance, seed=seed, seconds=sum(result.seconds.values())
+                pair,
+                audio,
+                PAPER,
+                result.y_computed,
+                balance=balance,
+                seed=seed,
+                seconds=sum(result.seconds.values()),
             )
             yield row | {
                 "style_share_optimised": float(result.losses["style"].iloc[-1] / result.style_unit),
@@ -175,7 +178,7 @@ def _row(
     pair: Pair, audio: PairAudio, method: str, y: np.ndarray, *, balance: float, seconds: float, seed: int = 0
 ) -> dict:
     content, style = levelled(audio, 0.05)
-    numbers = evaluate_sound(y, content, style, target=audio.target, encoder=_mean_encoder())
+    numbers = evaluate_sound(y, content, style, target=audio.target)
     return {
         "pair": pair.pair,
         "edition": pair.edition,
@@ -189,49 +192,45 @@ def _row(
     }
 
 
-def _mean_encoder() -> Encoder:
-    return InfiniteEncoder()
-
-
 def polish_rows(
     pair: Pair, audio: PairAudio, *, balances=(0.5, 0.8), config: TransferConfig | None = None
 ) -> Iterator[dict]:
     """Yield the style loss of the sound over that of the magnitudes, under a bank never optimised, by method.
 
-    ``style_share`` is relative to the content's style loss, ``over_optimum`` to that of the magnitudes before any
-    phase was found; both under fresh filters (``config.n_filters``, 4096 by default), ``over_optimum_mean`` under
-    the infinite encoder.
+    ``style_share_fresh`` is relative to the content's style loss, ``over_optimum_fresh`` to that of the magnitudes
+    before any phase was found; both under fresh filters (``config.n_filters``, 4096 by default),
+    ``over_optimum_limit`` under the infinite encoder.
     """
     config = config or TransferConfig()
     content, style = levelled(audio, 0.05)
-    fresh, mean = fresh_encoder(config), _mean_encoder()
+    fresh, limit = fresh_encoder(config.n_filters), InfiniteEncoder()
     spectra = [log_magnitude(y) for y in (content, style)]
-    encoded = [encoder.encode(spectra[1]) for encoder in (fresh, mean)]
-    before = float(style_loss(fresh, spectra[0], encoded[0]))
+    encoded = [encoder.encode(spectra[1]) for encoder in (fresh, limit)]
+    _, before = loss_units(fresh, *spectra)
 
     def losses(X: torch.Tensor) -> tuple[float, float]:
         return tuple(
-            float(style_loss(encoder, X, a)) for encoder, a in zip((fresh, mean), encoded, strict=True)
+            float(style_loss(encoder, X, a)) for encoder, a in zip((fresh, limit), encoded, strict=True)
         )
 
     for balance in balances:
         S, loss, took = optimum(audio, replace(config, balance=balance))
-        least, least_mean = losses(torch.log1p(torch.as_tensor(S)))
+        least_fresh, least_limit = losses(torch.log1p(torch.as_tensor(S)))
         shared = {"pair": pair.pair, "edition": pair.edition, "balance": balance, "seed": 0}
         yield shared | {
             "method": "magnitudes",
-            "style_share": least / before,
-            "over_optimum": 1.0,
-            "over_optimum_mean": 1.0,
+            "style_share_fresh": least_fresh / before,
+            "over_optimum_fresh": 1.0,
+            "over_optimum_limit": 1.0,
             "seconds": took,
         }
         for method, y, seconds in sounds(audio, S, loss, n_iter=config.griffin_lim_iter):
-            of_sound, of_sound_mean = losses(log_magnitude(y))
+            fresh_loss, limit_loss = losses(log_magnitude(y))
             yield shared | {
                 "method": method,
-                "style_share": of_sound / before,
-                "over_optimum": of_sound / least,
-                "over_optimum_mean": of_sound_mean / least_mean,
+                "style_share_fresh": fresh_loss / before,
+                "over_optimum_fresh": fresh_loss / least_fresh,
+                "over_optimum_limit": limit_loss / least_limit,
                 "seconds": seconds,
             }
 

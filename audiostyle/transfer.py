@@ -11,9 +11,10 @@ import pandas as pd
 import torch
 from tqdm.std import tqdm
 
-from audiostyle.audio import check_waveform, fix_length, rms, set_level
+from audiostyle.audio import check_waveform, fix_length, set_level
 from audiostyle.config import TransferConfig
 from audiostyle.infinite import make_encoder
+from audiostyle.levels import match_loudness
 from audiostyle.losses import TransferLoss
 from audiostyle.optimize import Minimum, Step, minimize
 from audiostyle.phase import griffin_lim, spectral_convergence
@@ -35,7 +36,8 @@ class TransferResult:
     Parameters
     ----------
     y : np.ndarray [shape=(n_samples,), dtype=float32]
-        The result, as long as the content and at the content's level.
+        The result, as long as the content, at the content's loudness and with no peak above −1 dBFS
+        (`audiostyle.levels.match_loudness`).
     sr : int
         Its sample rate in Hz.
     S : np.ndarray [shape=(n_bins, n_frames), non-negative]
@@ -61,6 +63,10 @@ class TransferResult:
         Wall time of ``optimize`` and ``phase``.
     polish_losses : pd.DataFrame or None
         As `losses`, of the sound during the polish; None for other phases.
+    gain : float
+        Factor from the level of the computation to that of `y`, before single peaks were limited.
+    level_note : str
+        What was done to the level, in one sentence.
     """
 
     y: np.ndarray
@@ -76,6 +82,16 @@ class TransferResult:
     reason: str
     seconds: dict = field(default_factory=dict)
     polish_losses: pd.DataFrame | None = None
+    gain: float = 1.0
+    level_note: str = ""
+
+    @property
+    def y_computed(self) -> np.ndarray:
+        """The sound at the level of the computation, at which its losses mean something [shape=(n_samples,)].
+
+        ``log1p`` is not homogeneous: 3 dB more or less can double the style loss of one and the same sound.
+        """
+        return (self.y / self.gain).astype(np.float32)
 
     @property
     def style_removed(self) -> float:
@@ -127,6 +143,11 @@ def transfer_style(
     RuntimeError
         If the loss becomes non-finite; the message names the iteration.
 
+    Notes
+    -----
+    Computes with the threads that torch has and leaves their number alone, which is the whole process's. Below some
+    10 s of sound one thread is as fast as two, and steadier beside other work: ``torch.set_num_threads(1)``.
+
     Notebook: 03_transfer_one_pair.ipynb
 
     Examples
@@ -157,8 +178,9 @@ def transfer_style(
         S = _magnitudes(minimum.x, config).cpu().numpy()
         optimised = time.perf_counter()
         y, convergence, polish_losses = _sound(loss, minimum.x, S, content, config, record)
+    levelled = match_loudness(y, content, config.sr)
     return TransferResult(
-        y=(y * (rms(content) / config.level)).astype(np.float32),
+        y=levelled.y,
         sr=config.sr,
         S=S,
         losses=pd.DataFrame(record.rows),
@@ -171,6 +193,8 @@ def transfer_style(
         reason="callback" if record.stopped else minimum.reason,
         seconds={"optimize": optimised - started, "phase": time.perf_counter() - optimised},
         polish_losses=polish_losses,
+        gain=levelled.gain,
+        level_note=levelled.note,
     )
 
 

@@ -21,7 +21,7 @@ __all__ = ["PairExplorer", "SpeakerExplorer", "StyleLab"]
 
 _LEVEL = 0.05
 _ROWS = (
-    ("style_share", "style loss left (1 = content, 0 = style)", "{:.3f}"),
+    ("style_share_limit", "style loss left (1 = content, 0 = style)", "{:.3f}"),
     ("chroma_similarity", "chroma similarity to the content", "{:.2f}"),
     ("mfcc_distance", "MFCC distance to the style", "{:.1f}"),
 )
@@ -155,7 +155,7 @@ class PairExplorer:
         )
         self._show(pair, audio, rendered)
         self.form.say(message)
-        if "style_share" not in rendered.numbers:
+        if "style_share_limit" not in rendered.numbers:
             rendered = add_numbers(rendered, audio.content, audio.style)
             self._computed[pair, rendered.config] = rendered
         if not ticket.superseded:

@@ -101,7 +101,7 @@ def ablations(edition: str) -> Iterator[dict]:
         for choice, value, config, extra in settings():
             for balance in BALANCES:
                 y = make_sound(audio, replace(config, balance=balance), **extra)
-                numbers = evaluate_sound(y, content, style, encoder=InfiniteEncoder(), pitch=False)
+                numbers = evaluate_sound(y, content, style, pitch=False)
                 row = {"pair": name, "edition": edition, "choice": choice, "value": value}
                 yield row | {"balance": balance, "seed": config.seed} | numbers
 
@@ -117,9 +117,8 @@ def instruments(edition: str) -> Iterator[dict]:
             if content_name == style_name:
                 continue
             result = transfer_style(content, style, config=DEFAULT, progress=False)
-            encoder = InfiniteEncoder()
-            before = evaluate_sound(content, content, style, encoder=encoder, pitch=False)
-            after = evaluate_sound(result.y, content, style, encoder=encoder)
+            before = evaluate_sound(content, content, style, pitch=False)
+            after = evaluate_sound(result.y_computed, content, style)
             row = {"content": content_name, "style": style_name, "edition": edition, "seed": 0}
             yield row | {"mfcc_frechet_before": before["mfcc_frechet"]} | after
 

@@ -5,6 +5,7 @@ import torch
 from audiostyle.encoders import RandomEncoder
 from audiostyle.infinite import InfiniteEncoder
 from audiostyle.losses import Evaluation, TransferLoss, paper_content_loss, paper_style_loss, patch_energy
+from audiostyle.spectrogram import n_frames_for
 
 N_FILTERS = 4096
 N_BINS = 1025
@@ -14,7 +15,7 @@ METHODS = ("explicit Gram", "frame kernel", "infinite width")
 
 def spectrum(seconds: float, hop_length: int = 1024, seed: int = 0) -> torch.Tensor:
     """Return a log magnitude spectrogram of decaying bands that come and go [shape=(1025, n_frames)]."""
-    n_frames = 1 + int(seconds * SR) // hop_length
+    n_frames = n_frames_for(int(seconds * SR), hop_length)
     generator = torch.Generator().manual_seed(seed)
     tilt = torch.exp(-torch.arange(N_BINS) / 200.0)[:, None]
     slow = torch.rand(N_BINS, n_frames // 8 + 2, generator=generator)
@@ -23,12 +24,16 @@ def spectrum(seconds: float, hop_length: int = 1024, seed: int = 0) -> torch.Ten
 
 
 class ExplicitLoss:
-    """Eq. 1 and eq. 6 with explicit N × N Gram matrices and autograd, as the paper and its relatives do it."""
+    """Eq. 1 and eq. 6 with explicit N × N Gram matrices and autograd, as the paper and its relatives do it.
+
+    Features of the content and Gram matrix of the style are computed once, the features of X once an evaluation.
+    """
 
     def __init__(
         self, encoder: RandomEncoder, content: torch.Tensor, style: torch.Tensor, balance: float = 0.5
     ):
-        self.encoder, self.content, self.style = encoder, content, encoder.encode(style)
+        self.encoder = encoder
+        self.content, self.style = encoder.encode(content), encoder.encode(style)
         n = encoder.n_filters * encoder.n_patches(content.shape[1])
         self.content_weight = (1 - balance) ** 2 / (patch_energy(encoder, content) * n)
         self.style_weight = balance**2 / float(paper_style_loss(encoder, content, self.style))
@@ -36,8 +41,9 @@ class ExplicitLoss:
     def __call__(self, X: torch.Tensor) -> Evaluation:
         """Evaluate loss and gradient."""
         X = X.detach().requires_grad_(True)
-        content = paper_content_loss(self.encoder, X, self.content)
-        style = paper_style_loss(self.encoder, X, self.style)
+        x = self.encoder.encode(X)
+        content = paper_content_loss(self.encoder, x, self.content)
+        style = paper_style_loss(self.encoder, x, self.style)
         total = self.content_weight * content + self.style_weight * style
         (gradient,) = torch.autograd.grad(total, X)
         return Evaluation(content.item(), style.item(), total.item(), gradient)

@@ -129,10 +129,23 @@ def test_save_needs_a_known_suffix(tmp_path, tone):
         save_audio(tmp_path / "a.xyz", tone, SR)
 
 
-def test_save_scales_what_would_clip(tmp_path, tone):
-    with pytest.warns(UserWarning, match=r"peak 2\.00 exceeds full scale"):
-        save_audio(tmp_path / "a.wav", 4 * tone, SR)
-    assert np.max(np.abs(load_audio(tmp_path / "a.wav")[0])) == pytest.approx(1, abs=1e-4)
+@pytest.mark.parametrize("sign", [1, -1])
+def test_what_would_clip_is_turned_down_and_said_in_one_sentence(tmp_path, tone, caplog, sign):
+    clipping = tone.copy()
+    clipping[SR // 4] = sign * 1.5
+    save_audio(tmp_path / "a.wav", clipping, SR)
+    y, _ = load_audio(tmp_path / "a.wav")
+    assert np.max(np.abs(y)) == pytest.approx(10 ** (-1 / 20), abs=1e-4)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{tmp_path / 'a.wav'}: Its peak of 1.50 exceeds full scale: peaks limited by up to 4.5 dB."
+    ]
+
+
+def test_what_does_not_clip_is_written_as_it_is(tmp_path, tone, caplog):
+    loud = tone / np.max(np.abs(tone))
+    save_audio(tmp_path / "a.wav", loud, SR)
+    np.testing.assert_allclose(load_audio(tmp_path / "a.wav")[0], loud, rtol=0, atol=1 / 2**15)
+    assert not caplog.records
 
 
 def test_failed_write_keeps_the_old_file(tmp_path):

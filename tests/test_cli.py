@@ -36,7 +36,10 @@ def test_transfer_of_two_files(files, output, capsys):
     y, sr = soundfile.read(files / output)
     assert sr == SR
     assert np.max(np.abs(y)) > 0.001
-    assert "of the style loss removed" in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert "of the style loss removed" in said.out
+    assert said.out.endswith("The sound has the content's loudness.\n")
+    assert "Warning" not in said.err
 
 
 def test_options_reach_the_transfer(files):

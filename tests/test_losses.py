@@ -11,6 +11,7 @@ from audiostyle.losses import (
     patch_energy,
     style_loss,
 )
+from benchmarks.methods import ExplicitLoss
 
 DOUBLE = torch.float64
 
@@ -81,6 +82,54 @@ def test_gradient_of_the_kernel_form_equals_that_of_the_explicit_form(encoder):
     value = loss(X.detach())
     assert value.total == pytest.approx(explicit.item(), rel=1e-11)
     assert torch.allclose(value.gradient, gradient, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("make", [lambda: RandomEncoder(8, kernel_size=3), lambda: InfiniteEncoder(3)])
+def test_a_loop_of_ones_own_computes_the_constant_terms_once(make, monkeypatch):
+    encoder, X, C, A = make(), clip(0, 9).float(), clip(1, 9), clip(2, 12)
+    loss = TransferLoss(make(), C, A, balance=0.5)
+    content, style = encoder.encode(C), encoder.encode(A)
+    asked, compute = [], encoder._gram_inner
+    monkeypatch.setattr(encoder, "_gram_inner", lambda x, y: asked.append((x, y)) or compute(x, y))
+    for _ in range(3):
+        X = X.detach().requires_grad_(True)
+        x = encoder.encode(X)
+        total = loss.content_weight * content_loss(encoder, x, content)
+        total = total + loss.style_weight * style_loss(encoder, x, style)
+        (gradient,) = torch.autograd.grad(total, X)
+        expected = loss(X.detach())
+        assert total.item() == pytest.approx(expected.total, rel=1e-5)
+        assert float((gradient - expected.gradient).norm() / expected.gradient.norm()) < 1e-5
+        X = X + 0.1
+    assert sum(x is style and y is style for x, y in asked) == 1
+    assert len(asked) == 1 + 2 * 3
+
+
+def test_what_needs_a_gradient_is_never_kept(encoder):
+    X = clip(0, 9).requires_grad_(True)
+    x = encoder.encode(X)
+    assert encoder.gram_matrix(x) is not encoder.gram_matrix(x)
+    limit = InfiniteEncoder(3, dtype=DOUBLE)
+    x = limit.encode(X)
+    for _ in range(2):  # a value that was kept would have lost its graph
+        (gradient,) = torch.autograd.grad(limit.gram_inner(x, x), X)
+        assert gradient.any()
+
+
+def test_explicit_opponent_computes_content_and_style_once(monkeypatch):
+    encoder, X, C, A = RandomEncoder(10, kernel_size=3, dtype=DOUBLE), clip(0, 9), clip(1, 9), clip(2, 12)
+    opponent, loss = ExplicitLoss(encoder, C, A), TransferLoss(encoder, C, A)
+    grams, encoded = [], []
+    gram, encode = encoder._explicit_gram, encoder._encode
+    monkeypatch.setattr(encoder, "_explicit_gram", lambda F: grams.append(F) or gram(F))
+    monkeypatch.setattr(encoder, "_encode", lambda Y: encoded.append(Y) or encode(Y))
+    for _ in range(3):
+        value = opponent(X)
+        assert value.total == pytest.approx(loss(X).total, rel=1e-10)
+        assert torch.allclose(value.gradient, loss(X).gradient, rtol=1e-9, atol=1e-12)
+    assert len(grams) == 3
+    assert sum(bool(Y.requires_grad) for Y in encoded) == 9  # of X: one of the opponent's, two by `loss`
+    assert len(encoded) == 9
 
 
 def test_patch_energy_by_hand():

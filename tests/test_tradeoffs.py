@@ -30,11 +30,12 @@ def test_activations_keep_their_constraints(rng):
 
 
 def test_musaicing_uses_the_styles_sound(content, style):
-    y = nmf_musaicing(content, style)
-    assert y.shape == content.shape
+    made = [nmf_musaicing(content, style, seed=seed) for seed in range(6)]
+    assert all(y.shape == content.shape for y in made)
     # The content's notes lie lower than any of the style's frames, so that not all of the timbre can come along.
-    assert mfcc_frechet_distance(y, style, SR) < 0.6 * mfcc_frechet_distance(content, style, SR)
-    assert np.array_equal(y, nmf_musaicing(content, style))
+    taken = np.mean([mfcc_frechet_distance(y, style, SR) for y in made])
+    assert taken < 0.6 * mfcc_frechet_distance(content, style, SR)
+    assert np.array_equal(made[0], nmf_musaicing(content, style))
 
 
 def test_cross_synthesis_with_itself_changes_nothing(content):
@@ -95,8 +96,8 @@ def test_curves_have_a_row_for_every_method_and_all_measures(pair_audio):
     for row in rows:
         assert {measure.name for measure in MEASURES} <= row.keys()
     polish = next(row for row in rows if row["method"] == POLISH)
-    assert polish["style_share"] == min(
-        row["style_share"] for row in rows if row["method"] != tradeoffs.WAVEFORM
+    assert polish["style_share_limit"] == min(
+        row["style_share_limit"] for row in rows if row["method"] != tradeoffs.WAVEFORM
     )
 
 
@@ -106,14 +107,14 @@ def test_paper_rows_have_a_row_for_every_seed(pair_audio):
     )
     rows = list(tradeoffs.paper_rows(*pair_audio, balances=(0.5,), seeds=(0, 1, 2), config=config))
     assert [row["seed"] for row in rows] == [0, 1, 2]
-    assert len({row["style_share"] for row in rows}) == 3
+    assert len({row["style_share_limit"] for row in rows}) == 3
 
 
 def test_references_are_the_copies_and_two_systems(pair_audio):
     rows = {row["method"]: row for row in tradeoffs.reference_rows(*pair_audio)}
     assert tuple(rows) == tradeoffs.REFERENCES
-    assert rows[COPY_CONTENT]["style_share"] == pytest.approx(1)
-    assert rows[COPY_CONTENT]["content_share"] == 0
+    assert rows[COPY_CONTENT]["style_share_limit"] == pytest.approx(1)
+    assert rows[COPY_CONTENT]["content_share_limit"] == 0
 
 
 def test_scoreboard_counts_pairs():

@@ -1,4 +1,5 @@
 import random
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -6,10 +7,11 @@ import pytest
 import torch
 
 from audiostyle import TransferConfig, clips, transfer_style
-from audiostyle.audio import rms, set_level
+from audiostyle.audio import set_level
 from audiostyle.encoders import RandomEncoder
+from audiostyle.levels import loudness_difference
 from audiostyle.losses import style_loss
-from audiostyle.spectrogram import log_magnitude
+from audiostyle.spectrogram import log_magnitude, n_frames_for
 
 SR = 22050
 # The polish has its own tests, in test_phase_methods.py.
@@ -40,10 +42,39 @@ def test_result_has_the_contents_length_and_level(content, style, config):
     assert result.y.shape == content.shape
     assert result.y.dtype == np.float32
     assert result.sr == SR
-    assert result.S.shape == (1025, 1 + len(content) // 1024)
+    assert result.S.shape == (1025, n_frames_for(len(content)))
     assert (result.S >= 0).all()
-    # the phase is not consistent and the style changes the level; within a factor of two it is the content's
-    assert rms(content) / 2 < rms(result.y) < 2 * rms(content)
+    assert abs(loudness_difference(result.y, content, SR)) < 0.1
+    np.testing.assert_allclose(result.y_computed * result.gain, result.y, rtol=1e-6)
+
+
+PHASES = {
+    "polish": {"phase": "polish", "polish_iter": 6},
+    "griffin_lim": {"phase": "griffin_lim", "griffin_lim_iter": 6},
+    "waveform": {"phase": "waveform", "n_iter": 6},
+}
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_no_length_ends_in_a_peak_and_all_have_the_contents_loudness(content, style, phase):
+    config = TransferConfig(balance=0.8, **({"n_iter": 12} | PHASES[phase]))
+    for extra in (0, 1, 512, 960, 1022, 1023):
+        clip = content[: 30 * 1024 + extra]
+        result = run(clip, style, config)
+        assert result.y.shape == clip.shape
+        assert np.abs(result.y).max() < 4 * np.abs(result.y[2048:-2048]).max()
+        assert abs(loudness_difference(result.y, clip, SR)) < 0.1
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_loud_content_gives_a_loud_result_without_clipping(content, style, phase):
+    loud = content / np.abs(content).max()
+    result = run(loud, style, TransferConfig(balance=0.8, **({"n_iter": 12} | PHASES[phase])))
+    assert np.abs(result.y).max() <= 10 ** (-1 / 20) * (1 + 1e-6)
+    assert abs(loudness_difference(result.y, loud, SR)) < 1
+    assert re.fullmatch(
+        r"The sound has the content's loudness; peaks were limited by up to \d+\.\d dB\.", result.level_note
+    )
 
 
 def test_loss_decreases_and_is_the_weighted_sum(content, style, config):
@@ -99,6 +130,21 @@ def test_global_random_states_are_left_alone(content, style, config):
     torch.manual_seed(0)
     np.random.seed(0)  # noqa: NPY002
     assert after == (random.random(), torch.rand(1).item(), np.random.random())  # noqa: NPY002
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_number_of_threads_is_left_alone(content, style, config, phase, monkeypatch):
+    """It belongs to the whole process: another thread that starts meanwhile would keep what it finds."""
+
+    def refuse(n):
+        raise AssertionError(f"torch.set_num_threads({n})")
+
+    monkeypatch.setattr(torch, "set_num_threads", refuse)
+    before = torch.get_num_threads()
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 8)
+    run(content, style, change(config, **PHASES[phase]))
+    monkeypatch.undo()
+    assert torch.get_num_threads() == before
 
 
 @pytest.mark.parametrize("ratio", [0.5, 1.7])

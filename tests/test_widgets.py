@@ -17,12 +17,12 @@ from matplotlib.image import imread
 from audiostyle import live, paths, recipe
 from audiostyle.__main__ import build_parser
 from audiostyle.abx import AbxPanel, AbxTest
-from audiostyle.audio import load_audio, rms
+from audiostyle.audio import load_audio, rms, set_level
 from audiostyle.clips import get_pair
 from audiostyle.config import TransferConfig, get_preset
 from audiostyle.corpora import Recordings
 from audiostyle.frontend import Form, button
-from audiostyle.jobs import Latest
+from audiostyle.jobs import Latest, Ticket
 from audiostyle.lab import StyleLab
 from audiostyle.live import add_numbers, fill_grid, load_stored, method_config, render, store
 from audiostyle.pairs import run_pair, write_runs
@@ -212,7 +212,7 @@ def test_explorer_finds_what_the_notebooks_of_the_pairs_ran(explorer):
     assert explorer.wait(WAIT)
     assert explorer.shown.stored
     assert explorer.form.status.startswith("Stored result: 256 random filters")
-    assert explorer.shown.numbers["style_share"] < 1
+    assert explorer.shown.numbers["style_share_limit"] < 1
     # as kept in 16 bits
     np.testing.assert_allclose(explorer.shown.y, run.result.y, atol=1 / 2**15)
 
@@ -224,7 +224,7 @@ def test_explorer_opens_with_sound_picture_and_numbers(explorer):
     assert explorer.form.status_kind == "info"
     assert "–" not in explorer.numbers.value
     assert (
-        f"{explorer._computed[next(iter(explorer._computed))].numbers['style_share']:.3f}"
+        f"{explorer._computed[next(iter(explorer._computed))].numbers['style_share_limit']:.3f}"
         in explorer.numbers.value
     )
 
@@ -253,7 +253,7 @@ def test_pair_changes_everything(explorer):
 def test_balance_0_is_the_content_and_more_balance_is_more_style(no_phase):
     pair = get_pair("instrument-1", "bundled")
     shares = [
-        fill_grid(pair, SMOKE, [b], methods=("infinite",))["infinite", b].numbers["style_share"]
+        fill_grid(pair, SMOKE, [b], methods=("infinite",))["infinite", b].numbers["style_share_limit"]
         for b in (0.3, 0.9)
     ]
     assert 1 > shares[0] > shares[1]
@@ -266,7 +266,9 @@ def test_explorer_reads_what_is_stored_and_says_what_is_not(explorer, content):
     assert explorer.shown.config.encoder == "infinite"
     pair, config = explorer.pair, method_config("random", 0.4, SMOKE)
     marked = np.resize(content, 3 * SR)
-    store(pair, SMOKE.duration, live.Rendered(marked, SR, config, {"style_share": 0.123, "seconds": 1.0}))
+    store(
+        pair, SMOKE.duration, live.Rendered(marked, SR, config, {"style_share_limit": 0.123, "seconds": 1.0})
+    )
     explorer.select(balance=0.5)
     explorer.select(balance=0.4)
     assert explorer.wait(WAIT)
@@ -454,6 +456,7 @@ def test_lab_runs_and_keeps_the_previous_result(lab, content):
     lab.run()
     assert lab.wait(WAIT)
     assert lab.settings.status.startswith("Done"), lab.settings.status
+    assert lab.settings.status.endswith("The sound has the content's loudness.")
     assert "stop" in lab.settings.disabled
     first = lab.player.slot("result")
     assert len(samples(lab.player, "result")) == len(content)
@@ -462,7 +465,7 @@ def test_lab_runs_and_keeps_the_previous_result(lab, content):
     assert lab.wait(WAIT)
     assert lab.player.slot("previous")["audio"] == first["audio"]
     assert lab.player.slot("result")["audio"] != first["audio"]
-    shares = [run[1].numbers["style_share"] for run in (lab.previous, lab.result)]
+    shares = [run[1].numbers["style_share_limit"] for run in (lab.previous, lab.result)]
     for share in shares[1:]:
         assert f"{share:.3f}" in lab.numbers.value
 
@@ -474,6 +477,21 @@ def test_lab_preview_is_three_seconds_of_the_content(lab):
     assert len(samples(lab.player, "result")) == 3 * SR
     assert lab.result[0].content.duration == 3.0
     assert lab.result[0].config.n_iter == 60
+
+
+def test_result_is_of_what_was_chosen_when_run_was_pressed(lab, monkeypatch):
+    waiting = []
+    monkeypatch.setattr(lab._runs, "submit", waiting.append)
+    lab.content.length = 1.2
+    lab.run()
+    lab.content.length, lab.content.start, lab.style.start = 0.8, 0.5, 0.4
+    lab.select(balance=0.9)
+    waiting[0](Ticket())
+    made, rendered = lab.result
+    assert (made.content.start, made.content.duration, made.style.start) == (0, 1.2, 0)
+    assert made.config.balance == 0.5
+    assert len(rendered.y) == round(1.2 * SR)
+    np.testing.assert_array_equal(made.run().y, rendered.y)
 
 
 @pytest.mark.parametrize("phase", ["quick", "polish"])
@@ -632,19 +650,24 @@ def test_page_asks_no_other_machine_for_anything():
 
 def test_numbers_of_the_copies_are_the_ends_of_the_scale(content, style):
     config = TransferConfig(kernel_size=3)
-    as_content = live.sound_numbers(content, content, style, config)
-    assert as_content["style_share"] == pytest.approx(1, rel=1e-4)
+    as_content = live.sound_numbers(set_level(content), content, style, config)
+    assert as_content["style_share_limit"] == pytest.approx(1, rel=1e-4)
     assert as_content["chroma_similarity"] == pytest.approx(1, abs=1e-5)
-    gain = rms(content) / rms(style)
-    as_style = live.sound_numbers(style * gain, content, style, config)
-    assert as_style["style_share"] == pytest.approx(0, abs=1e-5)
+    as_style = live.sound_numbers(set_level(style), content, style, config)
+    assert as_style["style_share_limit"] == pytest.approx(0, abs=1e-5)
     assert as_style["mfcc_distance"] < 0.2 * as_content["mfcc_distance"]
 
 
 def test_rendered_numbers_come_in_two_steps(content, style):
     rendered, result = render(content, style, SR, TransferConfig(n_iter=2, kernel_size=3, **live.QUICK_PHASE))
     assert rendered.numbers["iterations"] == len(result.losses) - 1 == 2
-    assert json.dumps(add_numbers(rendered, content, style).numbers)
+    numbers = add_numbers(rendered, content, style).numbers
+    assert json.dumps(numbers)
+    # of the sound at the level of the computation, not at the content's, a tenth of that
+    quiet, _ = render(0.1 * content, style, SR, rendered.config)
+    assert add_numbers(quiet, 0.1 * content, style).numbers["style_share_limit"] == pytest.approx(
+        numbers["style_share_limit"], rel=1e-3
+    )
 
 
 # The speaker explorer
