@@ -12,7 +12,7 @@ import psutil
 import torch
 from torch.nn import functional
 
-from audiostyle.config import ACTIVATIONS
+from audiostyle.config import ACTIVATIONS, check_positive, check_seed
 from audiostyle.spectrogram import as_tensor
 
 Spectrogram = np.ndarray | torch.Tensor
@@ -151,7 +151,7 @@ class RandomEncoder(Encoder):
         Width of a filter in frames.
     activation : {"relu", "leaky_relu", "selu", "none"}
         Nonlinearity; the slope of ``leaky_relu`` is 0.2.
-    seed : int
+    seed : int in [0, 2^64)
         Seed of the filters.
     below : RandomEncoder or None
         Encoder whose features, divided by √N, this one convolves: a deeper layer. None takes the spectrogram.
@@ -163,7 +163,7 @@ class RandomEncoder(Encoder):
     Raises
     ------
     ValueError
-        If `n_filters` or `kernel_size` is below 1 or the activation is unknown.
+        If `n_filters` or `kernel_size` is below 1, the seed is out of range or the activation is unknown.
 
     Notebook: 02_random_features_and_gram.ipynb
 
@@ -186,6 +186,7 @@ class RandomEncoder(Encoder):
         dtype: torch.dtype = torch.float32,
     ) -> None:
         check_positive(n_filters=n_filters, kernel_size=kernel_size)
+        check_seed(seed)
         check_activation(activation, ACTIVATIONS)
         self.n_filters = n_filters
         self.kernel_size = kernel_size
@@ -342,13 +343,6 @@ class _SquaredInner(torch.autograd.Function):
     def _half(A, B, grad):
         scale = 2 * grad.to(A.dtype)
         return torch.cat([scale * (B @ (B.T @ rows)) for rows in A.split(_ROWS, dim=1)], dim=1)
-
-
-def check_positive(**values: int) -> None:
-    """Raise a ValueError naming the first value below 1."""
-    for name, value in values.items():
-        if value < 1:
-            raise ValueError(f"{name}={value!r} is not allowed; it must be at least 1")
 
 
 def check_activation(activation: str, allowed: tuple[str, ...]) -> None:

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 
 import torch
 
-from audiostyle.config import TransferConfig
+from audiostyle.config import TransferConfig, check_positive
 from audiostyle.encoders import (
     LEAKY_SLOPE,
     Encoded,
@@ -24,7 +24,6 @@ from audiostyle.encoders import (
     RandomEncoder,
     Spectrogram,
     check_activation,
-    check_positive,
 )
 from audiostyle.patches import (
     box_1d,
