@@ -90,7 +90,11 @@ def test_starts_and_durations_of_one_clip_come_before_those_of_both(files, monke
     [
         (["--device", "cuda"], "out.wav", "--device cuda cannot be used here"),
         (["--device", "nonsense"], "out.wav", "--device nonsense cannot be used here"),
-        ([], "out.raw", "cannot be written as RAW at 22050 Hz"),
+        (
+            [],
+            "out.raw",
+            "no suffix that names a sound format written here; use one of .wav, .flac, .ogg, .mp3, .aiff",
+        ),
         (["--sr", "12345"], "out.mp3", "cannot be written as MP3 at 12345 Hz"),
         ([], "content.wav", "one of the sounds read"),
         ([], ".", "is a folder; name a file"),
@@ -98,7 +102,7 @@ def test_starts_and_durations_of_one_clip_come_before_those_of_both(files, monke
         (["--start", "-1"], "out.wav", "start=-1.0 is not allowed"),
         (["--n-fft", "512"], "out.wav", "at most n_fft / 2 = 256"),
         (["--n-fft", "2047"], "out.wav", "it must be even"),
-        (["--level", "inf"], "out.wav", "above 0 and finite"),
+        (["--level", "inf"], "out.wav", "from 1e-06 to 1e+06"),
     ],
 )
 def test_what_cannot_work_is_refused_before_the_work(files, monkeypatch, capsys, options, output, message):
