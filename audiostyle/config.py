@@ -17,6 +17,9 @@ SAMPLE_RATES = (1000, 768_000)  # lowest and highest in Hz
 # Lowest and highest root mean square to compute at. Far outside, the squares of magnitudes leave float32.
 LEVELS = (1e-6, 1e6)
 
+# Most rounds of the search for `TransferConfig.match`.
+MATCH_ROUNDS = 12
+
 
 def _check(condition: bool, name: str, value: object, allowed: str) -> None:
     if not condition:
@@ -132,13 +135,14 @@ class TransferConfig:
     device: str = "cpu"
 
     def __post_init__(self) -> None:
-        for name in ("sr", "n_fft", "hop_length", "n_filters", "kernel_size"):
+        for name in ("n_fft", "hop_length", "n_filters", "kernel_size"):
             _check_whole(name, getattr(self, name), 1)
         for name in ("n_iter", "griffin_lim_iter", "polish_iter"):
             _check_whole(name, getattr(self, name), 0)
         check_seed(self.seed)
         low, high = SAMPLE_RATES
-        _check(low <= self.sr <= high, "sr", self.sr, f"from {low} to {high} Hz")
+        fits = isinstance(self.sr, Integral) and low <= self.sr <= high
+        _check(fits, "sr", self.sr, f"a whole number from {low} to {high} (Hz)")
         _check(self.n_fft % 2 == 0, "n_fft", self.n_fft, "even")
         # Farther apart than half a window, frames do not determine the sound between them.
         _check(

@@ -241,7 +241,7 @@ class RandomEncoder(Encoder):
 
     def _check_gram_fits(self) -> None:
         needed = self.n_filters**2 * torch.finfo(self.dtype).bits // 8
-        free = torch.cuda.mem_get_info(self.device)[0] if self.device.type == "cuda" else free_memory()
+        free = free_memory(self.device)
         if needed > free:
             raise MemoryError(
                 f"an explicit Gram matrix of n_filters={self.n_filters} needs {needed / 1e9:.1f} GB and "
@@ -351,6 +351,8 @@ def check_activation(activation: str, allowed: tuple[str, ...]) -> None:
         raise ValueError(f"activation={activation!r} is not allowed; it must be one of {', '.join(allowed)}")
 
 
-def free_memory() -> int:
-    """Return the bytes of memory that are free on this machine."""
+def free_memory(device: str | torch.device = "cpu") -> int:
+    """Return the bytes of memory that are free on a device; of one that does not tell, those of this machine."""
+    if torch.device(device).type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
     return psutil.virtual_memory().available

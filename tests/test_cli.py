@@ -1,4 +1,4 @@
-import os
+import errno
 import re
 import subprocess
 import sys
@@ -195,9 +195,13 @@ def test_failure_keeps_the_old_output(files):
 
 
 def test_folder_without_permission(files, capsys, monkeypatch):
-    monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may write anywhere
+    def refuse(**_):  # root may write anywhere
+        raise PermissionError(errno.EACCES, "Permission denied", "somewhere")
+
+    monkeypatch.setattr("audiostyle.audio.tempfile.mkstemp", refuse)
+    monkeypatch.setattr("audiostyle.transfer.transfer_style", lambda *_, **__: pytest.fail("it began"))
     assert run(files) == 2
-    assert "no permission" in capsys.readouterr().err
+    assert capsys.readouterr().err.endswith("out.wav cannot be written: Permission denied\n")
     assert not (files / "out.wav").exists()
 
 
@@ -277,7 +281,7 @@ def test_speakers_writes_the_rows_as_json(corpus, tmp_path):
         (["--speakers", "anna,carl"], "carl"),
         (["--per-speaker", "9"], "9"),
         (["--methods", "magic"], "magic"),
-        (["--json", "nowhere/at/all.json"], "is not a folder"),
+        (["--json", "nowhere/at/all.json"], "is not a folder to write in"),
     ],
 )
 def test_bad_speaker_options_are_one_line(corpus, options, message, capsys):

@@ -19,7 +19,7 @@ ROWS = [
     {"audio", "spectrogram", "optimize"},
     {"encoders", "patches"},
     {"infinite"},
-    {"losses"},
+    {"losses", "cost"},
     {"phase", "pghi", "consistency", "polish", "content_metrics"},
     {"transfer", "metrics", "textures", "baselines", "corpora", "clips", "archives"},
     {
