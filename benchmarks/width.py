@@ -106,14 +106,15 @@ def _curves(name: str, bank: int, scores: pd.DataFrame) -> list[dict]:
     return rows
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> None:
     """Compute and write the three tables."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--edition", choices=clips.EDITIONS, default=clips.current_edition())
-    parser.add_argument("--balances", type=float, nargs="+", default=BALANCES)
-    arguments = parser.parse_args()
+    # The limit has to be known at the balance of every random result.
+    parser.add_argument("--balances", type=float, nargs="+", choices=CURVE, default=BALANCES)
+    arguments = parser.parse_args(argv)
     edition = arguments.edition
     results = Results("paper", edition)
     totals, curves = duel(edition, tuple(arguments.balances))

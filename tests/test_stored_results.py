@@ -1,5 +1,6 @@
 """A stored result is used again when everything that made it is the same, and at no other time."""
 
+import importlib
 from dataclasses import replace
 
 import numpy as np
@@ -125,3 +126,26 @@ class TestDistances:
         change_code(monkeypatch, module)
         similarity(items, "paper", **options)
         assert len(set(tmp_path.glob("*.npy"))) == 2 * len(before)
+
+
+@pytest.mark.parametrize(
+    ("module", "words", "message"),
+    [
+        ("width", ["--balances", "0.33"], "invalid choice: 0.33"),
+        ("width", ["--balances", "nan"], "invalid choice: nan"),
+        ("run", ["evaluation", "nonsense"], "no part is called nonsense; there are evaluation,"),
+        ("trade_offs", ["curves", "--balances", "half"], "invalid values value: 'half'"),
+        ("trade_offs", ["curves", "--seeds", "1"], "--seeds means nothing for curves"),
+        ("trade_offs", ["references", "--balances", "0.5"], "--balances means nothing for references"),
+        (
+            "trade_offs",
+            ["paper", "--pairs", "speech-1,speech-9"],
+            "no pair is called speech-9; there are speech-1,",
+        ),
+    ],
+)
+def test_benchmarks_refuse_what_they_cannot_measure_before_the_work(capsys, module, words, message):
+    with pytest.raises(SystemExit) as stop:
+        importlib.import_module(f"benchmarks.{module}").main(words)
+    assert stop.value.code == 2
+    assert message in capsys.readouterr().err
