@@ -14,7 +14,7 @@ SR = 22050
 TEN = 10 * SR
 # Peak of the resident memory in a transfer, less that before it, in a process that made a small one first.
 _MEASURE = """
-import resource, sys
+import re, sys
 import numpy as np, psutil, torch
 from audiostyle.config import TransferConfig
 from audiostyle.transfer import transfer_style
@@ -25,7 +25,8 @@ transfer_style(noise[:22050], noise[:22050], config=TransferConfig(n_iter=1, pol
 before = psutil.Process().memory_info().rss
 config = TransferConfig(**settings, tolerance=0)
 transfer_style(noise, noise[:220500], config=config, progress=False)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before)
+# ru_maxrss would count what the parent had when it forked.
+print(int(re.search(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read())[1]) * 1024 - before)
 """
 
 
