@@ -1,9 +1,11 @@
 """The command line: ``python -m audiostyle``."""
 
 import argparse
+import contextlib
 import json
 import os
 import sys
+import warnings
 from dataclasses import fields
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from audiostyle import __version__, clips, config, paths
 _EXAMPLES = {
     "transfer": """examples:
   python -m audiostyle transfer violin.wav piano.flac -o result.wav
-  python -m audiostyle transfer song.mp3 voice.ogg -o result.ogg --balance 0.8 --start 30 --duration 10
+  python -m audiostyle transfer song.mp3 voice.ogg -o result.ogg --balance 0.8 --content-start 30 --content-duration 10
 """,
     "speakers": """examples:
   python -m audiostyle speakers data/mini_corpus
@@ -55,9 +57,16 @@ _SETTINGS = {
     "device": "torch device, such as cpu or cuda",
 }
 
+# A transfer that may take longer, in seconds, is announced.
+_LONG = 1800
+
 
 class UserError(Exception):
     """A mistake in what was asked for: one line on standard error and exit code 2."""
+
+
+class _WritableError(Exception):
+    """A file was found writable, and is given up."""
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -90,7 +99,7 @@ def _add_transfer(commands) -> None:
     parser = _command(commands, "transfer", _transfer, "Give one sound file the style of another.")
     parser.add_argument("content", type=Path, help="sound file whose notes or words are kept")
     parser.add_argument("style", type=Path, help="sound file whose timbre and texture are taken")
-    parser.add_argument("-o", "--output", type=Path, required=True, help=".wav, .flac, .ogg or .mp3")
+    parser.add_argument("-o", "--output", type=Path, required=True, help=".wav, .flac, .ogg, .mp3 or .aiff")
     for name, text in (("start", "seconds to skip"), ("duration", "seconds to read")):
         default = 0 if name == "start" else "all"
         parser.add_argument(f"--{name}", type=float, help=f"{text} of both files ({default})")
@@ -141,7 +150,9 @@ def _add_speakers(commands) -> None:
     parser.add_argument("--n-filters", type=int, default=4096, help="random filters (%(default)s)")
     parser.add_argument("--seeds", type=int, default=1, help="banks of random filters (%(default)s)")
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--jobs", type=int, default=1, help="processes (%(default)s)")
+    parser.add_argument(
+        "--jobs", type=int, default=1, help="processes, at most one for each core (%(default)s)"
+    )
     parser.add_argument("--json", type=Path, help="write the rows as a JSON list")
     parser.add_argument("--no-cache", action="store_true", help="compute all distances anew")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
@@ -155,9 +166,12 @@ def _add_fetch(commands) -> None:
 
 def _transfer(args: argparse.Namespace) -> None:
     settings = config.TransferConfig(**{name: getattr(args, f"config_{name}") for name in _SETTINGS})
-    _check_output(args.output, settings.sr, (args.content, args.style))
+    from audiostyle.audio import load_audio, save_audio, writable_format
+
+    if not args.output.is_dir():
+        writable_format(args.output, settings.sr)
+    _check_output(args.output, (args.content, args.style), "result.wav")
     _check_device(settings.device)
-    from audiostyle.audio import load_audio, save_audio
     from audiostyle.transfer import transfer_style
 
     def load(name: str):
@@ -172,6 +186,7 @@ def _transfer(args: argparse.Namespace) -> None:
         return load_audio(getattr(args, name), sr=settings.sr, start=start or 0.0, duration=duration)[0]
 
     content, style = load("content"), load("style")
+    _check_cost(settings, len(content), len(style))
     result = transfer_style(content, style, settings.sr, settings, progress=not args.quiet)
     save_audio(args.output, result.y, result.sr)
     of_what = "in the magnitudes, " if settings.phase == "griffin_lim" else ""
@@ -183,19 +198,22 @@ def _transfer(args: argparse.Namespace) -> None:
     )
 
 
-def _check_output(path: Path, sr: int, inputs: tuple[Path, ...]) -> None:
+def _check_output(path: Path, inputs: tuple[Path, ...], example: str) -> None:
     """Fail before minutes of work, not after."""
-    from audiostyle.audio import writable_format
+    from audiostyle.audio import whole_file
 
     if path.is_dir():
-        raise UserError(f"{path} is a folder; name a file in it, such as {path / 'result.wav'}")
-    writable_format(path, sr)
-    if not path.parent.is_dir():
+        raise UserError(f"{path} is a folder; name a file in it, such as {path / example}")
+    if not path.absolute().parent.is_dir():
         raise UserError(f"{path} cannot be written: {path.parent} is not a folder to write in")
     if any(path.exists() and one.exists() and path.samefile(one) for one in inputs):
         raise UserError(f"{path} is one of the sounds read; write the result into another file")
-    if not os.access(path.parent, os.W_OK):
-        raise UserError(f"{path} cannot be written: no permission in {path.parent.resolve()}")
+    try:
+        # The temporary file that will become the result is made, and removed again.
+        with contextlib.suppress(_WritableError), whole_file(path):
+            raise _WritableError
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror or error}") from error
 
 
 def _check_device(name: str) -> None:
@@ -203,9 +221,30 @@ def _check_device(name: str) -> None:
 
     try:
         torch.empty(0, device=name)
-    except (RuntimeError, AssertionError) as error:
+    # torch says in many ways that a device is absent; a backend that is not installed is an import that fails.
+    except (RuntimeError, AssertionError, ImportError) as error:
         why = str(error).splitlines()[0].split(":")[0].rstrip(".")
         raise UserError(f"--device {name} cannot be used here ({why}); use cpu") from error
+
+
+def _check_cost(settings: config.TransferConfig, n_content: int, n_style: int) -> None:
+    """Refuse what does not fit into memory, and announce what takes long."""
+    from audiostyle.cost import check_memory, expected_cost
+
+    check_memory(settings, n_content, n_style)
+    cost = expected_cost(settings, n_content, n_style)
+    if cost.seconds * cost.n_iter > _LONG:
+        sys.stderr.write(
+            f"audiostyle transfer: this will take long, some {_duration(cost.seconds)} for each of up to "
+            f"{cost.n_iter} iterations on two cores; a longer --hop-length or a shorter --duration takes less\n"
+        )
+
+
+def _duration(seconds: float) -> str:
+    for unit, length in (("days", 86400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.2g} seconds"
 
 
 def _pairs(args: argparse.Namespace) -> None:
@@ -215,6 +254,8 @@ def _pairs(args: argparse.Namespace) -> None:
     preset = config.get_preset(args.preset)
     edition = clips.current_edition()
     results = Results(preset.name, edition)
+    for name in ("pairs.csv", "manifest.json"):
+        _check_output(results.path(name), (), name)
     for number, pair in enumerate(clips.pairs(edition), 1):
         _say(f"[{number}/6] {pair.pair}: {pair.title} ({edition})")
         write_pair(pair, preset, results)
@@ -224,8 +265,12 @@ def _pairs(args: argparse.Namespace) -> None:
 def _speakers(args: argparse.Namespace) -> None:
     from audiostyle.speakers import speaker_table, table_records
 
-    if args.json is not None and not args.json.absolute().parent.is_dir():
-        raise UserError(f"{args.json} cannot be written: {args.json.parent} is not a folder")
+    _check_device(args.device)
+    if args.json is not None:
+        recordings = (args.json,) if args.json.resolve().is_relative_to(args.corpus.resolve()) else ()
+        _check_output(args.json, recordings, "table.json")
+    if args.jobs < 1:
+        raise UserError(f"--jobs {args.jobs} is not allowed; it must be at least 1")
     table = speaker_table(
         args.corpus,
         speakers=args.speakers.split(",") if args.speakers else args.n_speakers,
@@ -237,7 +282,7 @@ def _speakers(args: argparse.Namespace) -> None:
         encoder=args.encoder,
         n_filters=args.n_filters,
         device=args.device,
-        n_jobs=args.jobs,
+        n_jobs=min(args.jobs, os.cpu_count() or 1),
         progress=not args.quiet,
         cache=not args.no_cache,
     )
@@ -267,11 +312,18 @@ def _say(text: str) -> None:
     sys.stdout.write(text + "\n")
 
 
+def _say_warning(command: str, message: Warning) -> None:
+    sys.stderr.write(f"audiostyle {command}: {' '.join(str(message).split())}\n")
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run a command; returns 0, or 2 after one line on standard error for bad input."""
     args = build_parser().parse_args(argv)
     try:
-        args.run(args)
+        with warnings.catch_warnings():
+            # One line without the place in the code, which says nothing to who typed a command.
+            warnings.showwarning = lambda message, *_: _say_warning(args.command, message)
+            args.run(args)
     except (UserError, ValueError, OSError, RuntimeError, MemoryError) as error:
         message = " ".join(str(error).split())
         sys.stderr.write(f"audiostyle {args.command}: error: {message}\n")

@@ -5,7 +5,6 @@ A waveform is a mono ``float32`` array ``y`` ``[shape=(n_samples,)]`` with its s
 
 import io
 import logging
-import math
 import os
 import re
 import tempfile
@@ -23,6 +22,12 @@ from audiostyle.levels import rms, without_clipping
 _log = logging.getLogger(__name__)
 # Below this root mean square (-100 dB of full scale) a clip is called silent: 16-bit dither lies near -98 dB.
 SILENCE_RMS = 1e-5
+# What is written, as libsndfile calls it. Others that it offers drop samples, change the rate or are read by nothing.
+WRITTEN_FORMATS = ("WAV", "FLAC", "OGG", "MP3", "AIFF")
+# Sample rate in Hz above which libsndfile's Vorbis encoder ends the process with a segmentation fault.
+_MOST_OF_VORBIS = 200_000
+# No start and no duration in seconds is longer, some thirty years: their number of samples stays a whole number.
+_LONGEST = 1e9
 
 
 def load_audio(
@@ -68,10 +73,12 @@ def load_audio(
         raise ValueError(f"{path} is a folder, not a sound file")
     if path.stat().st_size == 0:
         raise ValueError(f"{path} is empty (0 bytes)")
-    if not 0 <= start < math.inf:
-        raise ValueError(f"start={start} is not allowed; it must be at least 0 seconds")
-    if duration is not None and not 0 < duration < math.inf:
-        raise ValueError(f"duration={duration} is not allowed; it must be above 0 seconds")
+    if not 0 <= start <= _LONGEST:
+        raise ValueError(f"start={start} is not allowed; it must be from 0 to {_LONGEST:g} seconds")
+    if duration is not None and not 0 < duration <= _LONGEST:
+        raise ValueError(
+            f"duration={duration} is not allowed; it must be above 0 and at most {_LONGEST:g} seconds"
+        )
     y, native_sr = _read(path, start, duration)
     if y.size == 0:
         raise ValueError(f"{path} holds no samples from {start:g} s on")
@@ -133,7 +140,7 @@ def _read_with_librosa(
 
 
 def save_audio(path: str | os.PathLike, y: np.ndarray, sr: int) -> Path:
-    """Write a waveform; the format follows the suffix (``.wav``, ``.flac``, ``.ogg``, ``.mp3``).
+    """Write a waveform as WAV, FLAC, OGG, MP3 or AIFF; the suffix says which.
 
     The file appears under its name only when it is whole. The samples are written as they are; where one exceeds
     full scale, which would clip, the peaks are brought under −1 dBFS (`audiostyle.levels.without_clipping`) and one
@@ -156,9 +163,9 @@ def save_audio(path: str | os.PathLike, y: np.ndarray, sr: int) -> Path:
     Raises
     ------
     ValueError
-        If the suffix names no format, or the waveform is empty or not finite.
+        If the suffix names no such format, or the waveform is empty or not finite.
     OSError
-        If the folder does not exist or cannot be written.
+        If the folder does not exist or cannot be written, or the path is no regular file.
     """
     path = Path(path)
     audio_format = writable_format(path, sr)
@@ -180,14 +187,16 @@ def writable_format(path: str | os.PathLike, sr: int) -> str:
         If it names none that can be written at this sample rate.
     """
     audio_format = Path(path).suffix.lstrip(".").upper()
-    if audio_format not in soundfile.available_formats():
-        raise ValueError(f"{path} has no suffix that names a sound format; use .wav, .flac, .ogg or .mp3")
+    if audio_format not in WRITTEN_FORMATS:
+        offered = ", ".join(f".{name.lower()}" for name in WRITTEN_FORMATS)
+        raise ValueError(f"{path} has no suffix that names a sound format written here; use one of {offered}")
+    refusal = f"{path} cannot be written as {audio_format} at {sr} Hz; use .wav or .aiff"
+    if audio_format == "OGG" and sr > _MOST_OF_VORBIS:
+        raise ValueError(refusal)
     try:
         soundfile.write(io.BytesIO(), np.zeros(1), sr, format=audio_format)
-    except (TypeError, ValueError, soundfile.LibsndfileError) as error:
-        raise ValueError(
-            f"{path} cannot be written as {audio_format} at {sr} Hz; use .wav or .flac"
-        ) from error
+    except (OverflowError, ValueError, soundfile.LibsndfileError) as error:
+        raise ValueError(refusal) from error
     return audio_format
 
 
@@ -203,9 +212,12 @@ def whole_file(path: str | os.PathLike) -> Iterator[Path]:
     Raises
     ------
     OSError
-        If the folder does not exist or cannot be written.
+        If the folder does not exist or cannot be written, or `path` is something other than a regular file,
+        such as a device.
     """
     path = Path(path)
+    if path.exists() and not path.is_file():
+        raise OSError(f"{path} is not a regular file; it is left as it is")
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
     os.close(handle)
     temporary = Path(name)

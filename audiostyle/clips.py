@@ -266,6 +266,15 @@ def load_pair(pair: Pair, *, duration: float = 10.0, sr: int = 22050) -> PairAud
     )
 
 
+def made_of(pair: Pair, duration: float) -> dict:
+    """Return what identifies the sound of a pair's content and style: checksums of the files and the cuts."""
+    return {
+        "content": [get_clip(pair.content_clip).sha256, pair.content_start_s],
+        "style": [get_clip(pair.style_clip).sha256, pair.style_start_s],
+        "duration": duration,
+    }
+
+
 def sha256(path: str | os.PathLike) -> str:
     """Return the sha256 of a file in hexadecimal."""
     with open(path, "rb") as file:

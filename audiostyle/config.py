@@ -4,7 +4,8 @@ Every choice that the paper leaves open is made here, once (see notebook 03 for 
 """
 
 import os
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
+from numbers import Integral
 
 ACTIVATIONS = ("relu", "leaky_relu", "selu", "none")
 ENCODERS = ("infinite", "random")
@@ -12,11 +13,49 @@ STARTS = ("content", "noise")
 PHASES = ("polish", "griffin_lim", "waveform")
 # Settings of a transfer that are names, and the names allowed.
 CHOICES = {"encoder": ENCODERS, "activation": ACTIVATIONS, "start": STARTS, "phase": PHASES}
+SAMPLE_RATES = (1000, 768_000)  # lowest and highest in Hz
+# Lowest and highest root mean square to compute at. Far outside, the squares of magnitudes leave float32.
+LEVELS = (1e-6, 1e6)
+
+# Most rounds of the search for `TransferConfig.match`.
+MATCH_ROUNDS = 12
 
 
 def _check(condition: bool, name: str, value: object, allowed: str) -> None:
     if not condition:
-        raise ValueError(f"{name}={value!r} is not allowed; it must be {allowed}")
+        shown = repr(value) if len(repr(value)) <= 40 else f"{repr(value)[:40]}..."
+        raise ValueError(f"{name}={shown} is not allowed; it must be {allowed}")
+
+
+def _check_whole(name: str, value: object, least: int, most: int = 2**31 - 1) -> None:
+    power = f"2^{(most + 1).bit_length() - 1} - 1"
+    fits = isinstance(value, Integral) and least <= value <= most
+    _check(fits, name, value, f"a whole number from {least} to {power}")
+
+
+def check_positive(**values: int) -> None:
+    """Raise a ValueError naming the first value that is no whole number from 1 to 2^31 - 1.
+
+    Examples
+    --------
+    >>> check_positive(n_filters=0)
+    Traceback (most recent call last):
+    ValueError: n_filters=0 is not allowed; it must be a whole number from 1 to 2^31 - 1
+    """
+    for name, value in values.items():
+        _check_whole(name, value, 1)
+
+
+def check_seed(seed: int) -> None:
+    """Raise a ValueError unless every generator of random numbers takes the seed: at least 0 and below 2^64.
+
+    Examples
+    --------
+    >>> check_seed(2**64)
+    Traceback (most recent call last):
+    ValueError: seed=18446744073709551616 is not allowed; it must be a whole number from 0 to 2^64 - 1
+    """
+    _check_whole("seed", seed, 0, 2**64 - 1)
 
 
 @dataclass(frozen=True)
@@ -26,8 +65,8 @@ class TransferConfig:
     Parameters
     ----------
     sr : int
-        Sample rate in Hz at which everything is computed and returned.
-    level : float
+        Sample rate in Hz at which everything is computed and returned, from 1000 to 768 000.
+    level : float in [1e-6, 1e6]
         Root mean square to which both clips are brought before the STFT (full scale is 1). ``log1p`` is not
         homogeneous, so the level is part of the method. The result is brought to the content's loudness
         afterwards.
@@ -63,7 +102,7 @@ class TransferConfig:
         Momentum of Griffin-Lim; 0 is the original algorithm (``phase="griffin_lim"`` only).
     polish_iter : int
         Most iterations on the samples (``phase="polish"`` only).
-    seed : int
+    seed : int in [0, 2^64)
         Seeds the filters, the noise start and the initial phase.
     device : str
         ``"cpu"``, ``"cuda"`` or any other torch device.
@@ -97,12 +136,14 @@ class TransferConfig:
     device: str = "cpu"
 
     def __post_init__(self) -> None:
-        for name in ("sr", "n_fft", "hop_length", "n_filters", "kernel_size"):
-            value = getattr(self, name)
-            _check(isinstance(value, int) and value >= 1, name, value, "a whole number of at least 1")
-        for name in ("n_iter", "griffin_lim_iter", "polish_iter", "seed"):
-            value = getattr(self, name)
-            _check(isinstance(value, int) and value >= 0, name, value, "a whole number of at least 0")
+        for name in ("n_fft", "hop_length", "n_filters", "kernel_size"):
+            _check_whole(name, getattr(self, name), 1)
+        for name in ("n_iter", "griffin_lim_iter", "polish_iter"):
+            _check_whole(name, getattr(self, name), 0)
+        check_seed(self.seed)
+        low, high = SAMPLE_RATES
+        fits = isinstance(self.sr, Integral) and low <= self.sr <= high
+        _check(fits, "sr", self.sr, f"a whole number from {low} to {high} (Hz)")
         _check(self.n_fft % 2 == 0, "n_fft", self.n_fft, "even")
         # Farther apart than half a window, frames do not determine the sound between them.
         _check(
@@ -114,10 +155,14 @@ class TransferConfig:
         _check(0.0 <= self.balance <= 1.0, "balance", self.balance, "between 0 (content) and 1 (style)")
         _check(self.match is None or 0.0 < self.match <= 0.9, "match", self.match, "above 0 and at most 0.9")
         _check(0.0 <= self.momentum < 1.0, "momentum", self.momentum, "at least 0 and below 1")
-        _check(0.0 < self.level < float("inf"), "level", self.level, "above 0 and finite")
+        low, high = LEVELS
+        _check(low <= self.level <= high, "level", self.level, f"from {low:g} to {high:g}")
         _check(self.tolerance >= 0.0, "tolerance", self.tolerance, "at least 0")
         for name, allowed in CHOICES.items():
             _check(getattr(self, name) in allowed, name, getattr(self, name), f"one of {', '.join(allowed)}")
+        for setting in fields(self):  # NumPy's whole numbers are taken, but JSON cannot hold them
+            if isinstance(value := getattr(self, setting.name), Integral):
+                object.__setattr__(self, setting.name, int(value))
 
     @property
     def min_duration(self) -> float:

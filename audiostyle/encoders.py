@@ -13,7 +13,7 @@ import psutil
 import torch
 from torch.nn import functional
 
-from audiostyle.config import ACTIVATIONS
+from audiostyle.config import ACTIVATIONS, check_positive, check_seed
 from audiostyle.spectrogram import as_tensor
 
 Spectrogram = np.ndarray | torch.Tensor
@@ -172,7 +172,7 @@ class RandomEncoder(Encoder):
         Width of a filter in frames.
     activation : {"relu", "leaky_relu", "selu", "none"}
         Nonlinearity; the slope of ``leaky_relu`` is 0.2.
-    seed : int
+    seed : int in [0, 2^64)
         Seed of the filters.
     below : RandomEncoder or None
         Encoder whose features, divided by √N, this one convolves: a deeper layer. None takes the spectrogram.
@@ -184,7 +184,7 @@ class RandomEncoder(Encoder):
     Raises
     ------
     ValueError
-        If `n_filters` or `kernel_size` is below 1 or the activation is unknown.
+        If `n_filters` or `kernel_size` is below 1, the seed is out of range or the activation is unknown.
 
     Notebook: 02_random_features_and_gram.ipynb
 
@@ -207,6 +207,7 @@ class RandomEncoder(Encoder):
         dtype: torch.dtype = torch.float32,
     ) -> None:
         check_positive(n_filters=n_filters, kernel_size=kernel_size)
+        check_seed(seed)
         check_activation(activation, ACTIVATIONS)
         self.n_filters = n_filters
         self.kernel_size = kernel_size
@@ -264,7 +265,7 @@ class RandomEncoder(Encoder):
 
     def _check_gram_fits(self) -> None:
         needed = self.n_filters**2 * torch.finfo(self.dtype).bits // 8
-        free = torch.cuda.mem_get_info(self.device)[0] if self.device.type == "cuda" else free_memory()
+        free = free_memory(self.device)
         if needed > free:
             raise MemoryError(
                 f"an explicit Gram matrix of n_filters={self.n_filters} needs {needed / 1e9:.1f} GB and "
@@ -377,19 +378,14 @@ def same_numbers(X: torch.Tensor, Y: torch.Tensor) -> bool:
     return X.data_ptr() == Y.data_ptr() and X.shape == Y.shape and X.stride() == Y.stride()
 
 
-def check_positive(**values: int) -> None:
-    """Raise a ValueError naming the first value below 1."""
-    for name, value in values.items():
-        if value < 1:
-            raise ValueError(f"{name}={value!r} is not allowed; it must be at least 1")
-
-
 def check_activation(activation: str, allowed: tuple[str, ...]) -> None:
     """Raise a ValueError if the activation is not among those allowed."""
     if activation not in allowed:
         raise ValueError(f"activation={activation!r} is not allowed; it must be one of {', '.join(allowed)}")
 
 
-def free_memory() -> int:
-    """Return the bytes of memory that are free on this machine."""
+def free_memory(device: str | torch.device = "cpu") -> int:
+    """Return the bytes of memory that are free on a device; of one that does not tell, those of this machine."""
+    if torch.device(device).type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
     return psutil.virtual_memory().available

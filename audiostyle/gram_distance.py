@@ -16,13 +16,12 @@ from tqdm import tqdm
 
 from audiostyle.audio import whole_file
 from audiostyle.encoders import Encoder, RandomEncoder
+from audiostyle.keys import cache_key
 
 # Patches of a group. 512 × 512 kernel values in float32 are 1 MB and stay in the cache of one core.
 GROUP_PATCHES = 512
 # Random features are dear: those of a band of groups are kept while all later groups pass by once.
 BAND_BYTES = 256 * 2**20
-# Names the arithmetic in the keys of stored blocks; to be raised when a change here alters the numbers.
-_VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,8 @@ def pairwise_gram_inner(
         Folder in which finished rows of blocks are kept, named after the content and the settings, so that a
         stopped run continues where it stopped.
     settings : str
-        Everything that identifies the encoder, for the names of the stored blocks.
+        Everything that identifies the encoder, its code included (`audiostyle.keys.cache_key`), for the names of
+        the stored blocks.
     progress : bool
         Show a progress bar.
 
@@ -137,13 +137,13 @@ def _bands(encoder: Encoder, n_groups: int, n_jobs: int) -> list[range]:
 
 
 def _block_names(groups: list[_Group], bands: list[range], settings: str) -> list[str]:
-    """Name each band after the frames of its groups and of the groups that follow."""
+    """Name each band after the frames of its groups and of the groups that follow, the settings and the code."""
     digests = []
     for group in groups:
         digest = hashlib.sha256(group.frames)
         digest.update(group.membership)
         digests.append(digest.digest())
-    about = f"{_VERSION} {settings} {len(groups[0].frames)}"
+    about = cache_key(__name__, settings=settings, n_bins=len(groups[0].frames))
     return [
         hashlib.sha256(f"{about} {len(band)}".encode() + b"".join(digests[band[0] :])).hexdigest()[:32]
         for band in bands

@@ -14,7 +14,7 @@ import math
 
 import torch
 
-from audiostyle.config import TransferConfig
+from audiostyle.config import TransferConfig, check_positive
 from audiostyle.encoders import (
     LEAKY_SLOPE,
     Encoded,
@@ -22,7 +22,6 @@ from audiostyle.encoders import (
     RandomEncoder,
     Spectrogram,
     check_activation,
-    check_positive,
     same_numbers,
 )
 from audiostyle.patches import (

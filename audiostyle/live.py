@@ -1,9 +1,8 @@
 """Transfers for the widgets: computed while one waits, or kept from an earlier run, with their numbers."""
 
-import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +10,10 @@ import torch
 
 from audiostyle import paths
 from audiostyle.audio import load_audio, save_audio, whole_file
-from audiostyle.clips import Pair, PairAudio, get_clip, load_pair
+from audiostyle.clips import Pair, PairAudio, load_pair, made_of
 from audiostyle.config import Preset, TransferConfig
 from audiostyle.content_metrics import chroma_similarity
+from audiostyle.keys import cache_key
 from audiostyle.metrics import judge_losses, mfcc_distance
 from audiostyle.transfer import TransferResult, transfer_style
 
@@ -127,11 +127,9 @@ def sound_numbers(
 
 
 def _store_path(pair: Pair, duration: float, config: TransferConfig) -> Path:
-    """Name a result after everything that makes it, so that a stale one is never found."""
-    sources = [get_clip(pair.content_clip).sha256, get_clip(pair.style_clip).sha256]
-    made_of = [sources, pair.content_start_s, pair.style_start_s, duration, asdict(config)]
-    digest = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:12]
-    name = f"{pair.pair}-{config.encoder}-{config.balance:.2f}-{digest}.flac"
+    """Name a result after everything that makes it, the code included, so that a stale one is never found."""
+    key = cache_key(__name__, sources=made_of(pair, duration), config=config)
+    name = f"{pair.pair}-{config.encoder}-{config.balance:.2f}-{key}.flac"
     return paths.cache_dir() / "grid" / pair.edition / name
 
 

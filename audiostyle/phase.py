@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from audiostyle.config import TransferConfig
+from audiostyle.config import TransferConfig, check_seed
 from audiostyle.consistency import consistency_weights, weighted_neighbours
 from audiostyle.pghi import phase_gradient_heap
 from audiostyle.spectrogram import as_tensor, istft, n_samples_for, stft
@@ -250,6 +250,7 @@ def _fit_frames(D: torch.Tensor, n_frames: int) -> torch.Tensor:
 
 def _target_and_phase(S, init, seed: int, hop_length: int, device) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the magnitudes and the unit phasors of the initial phase, laid out as `stft` lays out its result."""
+    check_seed(seed)
     target = as_tensor(S, device=device).T.contiguous().T
     phase = _initial_phase(target, init, seed, hop_length)
     return target, torch.polar(torch.ones_like(target), phase.T.contiguous().T)

@@ -17,6 +17,7 @@ from audiostyle.corpora import Recordings
 from audiostyle.encoders import RandomEncoder
 from audiostyle.gram_distance import pairwise_gram_inner
 from audiostyle.infinite import InfiniteEncoder
+from audiostyle.keys import cache_key
 from audiostyle.spectrogram import n_samples_for, stft
 
 
@@ -152,12 +153,9 @@ def similarity(
         raise ValueError("the kernels of several front ends can be averaged only with cosine=True")
     options = {"kernel_size": method.kernel_size, "activation": method.activation, "device": device}
     if encoder == "random":
-        made, settings = (
-            RandomEncoder(n_filters, seed=seed, **options),
-            f"random {n_filters} {seed} {options}",
-        )
-    else:
-        made, settings = InfiniteEncoder(**options), f"infinite {options}"
+        options |= {"n_filters": n_filters, "seed": seed}
+    settings = cache_key(__name__, encoder=encoder, **options)
+    made = RandomEncoder(**options) if encoder == "random" else InfiniteEncoder(**options)
     folder = paths.cache_dir() / "speakers" if cache is True else Path(cache) if cache else None
     total = np.zeros((len(items), len(items)))
     for front_end in method.front_ends:

@@ -12,7 +12,8 @@ import torch
 from tqdm.std import tqdm
 
 from audiostyle.audio import check_waveform, fix_length, set_level
-from audiostyle.config import TransferConfig
+from audiostyle.config import MATCH_ROUNDS, TransferConfig
+from audiostyle.cost import check_memory
 from audiostyle.infinite import make_encoder
 from audiostyle.levels import match_loudness
 from audiostyle.losses import TransferLoss
@@ -21,9 +22,8 @@ from audiostyle.phase import griffin_lim, spectral_convergence
 from audiostyle.polish import WaveformLoss, polished_phase
 from audiostyle.spectrogram import log_magnitude, stft
 
-# The search for `TransferConfig.match`: most rounds, the tolerance from which a round counts, and how close in
-# log(style distance) is close enough.
-_MATCH_ROUNDS = 12
+# The search for `TransferConfig.match`: the tolerance from which a round counts, and how close in log(style distance)
+# is close enough.
 _MATCH_TOLERANCE = 1e-5
 _MATCH_MISS = 0.01
 Callback = Callable[[int, dict, torch.Tensor], bool]
@@ -142,6 +142,8 @@ def transfer_style(
         If a clip is silent, not finite, not mono or shorter than one patch.
     RuntimeError
         If the loss becomes non-finite; the message names the iteration.
+    MemoryError
+        If it would need more memory than is free (`audiostyle.cost`).
 
     Notes
     -----
@@ -159,6 +161,7 @@ def transfer_style(
     """
     config = config or TransferConfig()
     content, style = (_prepare(y, name, sr, config) for y, name in ((content, "content"), (style, "style")))
+    check_memory(config, len(content), len(style))
     log_content, log_style = (
         _log_magnitude(y, name, config) for y, name in ((content, "content"), (style, "style"))
     )
@@ -170,14 +173,13 @@ def transfer_style(
         start = _start_waveform(content, config)
     else:
         objective, start = loss, start_spectrogram(log_content, config)
-    with tqdm(total=config.n_iter, desc="transfer", disable=not progress) as bar:
+    with tqdm(desc="transfer", disable=not progress) as bar:
         record = _Record(bar, callback, config)
         minimum = _optimise(objective, start, config, record)
-        bar.total = bar.n  # it converged: what is left of n_iter will not be made
-        bar.refresh()
         S = _magnitudes(minimum.x, config).cpu().numpy()
         optimised = time.perf_counter()
         y, convergence, polish_losses = _sound(loss, minimum.x, S, content, config, record)
+        record.begin("done", 0)
     levelled = match_loudness(y, content, config.sr)
     return TransferResult(
         y=levelled.y,
@@ -217,11 +219,12 @@ def _sound(
 
     def follow(step: Step) -> bool:
         rows.append({"iteration": step.iteration, **_losses(step)})
-        record.show("polish", len(record.rows) - 1 + step.iteration, rows[-1])
+        record.show(len(record.rows) - 1 + step.iteration, rows[-1])
         return step.iteration > 0 and record.ask(len(record.rows) - 1 + step.iteration, step)
 
     # Who stops the optimiser wants the sound now.
     n_iter = 0 if record.stopped else config.polish_iter
+    record.begin("polish", n_iter)
     minimum, convergence = polished_phase(
         loss, S, content, n_iter=n_iter, hop_length=config.hop_length, callback=follow
     )
@@ -282,7 +285,10 @@ def _optimise(
     return _match(objective, start, config, record)
 
 
-def _minimise(objective, x: torch.Tensor, config: TransferConfig, tolerance: float, record) -> Minimum:
+def _minimise(
+    objective, x: torch.Tensor, config: TransferConfig, tolerance: float, record: "_Record"
+) -> Minimum:
+    record.begin("transfer", config.n_iter)
     lower = None if config.phase == "waveform" else 0.0
     return minimize(objective, x, n_iter=config.n_iter, tolerance=tolerance, lower=lower, callback=record)
 
@@ -302,13 +308,16 @@ class _Record:
             return False  # a continued run begins where the last one ended
         value = _losses(step)
         self.rows.append({"iteration": len(self.rows), **value})
-        self.show("transfer", len(self.rows) - 1, value)
+        self.show(len(self.rows) - 1, value)
         return self.ask(len(self.rows) - 1, step)
 
-    def show(self, stage: str, iteration: int, value: dict[str, float]) -> None:
-        """Move the progress bar to an iteration of a stage."""
-        self.bar.total = max(self.bar.total, iteration)
-        self.bar.set_description(stage, refresh=False)
+    def begin(self, stage: str, n_iter: int) -> None:
+        """Name what comes next on the progress bar, of at most `n_iter` iterations more than were made."""
+        self.bar.total = self.bar.n + n_iter
+        self.bar.set_description(stage)
+
+    def show(self, iteration: int, value: dict[str, float]) -> None:
+        """Move the progress bar to an iteration."""
         self.bar.update(iteration - self.bar.n)
         self.bar.set_postfix(content=f"{value['content']:.3g}", style=f"{value['style']:.3g}")
 
@@ -331,7 +340,7 @@ def _match(
     wanted = math.log(1 - config.match)
     points: list[tuple[float, float]] = []
     log_ratio, x, evaluations = 0.0, start, 0
-    for round_ in range(_MATCH_ROUNDS):
+    for round_ in range(MATCH_ROUNDS):
         tolerance = max(config.tolerance, 10.0 ** -(3 + round_))
         minimum, reached = _minimise_at(objective, x, log_ratio, config, tolerance, record)
         evaluations += minimum.n_evaluations

@@ -265,12 +265,15 @@ PARTS = {
 }
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> None:
     """Run the parts named on the command line, by default all, and write the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="*", default=list(PARTS), help=f"any of {', '.join(PARTS)}")
+    parts = parser.parse_args(argv).parts
+    if unknown := set(parts) - set(PARTS):
+        parser.error(f"no part is called {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
     rows: list[dict] = []
-    for part in parser.parse_args().parts:
+    for part in parts:
         started = time.perf_counter()
         PARTS[part](rows)
         sys.stdout.write(f"{part}: {time.perf_counter() - started:.0f} s\n")

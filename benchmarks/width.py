@@ -14,6 +14,7 @@ A run that was stopped continues: optimised spectra are kept in ``results/cache`
 import argparse
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -23,39 +24,51 @@ from audiostyle import clips, paths, width
 from audiostyle.audio import whole_file
 from audiostyle.encoders import RandomEncoder
 from audiostyle.infinite import InfiniteEncoder
+from audiostyle.keys import cache_key
 from audiostyle.results import Results
 
 N_FILTERS = 4096
+SEED = 0  # of the filters optimised
+N_ITER = 300
+DURATION = 10.0  # seconds of each clip
 BALANCES = (0.3, 0.5, 0.8)
 CURVE = (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
 N_FRESH = 10
 KEYS = ("encoder", "balance")
 
 
-def optimised(pair: str, edition: str, given: width.Problem, balances: tuple[float, ...]) -> dict:
+def optimised(pair: clips.Pair, given: width.Problem, balances: tuple[float, ...]) -> dict:
     """Return the spectra of a pair by (encoder, balance): random ones from the cache where they are."""
-    spectra = {("infinite", b): width.optimise(given, InfiniteEncoder(), b) for b in CURVE}
-    bank = RandomEncoder(N_FILTERS)
+    spectra = {("infinite", b): width.optimise(given, InfiniteEncoder(), b, n_iter=N_ITER) for b in CURVE}
+    bank = RandomEncoder(N_FILTERS, seed=SEED)
     for balance in balances:
-        path = paths.cache_dir() / "width" / f"{edition}-{pair}-{N_FILTERS}-{balance}.npy"
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path = _stored(pair, balance)
         if path.exists():
             X = torch.from_numpy(np.load(path, allow_pickle=False))
         else:
             started = time.perf_counter()
-            X = width.optimise(given, bank, balance)
+            X = width.optimise(given, bank, balance, n_iter=N_ITER)
+            path.parent.mkdir(parents=True, exist_ok=True)
             with whole_file(path) as temporary:
                 np.save(temporary, X.numpy())
-            sys.stdout.write(f"{pair} at {balance}: {time.perf_counter() - started:.0f} s\n")
+            sys.stdout.write(f"{pair.pair} at {balance}: {time.perf_counter() - started:.0f} s\n")
             sys.stdout.flush()
         spectra[("random-4096", balance)] = X
     return spectra
 
 
+def _stored(pair: clips.Pair, balance: float) -> Path:
+    """Name a spectrum after everything that makes it, the code included, so that a stale one is never found."""
+    how = {"n_filters": N_FILTERS, "seed": SEED, "n_iter": N_ITER, "balance": balance}
+    key = cache_key(width.__name__, sources=clips.made_of(pair, DURATION), **how)
+    return paths.cache_dir() / "width" / f"{pair.edition}-{pair.pair}-{balance}-{key}.npy"
+
+
 def duel(edition: str, balances: tuple[float, ...]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return both tables of the comparison under fresh banks."""
-    problems = {pair.pair: width.problem(clips.load_pair(pair)) for pair in clips.pairs(edition)}
-    spectra = {name: optimised(name, edition, given, balances) for name, given in problems.items()}
+    pairs = {pair.pair: pair for pair in clips.pairs(edition)}
+    problems = {name: width.problem(clips.load_pair(pair, duration=DURATION)) for name, pair in pairs.items()}
+    spectra = {name: optimised(pairs[name], given, balances) for name, given in problems.items()}
     totals, curves = [], []
     for i in range(N_FRESH):
         bank = RandomEncoder(N_FILTERS, seed=width.FRESH_SEED + i)
@@ -93,14 +106,15 @@ def _curves(name: str, bank: int, scores: pd.DataFrame) -> list[dict]:
     return rows
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> None:
     """Compute and write the three tables."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--edition", choices=clips.EDITIONS, default=clips.current_edition())
-    parser.add_argument("--balances", type=float, nargs="+", default=BALANCES)
-    arguments = parser.parse_args()
+    # The limit has to be known at the balance of every random result.
+    parser.add_argument("--balances", type=float, nargs="+", choices=CURVE, default=BALANCES)
+    arguments = parser.parse_args(argv)
     edition = arguments.edition
     results = Results("paper", edition)
     totals, curves = duel(edition, tuple(arguments.balances))

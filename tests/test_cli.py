@@ -1,4 +1,4 @@
-import os
+import errno
 import re
 import subprocess
 import sys
@@ -93,7 +93,11 @@ def test_starts_and_durations_of_one_clip_come_before_those_of_both(files, monke
     [
         (["--device", "cuda"], "out.wav", "--device cuda cannot be used here"),
         (["--device", "nonsense"], "out.wav", "--device nonsense cannot be used here"),
-        ([], "out.raw", "cannot be written as RAW at 22050 Hz"),
+        (
+            [],
+            "out.raw",
+            "no suffix that names a sound format written here; use one of .wav, .flac, .ogg, .mp3, .aiff",
+        ),
         (["--sr", "12345"], "out.mp3", "cannot be written as MP3 at 12345 Hz"),
         ([], "content.wav", "one of the sounds read"),
         ([], ".", "is a folder; name a file"),
@@ -101,7 +105,7 @@ def test_starts_and_durations_of_one_clip_come_before_those_of_both(files, monke
         (["--start", "-1"], "out.wav", "start=-1.0 is not allowed"),
         (["--n-fft", "512"], "out.wav", "at most n_fft / 2 = 256"),
         (["--n-fft", "2047"], "out.wav", "it must be even"),
-        (["--level", "inf"], "out.wav", "above 0 and finite"),
+        (["--level", "inf"], "out.wav", "from 1e-06 to 1e+06"),
     ],
 )
 def test_what_cannot_work_is_refused_before_the_work(files, monkeypatch, capsys, options, output, message):
@@ -194,9 +198,13 @@ def test_failure_keeps_the_old_output(files):
 
 
 def test_folder_without_permission(files, capsys, monkeypatch):
-    monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may write anywhere
+    def refuse(**_):  # root may write anywhere
+        raise PermissionError(errno.EACCES, "Permission denied", "somewhere")
+
+    monkeypatch.setattr("audiostyle.audio.tempfile.mkstemp", refuse)
+    monkeypatch.setattr("audiostyle.transfer.transfer_style", lambda *_, **__: pytest.fail("it began"))
     assert run(files) == 2
-    assert "no permission" in capsys.readouterr().err
+    assert capsys.readouterr().err.endswith("out.wav cannot be written: Permission denied\n")
     assert not (files / "out.wav").exists()
 
 
@@ -276,7 +284,7 @@ def test_speakers_writes_the_rows_as_json(corpus, tmp_path):
         (["--speakers", "anna,carl"], "carl"),
         (["--per-speaker", "9"], "9"),
         (["--methods", "magic"], "magic"),
-        (["--json", "nowhere/at/all.json"], "is not a folder"),
+        (["--json", "nowhere/at/all.json"], "is not a folder to write in"),
     ],
 )
 def test_bad_speaker_options_are_one_line(corpus, options, message, capsys):

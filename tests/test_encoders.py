@@ -183,7 +183,7 @@ def test_bad_input_is_named(make, message):
 
 
 def test_gram_matrix_too_large_for_memory(monkeypatch):
-    monkeypatch.setattr(encoders, "free_memory", lambda: 1000)
+    monkeypatch.setattr(encoders, "free_memory", lambda device: 1000)
     with pytest.raises(MemoryError, match=r"n_filters=12 needs .*InfiniteEncoder"):
         random_encoder().gram_matrix(clip(0, 5))
 

@@ -15,11 +15,11 @@ PACKAGE = ROOT / "audiostyle"
 # DESIGN: imports run one way. A module may import from its own row and from those above.
 ROWS = [
     {"version"},
-    {"paths", "config", "levels"},
+    {"paths", "config", "levels", "keys"},
     {"audio", "spectrogram", "optimize"},
     {"encoders", "patches"},
     {"infinite"},
-    {"losses"},
+    {"losses", "cost"},
     {"phase", "pghi", "consistency", "polish", "content_metrics"},
     {"transfer", "metrics", "textures", "baselines", "corpora", "clips", "triples", "archives"},
     {
