@@ -6,7 +6,6 @@ A waveform is a mono ``float32`` array ``y`` ``[shape=(n_samples,)]`` with its s
 import io
 import math
 import os
-import re
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -17,8 +16,14 @@ import librosa
 import numpy as np
 import soundfile
 
+from audiostyle.headers import check_file, check_rate, knows_its_length, open_checked
+
 # Below this root mean square (-100 dB of full scale) a clip is called silent: 16-bit dither lies near -98 dB.
 SILENCE_RMS = 1e-5
+# The largest sample that can be one of a sound: 32-bit integers kept as floats reach 2³¹. Full scale is 1.
+LOUDEST = 2.0**32
+# Samples that are decoded at a time.
+_BLOCK = 1 << 20
 
 
 def load_audio(
@@ -33,7 +38,7 @@ def load_audio(
     ----------
     path : str or path
         The file.
-    sr : int > 0
+    sr : int from 1000 to 768000
         Sample rate in Hz of the returned waveform.
     start : float >= 0
         Seconds to skip.
@@ -52,18 +57,15 @@ def load_audio(
     FileNotFoundError
         If there is no such file.
     ValueError
-        If the path is a folder, the file is empty or no sound file, holds no samples after `start`, or holds
-        samples that are not finite.
+        If the path names no regular file, the file is empty, cut short or no sound file, its header announces a
+        sample rate outside 1 to 768 kHz or more samples than the file can hold (nothing is allocated then), or
+        it holds no samples after `start`, or samples that are not finite or beyond 2³² times full scale.
 
     Notebook: 01_spectrogram_and_phase.ipynb
     """
     path = Path(path)
-    if not path.exists():
-        raise FileNotFoundError(f"{path} does not exist")
-    if path.is_dir():
-        raise ValueError(f"{path} is a folder, not a sound file")
-    if path.stat().st_size == 0:
-        raise ValueError(f"{path} is empty (0 bytes)")
+    check_file(path)
+    check_rate(sr, name="sr")
     if not 0 <= start < math.inf:
         raise ValueError(f"start={start} is not allowed; it must be at least 0 seconds")
     if duration is not None and not 0 < duration < math.inf:
@@ -71,8 +73,7 @@ def load_audio(
     y, native_sr = _read(path, start, duration)
     if y.size == 0:
         raise ValueError(f"{path} holds no samples from {start:g} s on")
-    if not np.isfinite(y).all():
-        raise ValueError(f"{path} holds {np.count_nonzero(~np.isfinite(y))} samples that are NaN or infinite")
+    y = check_waveform(y, name=str(path))
     if native_sr != sr:
         y = librosa.resample(y, orig_sr=native_sr, target_sr=sr)
     return np.ascontiguousarray(y, dtype=np.float32), sr
@@ -80,40 +81,35 @@ def load_audio(
 
 def _read(path: Path, start: float, duration: float | None) -> tuple[np.ndarray, int]:
     try:
-        file = soundfile.SoundFile(path)
+        file = open_checked(path)
     except soundfile.LibsndfileError as error:
-        return _read_with_librosa(path, start, duration, error)
+        y, sr = _read_with_librosa(path, start, duration, error)
+        check_rate(sr, name=str(path))
+        return y, int(sr)
     with file:
-        first = min(round(start * file.samplerate), file.frames)
+        first = round(min(start * file.samplerate, file.frames))
         wanted = file.frames - first
         if duration is not None:
             wanted = min(wanted, round(duration * file.samplerate))
         try:
             file.seek(first)
-            y = file.read(wanted, dtype="float32", always_2d=True)
+            y = _read_mono(file, wanted)
         except soundfile.LibsndfileError as error:
             raise ValueError(f"{path} is cut short or damaged ({error})") from error
-        if _announces_more(file.extra_info) or (len(y) < wanted and _knows_its_length(path, file.format)):
+        if len(y) < wanted and knows_its_length(path, file.format):
             raise ValueError(f"{path} is cut short: its header announces more samples than the file holds")
-        return y.mean(axis=1), file.samplerate
+        return y, file.samplerate
 
 
-def _announces_more(report: str) -> bool:
-    """Whether libsndfile's report says that the chunk of samples is longer than the file.
-
-    It trims the length silently. 0 and all ones are what programs write that stream and never know the length.
-    """
-    found = re.search(r"^ ?(?:data|SSND) : (\d+) \(should be (\d+)\)", report, re.MULTILINE)
-    return bool(found) and int(found[1]) not in (0, 2**32 - 1) and int(found[2]) < int(found[1])
-
-
-def _knows_its_length(path: Path, audio_format: str) -> bool:
-    """Whether the header states the length exactly; an MP3 without a Xing or Info header only lets one guess."""
-    if audio_format != "MP3":
-        return True
-    with open(path, "rb") as file:
-        beginning = file.read(1 << 16)
-    return b"Xing" in beginning or b"Info" in beginning
+def _read_mono(file: soundfile.SoundFile, wanted: int) -> np.ndarray:
+    """Read at most so many samples block by block: memory follows what comes, not what the header announces."""
+    step = max(1, _BLOCK // file.channels)
+    blocks = [np.zeros(0, np.float32)]
+    while wanted > 0 and len(y := file.read(min(step, wanted), dtype="float32", always_2d=True)):
+        wanted -= len(y)
+        with np.errstate(over="ignore", invalid="ignore"):  # the caller says what is wrong with such samples
+            blocks.append(y.mean(axis=1))
+    return np.concatenate(blocks)
 
 
 def _read_with_librosa(
@@ -230,7 +226,7 @@ def check_waveform(y: np.ndarray, *, name: str = "y") -> np.ndarray:
     Raises
     ------
     ValueError
-        If it is not one-dimensional, empty, or holds values that are not finite.
+        If it is not one-dimensional, empty, or holds values that are not finite or beyond 2³².
     """
     y = np.asarray(y, dtype=np.float32)
     if y.ndim != 1:
@@ -239,6 +235,8 @@ def check_waveform(y: np.ndarray, *, name: str = "y") -> np.ndarray:
         raise ValueError(f"{name} holds no samples")
     if not np.isfinite(y).all():
         raise ValueError(f"{name} holds {np.count_nonzero(~np.isfinite(y))} samples that are NaN or infinite")
+    if (peak := float(np.abs(y).max())) > LOUDEST:
+        raise ValueError(f"{name} is not a sound: its samples reach {peak:.1e}, and full scale is 1")
     return y
 
 

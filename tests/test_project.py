@@ -15,7 +15,7 @@ PACKAGE = ROOT / "audiostyle"
 # DESIGN: imports run one way. A module may import from its own row and from those above.
 ROWS = [
     {"version"},
-    {"paths", "config"},
+    {"paths", "config", "headers"},
     {"audio", "spectrogram", "optimize"},
     {"encoders", "patches"},
     {"infinite"},
