@@ -6,10 +6,12 @@ A waveform is a mono ``float32`` array ``y`` ``[shape=(n_samples,)]`` with its s
 import io
 import math
 import os
-import tempfile
+import secrets
+import shutil
+import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import librosa
@@ -22,6 +24,11 @@ from audiostyle.headers import check_file, check_rate, knows_its_length, open_ch
 SILENCE_RMS = 1e-5
 # The largest sample that can be one of a sound: 32-bit integers kept as floats reach 2³¹. Full scale is 1.
 LOUDEST = 2.0**32
+# Begins the names of files that are being written; so many seconds without a change, and a kill has left one.
+_TEMPORARY = ".audiostyle-"
+_ABANDONED = 3600
+# Bytes of a file name, at most, on the usual file systems.
+NAME_BYTES = 255
 # Samples that are decoded at a time.
 _BLOCK = 1 << 20
 
@@ -187,6 +194,9 @@ def writable_format(path: str | os.PathLike, sr: int) -> str:
 def whole_file(path: str | os.PathLike) -> Iterator[Path]:
     """Yield a temporary path beside `path` that takes its name on success and is removed on failure.
 
+    The file has the permissions of the one it replaces, else those that the umask gives new files. Temporaries that
+    a killed process left in that folder are removed once they are an hour old.
+
     Parameters
     ----------
     path : str or path
@@ -194,19 +204,69 @@ def whole_file(path: str | os.PathLike) -> Iterator[Path]:
 
     Raises
     ------
+    ValueError
+        If the path names something that is no regular file.
     OSError
         If the folder does not exist or cannot be written.
     """
     path = Path(path)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
-    os.close(handle)
-    temporary = Path(name)
+    _refuse_irregular(path)
+    _remove_abandoned(path.parent)
+    # A short name, whatever the length of the file's own; numpy appends a suffix that is not there.
+    temporary = path.with_name(f"{_TEMPORARY}{secrets.token_hex(8)}{path.suffix[:20]}")
+    os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     try:
         yield temporary
-        temporary.chmod(0o644)  # mkstemp makes private files
+        if path.exists():
+            shutil.copymode(path, temporary)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def check_target(path: str | os.PathLike) -> Path:
+    """Make sure, before the work, that a file can be written under this name.
+
+    Parameters
+    ----------
+    path : str or path
+        The file to be written.
+
+    Returns
+    -------
+    pathlib.Path
+
+    Raises
+    ------
+    ValueError
+        If it is no name for a file, its folder does not exist or cannot be written, or there is something of that
+        name that is no regular file: a folder, a device, a pipe.
+    """
+    path = Path(path)
+    if "\0" in str(path) or len(os.fsencode(path.name)) > NAME_BYTES:
+        raise ValueError(
+            f"{str(path)[:60]!r}… is not a name that a file can have: at most {NAME_BYTES} bytes"
+        )
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder; name a file in it")
+    _refuse_irregular(path)
+    if not path.parent.is_dir():
+        raise ValueError(f"{path} cannot be written: {path.parent} is not a folder to write in")
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise ValueError(f"{path} cannot be written: no permission in {path.parent.resolve()}")
+    return path
+
+
+def _refuse_irregular(path: Path) -> None:
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{path} cannot be written: it is no regular file; nothing is replaced but files")
+
+
+def _remove_abandoned(folder: Path) -> None:
+    for left in folder.glob(f"{_TEMPORARY}*"):
+        with suppress(FileNotFoundError):  # another process may be cleaning up as well
+            if time.time() - left.stat().st_mtime > _ABANDONED:
+                left.unlink()
 
 
 def check_waveform(y: np.ndarray, *, name: str = "y") -> np.ndarray:

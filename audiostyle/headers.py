@@ -107,12 +107,15 @@ def open_checked(path: str | os.PathLike, *, name: str | None = None) -> soundfi
     path = Path(path)
     name = name or str(path)
     check_file(path, name=name)
-    if path.suffix.lower() == ".raw":
-        raise ValueError(
-            f"{name} is RAW: samples without a header that tells their rate and format; write them as WAV first"
-        )
+    headerless = f"{name} has no header that tells rate and format of its samples; write it as WAV first"
+    if path.suffix.lower() == ".raw":  # soundfile asks for the rate then
+        raise ValueError(headerless)
     file = soundfile.SoundFile(path)
     try:
+        if (
+            file.format == "RAW"
+        ):  # libsndfile guesses a telephone's when a name ends in .au, .snd, .vox or .gsm
+            raise ValueError(headerless)
         check_rate(file.samplerate, name=name)
         size = path.stat().st_size
         if file.frames > size * _DENSE.get(file.format, _PLAIN):
