@@ -5,6 +5,7 @@ by HTTP range requests and verified by the archive's CRC. Where a server knows n
 downloaded, verified by its published MD5 and unpacked. Whatever was interrupted continues at the next call.
 """
 
+import errno
 import hashlib
 import http.client
 import lzma
@@ -45,7 +46,7 @@ _CHUNK = 1 << 20
 _TIMEOUT = 60  # seconds without a byte
 _DAMAGE = (
     tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, UnicodeError,
-    NotImplementedError,
+    RuntimeError,
 )  # fmt: skip
 _NETWORK = (requests.RequestException, TimeoutError, ConnectionError)
 
@@ -112,8 +113,9 @@ def _named_damage(archive: str | os.PathLike) -> Iterator[None]:
     except _DAMAGE as error:
         raise ValueError(f"{archive}: the archive is damaged ({error})") from error
     except OSError as error:
-        # Decompressors raise it without a number; with one it comes from the disk or the network.
-        if error.errno is not None or isinstance(error, _NETWORK):
+        # Decompressors raise it without a number, a seek to a place before the beginning with that of an invalid
+        # argument; all others come from the disk or the network.
+        if error.errno not in (None, errno.EINVAL) or isinstance(error, _NETWORK):
             raise
         raise ValueError(f"{archive}: the archive is damaged ({error})") from error
 
@@ -387,12 +389,12 @@ def _vctk_depth(name: str) -> int:
 
 def _targets(folder: Path, names: dict[str, str], archive: object) -> dict[str, Path]:
     """Return where each member goes, and refuse an archive with one that would leave the folder or cannot be a file."""
-    root = folder.resolve()
+    root = Path(os.path.realpath(folder))
     targets = {}
     for member, name in names.items():
         if "\0" in name or any(len(os.fsencode(part)) > NAME_BYTES for part in PurePosixPath(name).parts):
             raise ValueError(f"{archive}: {name[:60]!r}… is no name of a file; nothing was unpacked")
-        target = (root / name).resolve()
+        target = Path(os.path.realpath(root / name))
         if PurePosixPath(name).is_absolute() or "\\" in name or root not in target.parents:
             raise ValueError(
                 f"{archive}: {name!r} lies outside the folder it is unpacked into; nothing was unpacked"
