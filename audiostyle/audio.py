@@ -9,6 +9,7 @@ import os
 import secrets
 import shutil
 import time
+import traceback
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -122,13 +123,21 @@ def _read_mono(file: soundfile.SoundFile, wanted: int) -> np.ndarray:
 def _read_with_librosa(
     path: Path, start: float, duration: float | None, cause: Exception
 ) -> tuple[np.ndarray, int]:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # librosa announces its change of backend, which is our intention
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # librosa announces its change of backend, which is our intention
+        try:
             return librosa.load(path, sr=None, mono=True, offset=start, duration=duration)
-    # audioread's errors have no common base and an empty message; the cause below says what is known.
-    except Exception as error:
-        raise ValueError(f"{path} is not a sound file that can be read ({cause})") from error
+        # audioread's errors have no common base and an empty message; the cause below says what is known.
+        except Exception as error:
+            _forget_frames(error)
+            raise ValueError(f"{path} is not a sound file that can be read ({cause})") from error
+
+
+def _forget_frames(error: BaseException | None) -> None:
+    """Let go of what the frames of an error hold: audioread leaves files that it cannot read open."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__context__
 
 
 def save_audio(path: str | os.PathLike, y: np.ndarray, sr: int) -> Path:

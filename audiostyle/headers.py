@@ -18,7 +18,7 @@ LOWEST_RATE, HIGHEST_RATE = 1_000, 768_000
 _DENSE = {"FLAC": 8192, "OGG": 8192, "CAF": 8192}
 _PLAIN = 32
 _OGG_PAGE = 65_307  # bytes of a page, at most
-_UNKNOWN_LENGTHS = (0, 2**31 - 1, 2**32 - 1, 2**63 - 1, 2**64 - 1)
+_UNKNOWN_LENGTHS = (2**32 - 1, 2**63 - 1)
 
 
 def check_file(path: Path, *, name: str | None = None) -> None:
@@ -135,7 +135,7 @@ def _trims(report: str) -> bool:
     """Whether libsndfile's report says that the file ends before the samples do; it trims the length silently.
 
     In WAV, AIFF and AU the chunk of samples is longer than the file; W64 and RF64 tell only of the whole. Programs
-    that write a stream and never know its length leave 0 or the largest number.
+    that write a stream and never know its length leave the largest number.
     """
     sizes = re.findall(
         r"^ *(?:data|SSND|Data Size|riff|Riff size) *: (\d+) \(should be (\d+)\)", report, re.MULTILINE
