@@ -99,8 +99,7 @@ def fetch_vctk(
             raise OSError(unreachable(url)) from error
         raise OSError(f"{url} cannot be read: {error}; a second call continues") from error
     whole = download(url, folder / PurePosixPath(url).name, md5, most_bytes=most_bytes, progress=progress)
-    with _named_damage(whole), zipfile.ZipFile(whole) as archive:
-        _extract_vctk(archive, folder, designs, most_bytes, progress)
+    extract_zip(whole, folder, designs, most_bytes=most_bytes, progress=progress)
     whole.unlink()
     return folder
 
@@ -311,6 +310,33 @@ def extract_tar(archive: str | os.PathLike, folder: str | os.PathLike) -> None:
             if target.exists() and target.stat().st_size == member.size:
                 continue
             _write(tar.extractfile(member), target)
+
+
+def extract_zip(
+    archive: str | os.PathLike,
+    folder: str | os.PathLike,
+    designs: Iterable[tuple[int, int]] = VCTK_DESIGNS,
+    *,
+    most_bytes: int = VCTK_BYTES,
+    progress: bool = False,
+) -> None:
+    """Unpack what the designs need of the VCTK archive, each file whole or not at all.
+
+    Parameters
+    ----------
+    archive, folder : path
+        The archive, and where to unpack it. Files that agree with its CRC are left alone.
+    designs, most_bytes, progress
+        As in `fetch_vctk`.
+
+    Raises
+    ------
+    ValueError
+        If the archive is damaged or holds too little; if what is needed is too large, has a name that no file can
+        have or lies outside the folder, nothing of it is written.
+    """
+    with _named_damage(archive), zipfile.ZipFile(archive) as opened:
+        _extract_vctk(opened, Path(folder), designs, most_bytes, progress)
 
 
 def _extract_vctk(archive: zipfile.ZipFile, folder: Path, designs, most_bytes: int, progress: bool) -> None:

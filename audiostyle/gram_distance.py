@@ -199,7 +199,8 @@ def _load_band(file: Path, groups: list[_Group], band: range) -> list[np.ndarray
     heights = [len(groups[i].members) for i in band]
     ends = np.cumsum([height * width for height, width in zip(heights, widths, strict=True)])
     try:
-        values = np.load(file, allow_pickle=False)
+        with open(file, "rb") as opened:
+            values = np.load(opened, allow_pickle=False)
     # numpy evaluates the header as an expression and allocates what it says: a damaged one raises nearly anything.
     except Exception:
         return None
