@@ -193,7 +193,7 @@ def test_a_stream_that_never_knew_its_length_is_read(tmp_path, noise, kind, at, 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e39])
 @pytest.mark.parametrize("kind", ["WAV", "AU", "AIFF"])
 def test_samples_that_are_not_finite_are_refused_wherever_they_are(tmp_path, noise, kind, value):
-    y = noise.astype(float)
+    y = np.tile(noise.astype(float), 3)
     y[-1] = value
     soundfile.write(tmp_path / "a", y, SR, format=kind, subtype="DOUBLE")
     for read in (load_audio, lambda path: load_audio(path, sr=16000), lambda path: open_sound(path, key="a")):
