@@ -112,9 +112,8 @@ def open_checked(path: str | os.PathLike, *, name: str | None = None) -> soundfi
         raise ValueError(headerless)
     file = soundfile.SoundFile(path)
     try:
-        if (
-            file.format == "RAW"
-        ):  # libsndfile guesses a telephone's when a name ends in .au, .snd, .vox or .gsm
+        # libsndfile takes it for a telephone's when a name ends in .au, .snd, .vox or .gsm.
+        if file.format == "RAW":
             raise ValueError(headerless)
         check_rate(file.samplerate, name=name)
         size = path.stat().st_size
