@@ -1,11 +1,11 @@
 """The widgets without a browser: set values in Python, read what is displayed."""
 
+import errno
 import io
 import json
 import math
 import os
 import shlex
-import shutil
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -431,6 +431,11 @@ def test_upload_whose_size_is_none_gives_a_message_in_place(source, size):
     assert f"a.wav has a size of {size!r} bytes" in source.status
 
 
+class FullDisk(io.BytesIO):
+    def write(self, data):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 def test_upload_that_cannot_be_kept_gives_a_message_in_place(source, tmp_path, content):
     path = tmp_path / "mine.wav"
     soundfile.write(path, content, SR)
@@ -438,11 +443,9 @@ def test_upload_that_cannot_be_kept_gives_a_message_in_place(source, tmp_path, c
     source._on_message(source, {"type": "piece", "id": "u"}, [memoryview(bytes(101))])
     assert source.status_kind == "error"
     assert "mine.wav is longer than the 100 bytes announced" in source.status
-    shutil.rmtree(source._folder.name)
-    (Path(source._folder.name)).mkdir()
     source._on_message(source, {"type": "upload", "id": "v", "name": path.name, "size": 100}, [])
     source._upload["file"].close()
-    source._upload["file"] = open("/dev/full", "wb", buffering=0)  # noqa: SIM115
+    source._upload["file"] = FullDisk()
     source._on_message(source, {"type": "piece", "id": "v"}, [memoryview(bytes(100))])
     assert source.status_kind == "error"
     assert "No space left" in source.status
