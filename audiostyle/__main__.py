@@ -1,7 +1,6 @@
 """The command line: ``python -m audiostyle``."""
 
 import argparse
-import contextlib
 import json
 import os
 import sys
@@ -63,10 +62,6 @@ _LONG = 1800
 
 class UserError(Exception):
     """A mistake in what was asked for: one line on standard error and exit code 2."""
-
-
-class _WritableError(Exception):
-    """A file was found writable, and is given up."""
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -200,20 +195,13 @@ def _transfer(args: argparse.Namespace) -> None:
 
 def _check_output(path: Path, inputs: tuple[Path, ...], example: str) -> None:
     """Fail before minutes of work, not after."""
-    from audiostyle.audio import whole_file
+    from audiostyle.audio import check_target
 
     if path.is_dir():
         raise UserError(f"{path} is a folder; name a file in it, such as {path / example}")
-    if not path.absolute().parent.is_dir():
-        raise UserError(f"{path} cannot be written: {path.parent} is not a folder to write in")
+    check_target(path)
     if any(path.exists() and one.exists() and path.samefile(one) for one in inputs):
         raise UserError(f"{path} is one of the sounds read; write the result into another file")
-    try:
-        # The temporary file that will become the result is made, and removed again.
-        with contextlib.suppress(_WritableError), whole_file(path):
-            raise _WritableError
-    except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror or error}") from error
 
 
 def _check_device(name: str) -> None:

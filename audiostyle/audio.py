@@ -6,28 +6,40 @@ A waveform is a mono ``float32`` array ``y`` ``[shape=(n_samples,)]`` with its s
 import io
 import logging
 import os
-import re
-import tempfile
+import secrets
+import shutil
+import time
+import traceback
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import librosa
 import numpy as np
 import soundfile
 
+from audiostyle.headers import check_file, check_rate, knows_its_length, open_checked
 from audiostyle.levels import rms, without_clipping
 
 _log = logging.getLogger(__name__)
 # Below this root mean square (-100 dB of full scale) a clip is called silent: 16-bit dither lies near -98 dB.
 SILENCE_RMS = 1e-5
+# The largest sample that can be one of a sound: 32-bit integers kept as floats reach 2³¹. Full scale is 1.
+LOUDEST = 2.0**32
 # What is written, as libsndfile calls it. Others that it offers drop samples, change the rate or are read by nothing.
 WRITTEN_FORMATS = ("WAV", "FLAC", "OGG", "MP3", "AIFF")
 # Sample rate in Hz above which libsndfile's Vorbis encoder ends the process with a segmentation fault.
 _MOST_OF_VORBIS = 200_000
 # No start and no duration in seconds is longer, some thirty years: their number of samples stays a whole number.
 _LONGEST = 1e9
+# Begins the names of files that are being written; so many seconds without a change, and a kill has left one.
+_TEMPORARY = ".audiostyle-"
+_ABANDONED = 3600
+# Bytes of a file name, at most, on the usual file systems.
+NAME_BYTES = 255
+# Samples that are decoded at a time.
+_BLOCK = 1 << 20
 
 
 def load_audio(
@@ -42,7 +54,7 @@ def load_audio(
     ----------
     path : str or path
         The file.
-    sr : int > 0
+    sr : int from 1000 to 768000
         Sample rate in Hz of the returned waveform.
     start : float >= 0
         Seconds to skip.
@@ -61,18 +73,15 @@ def load_audio(
     FileNotFoundError
         If there is no such file.
     ValueError
-        If the path is a folder, the file is empty or no sound file, holds no samples after `start`, or holds
-        samples that are not finite.
+        If the path names no regular file, the file is empty, cut short or no sound file, its header announces a
+        sample rate outside 1 to 768 kHz or more samples than the file can hold (nothing is allocated then), or
+        it holds no samples after `start`, or samples that are not finite or beyond 2³² times full scale.
 
     Notebook: 01_spectrogram_and_phase.ipynb
     """
     path = Path(path)
-    if not path.exists():
-        raise FileNotFoundError(f"{path} does not exist")
-    if path.is_dir():
-        raise ValueError(f"{path} is a folder, not a sound file")
-    if path.stat().st_size == 0:
-        raise ValueError(f"{path} is empty (0 bytes)")
+    check_file(path)
+    check_rate(sr, name="sr")
     if not 0 <= start <= _LONGEST:
         raise ValueError(f"start={start} is not allowed; it must be from 0 to {_LONGEST:g} seconds")
     if duration is not None and not 0 < duration <= _LONGEST:
@@ -82,8 +91,7 @@ def load_audio(
     y, native_sr = _read(path, start, duration)
     if y.size == 0:
         raise ValueError(f"{path} holds no samples from {start:g} s on")
-    if not np.isfinite(y).all():
-        raise ValueError(f"{path} holds {np.count_nonzero(~np.isfinite(y))} samples that are NaN or infinite")
+    y = check_waveform(y, name=str(path))
     if native_sr != sr:
         y = librosa.resample(y, orig_sr=native_sr, target_sr=sr)
     return np.ascontiguousarray(y, dtype=np.float32), sr
@@ -91,52 +99,55 @@ def load_audio(
 
 def _read(path: Path, start: float, duration: float | None) -> tuple[np.ndarray, int]:
     try:
-        file = soundfile.SoundFile(path)
+        file = open_checked(path)
     except soundfile.LibsndfileError as error:
-        return _read_with_librosa(path, start, duration, error)
+        y, sr = _read_with_librosa(path, start, duration, error)
+        check_rate(sr, name=str(path))
+        return y, int(sr)
     with file:
-        first = min(round(start * file.samplerate), file.frames)
+        first = round(min(start * file.samplerate, file.frames))
         wanted = file.frames - first
         if duration is not None:
             wanted = min(wanted, round(duration * file.samplerate))
         try:
             file.seek(first)
-            y = file.read(wanted, dtype="float32", always_2d=True)
+            y = _read_mono(file, wanted)
         except soundfile.LibsndfileError as error:
             raise ValueError(f"{path} is cut short or damaged ({error})") from error
-        if _announces_more(file.extra_info) or (len(y) < wanted and _knows_its_length(path, file.format)):
+        if len(y) < wanted and knows_its_length(path, file.format):
             raise ValueError(f"{path} is cut short: its header announces more samples than the file holds")
-        return y.mean(axis=1), file.samplerate
+        return y, file.samplerate
 
 
-def _announces_more(report: str) -> bool:
-    """Whether libsndfile's report says that the chunk of samples is longer than the file.
-
-    It trims the length silently. 0 and all ones are what programs write that stream and never know the length.
-    """
-    found = re.search(r"^ ?(?:data|SSND) : (\d+) \(should be (\d+)\)", report, re.MULTILINE)
-    return bool(found) and int(found[1]) not in (0, 2**32 - 1) and int(found[2]) < int(found[1])
-
-
-def _knows_its_length(path: Path, audio_format: str) -> bool:
-    """Whether the header states the length exactly; an MP3 without a Xing or Info header only lets one guess."""
-    if audio_format != "MP3":
-        return True
-    with open(path, "rb") as file:
-        beginning = file.read(1 << 16)
-    return b"Xing" in beginning or b"Info" in beginning
+def _read_mono(file: soundfile.SoundFile, wanted: int) -> np.ndarray:
+    """Read at most so many samples block by block: memory follows what comes, not what the header announces."""
+    step = max(1, _BLOCK // file.channels)
+    blocks = [np.zeros(0, np.float32)]
+    while wanted > 0 and len(y := file.read(min(step, wanted), dtype="float32", always_2d=True)):
+        wanted -= len(y)
+        with np.errstate(over="ignore", invalid="ignore"):  # the caller says what is wrong with such samples
+            blocks.append(y.mean(axis=1))
+    return np.concatenate(blocks)
 
 
 def _read_with_librosa(
     path: Path, start: float, duration: float | None, cause: Exception
 ) -> tuple[np.ndarray, int]:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # librosa announces its change of backend, which is our intention
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # librosa announces its change of backend, which is our intention
+        try:
             return librosa.load(path, sr=None, mono=True, offset=start, duration=duration)
-    # audioread's errors have no common base and an empty message; the cause below says what is known.
-    except Exception as error:
-        raise ValueError(f"{path} is not a sound file that can be read ({cause})") from error
+        # audioread's errors have no common base and an empty message; the cause below says what is known.
+        except Exception as error:
+            _forget_frames(error)
+            raise ValueError(f"{path} is not a sound file that can be read ({cause})") from error
+
+
+def _forget_frames(error: BaseException | None) -> None:
+    """Let go of what the frames of an error hold: audioread leaves files that it cannot read open."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__context__
 
 
 def save_audio(path: str | os.PathLike, y: np.ndarray, sr: int) -> Path:
@@ -204,6 +215,9 @@ def writable_format(path: str | os.PathLike, sr: int) -> str:
 def whole_file(path: str | os.PathLike) -> Iterator[Path]:
     """Yield a temporary path beside `path` that takes its name on success and is removed on failure.
 
+    The file has the permissions of the one it replaces, else those that the umask gives new files. Temporaries that
+    a killed process left in that folder are removed once they are an hour old.
+
     Parameters
     ----------
     path : str or path
@@ -211,22 +225,69 @@ def whole_file(path: str | os.PathLike) -> Iterator[Path]:
 
     Raises
     ------
+    ValueError
+        If the path names something that is no regular file, such as a device.
     OSError
-        If the folder does not exist or cannot be written, or `path` is something other than a regular file,
-        such as a device.
+        If the folder does not exist or cannot be written.
     """
     path = Path(path)
-    if path.exists() and not path.is_file():
-        raise OSError(f"{path} is not a regular file; it is left as it is")
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
-    os.close(handle)
-    temporary = Path(name)
+    _refuse_irregular(path)
+    _remove_abandoned(path.parent)
+    # A short name, whatever the length of the file's own; numpy appends a suffix that is not there.
+    temporary = path.with_name(f"{_TEMPORARY}{secrets.token_hex(8)}{path.suffix[:20]}")
+    os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     try:
         yield temporary
-        temporary.chmod(0o644)  # mkstemp makes private files
+        if path.exists():
+            shutil.copymode(path, temporary)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def check_target(path: str | os.PathLike) -> Path:
+    """Make sure, before the work, that a file can be written under this name.
+
+    Parameters
+    ----------
+    path : str or path
+        The file to be written.
+
+    Returns
+    -------
+    pathlib.Path
+
+    Raises
+    ------
+    ValueError
+        If it is no name for a file, its folder does not exist or cannot be written, or there is something of that
+        name that is no regular file: a folder, a device, a pipe.
+    """
+    path = Path(path)
+    if "\0" in str(path) or len(os.fsencode(path.name)) > NAME_BYTES:
+        raise ValueError(
+            f"{str(path)[:60]!r}… is not a name that a file can have: at most {NAME_BYTES} bytes"
+        )
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder; name a file in it")
+    _refuse_irregular(path)
+    if not path.parent.is_dir():
+        raise ValueError(f"{path} cannot be written: {path.parent} is not a folder to write in")
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise ValueError(f"{path} cannot be written: no permission in {path.parent.resolve()}")
+    return path
+
+
+def _refuse_irregular(path: Path) -> None:
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{path} cannot be written: it is no regular file; nothing is replaced but files")
+
+
+def _remove_abandoned(folder: Path) -> None:
+    for left in folder.glob(f"{_TEMPORARY}*"):
+        with suppress(FileNotFoundError):  # another process may be cleaning up as well
+            if time.time() - left.stat().st_mtime > _ABANDONED:
+                left.unlink()
 
 
 def check_waveform(y: np.ndarray, *, name: str = "y") -> np.ndarray:
@@ -246,7 +307,7 @@ def check_waveform(y: np.ndarray, *, name: str = "y") -> np.ndarray:
     Raises
     ------
     ValueError
-        If it is not one-dimensional, empty, or holds values that are not finite.
+        If it is not one-dimensional, empty, or holds values that are not finite or beyond 2³².
     """
     y = np.asarray(y, dtype=np.float32)
     if y.ndim != 1:
@@ -255,6 +316,8 @@ def check_waveform(y: np.ndarray, *, name: str = "y") -> np.ndarray:
         raise ValueError(f"{name} holds no samples")
     if not np.isfinite(y).all():
         raise ValueError(f"{name} holds {np.count_nonzero(~np.isfinite(y))} samples that are NaN or infinite")
+    if (peak := float(np.abs(y).max())) > LOUDEST:
+        raise ValueError(f"{name} is not a sound: its samples reach {peak:.1e}, and full scale is 1")
     return y
 
 

@@ -9,15 +9,21 @@ import os
 from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
+from typing import BinaryIO
+from urllib.parse import urlsplit
 
 import numpy as np
 import pandas as pd
 import pooch
+import requests
 
 from audiostyle import paths
-from audiostyle.audio import load_audio
+from audiostyle.audio import load_audio, whole_file
 
 EDITIONS = ("bundled", "recorded")
+MAX_MEGABYTES = 100  # of one recording; the largest of the registry is far smaller
+_TIMEOUT = 60  # seconds without a byte
+_NAMED = 3  # recordings that a message names
 
 
 @dataclass(frozen=True)
@@ -315,7 +321,7 @@ def fetch_clips(to: str | os.PathLike | None = None, *, progress: bool = True) -
     """Download the recordings of the registry, each checked against its sha256.
 
     Files that are present and whole, in the mirror or in `to`, are left alone. A download that fails, is cut
-    short or has another checksum leaves no file.
+    short, goes on for more than 100 MB or has another checksum leaves no file.
 
     Parameters
     ----------
@@ -332,32 +338,75 @@ def fetch_clips(to: str | os.PathLike | None = None, *, progress: bool = True) -
     Raises
     ------
     RuntimeError
-        If some could not be fetched; the message names them and says what to do.
+        If some could not be fetched; the message names the first of them with the reason and says what to do.
     """
-    fetched, failed = [], {}
+    fetched: list[Path] = []
+    failed: dict[str, str] = {}
+    silent: set[str | None] = set()  # servers that did not answer, not to be waited for again
     for clip in clips("recorded"):
         present = Path(to) / clip.path if to is not None else locate(clip)
         if present.is_file() and sha256(present) == clip.sha256:
             fetched.append(present)
             continue
-        folder = (Path(to) if to is not None else paths.data_dir()) / Path(clip.path).parent
+        target = (Path(to) if to is not None else paths.data_dir()) / clip.path
         try:
-            got = pooch.retrieve(
-                clip.url,
-                known_hash=f"sha256:{clip.sha256}",
-                fname=Path(clip.path).name,
-                path=folder,
-                progressbar=progress,
-            )
-            fetched.append(Path(got))
-        # requests' errors are OSErrors; pooch raises ValueError on a checksum that differs.
+            if urlsplit(clip.url).hostname in silent:
+                raise requests.ConnectionError
+            _download(clip, target, progress)
+            fetched.append(target)
+        except (requests.ConnectionError, requests.Timeout):
+            silent.add(urlsplit(clip.url).hostname)
+            failed[clip.clip] = unreachable(clip.url)
+        # requests' other errors are OSErrors.
         except (OSError, ValueError) as error:
-            failed[clip.clip] = f"{type(error).__name__}: {error}"
+            failed[clip.clip] = str(error)
     if failed:
-        first = next(iter(failed.items()))
+        reason = next(iter(failed.values()))
+        names = ", ".join(list(failed)[:_NAMED]) + (
+            f" and {len(failed) - _NAMED} more" if len(failed) > _NAMED else ""
+        )
         raise RuntimeError(
-            f"{len(failed)} of {len(clips('recorded'))} recordings could not be fetched: {', '.join(failed)}. "
-            f"First reason ({first[0]}): {first[1]}. Nothing incomplete was kept; run the same command again, or "
-            f"set AUDIOSTYLE_MIRROR to a folder that holds the files"
+            f"{len(failed)} of {len(clips('recorded'))} recordings could not be fetched ({names}): {reason}. Run the "
+            f"same command again, or set AUDIOSTYLE_MIRROR to a folder that holds the files"
         )
     return fetched
+
+
+def _download(clip: Clip, target: Path, progress: bool) -> None:
+    """Download a recording, whole and with the registry's checksum or not at all."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(target) as temporary:
+        with open(temporary, "wb") as file:
+            receive = pooch.HTTPDownloader(progressbar=progress, timeout=_TIMEOUT)
+            receive(clip.url, _Limited(file, MAX_MEGABYTES * 1_000_000, clip.url), None)
+        if (found := sha256(temporary)) != clip.sha256:
+            raise ValueError(f"{clip.url} has another checksum: sha256 {found}, not {clip.sha256}")
+
+
+class _Limited:
+    """A file that takes only so many bytes: a server may send without end."""
+
+    def __init__(self, file: BinaryIO, most_bytes: int, name: str) -> None:
+        self._file, self._left, self._most, self._name = file, most_bytes, most_bytes, name
+
+    def write(self, data: bytes) -> None:
+        self._left -= len(data)
+        if self._left < 0:
+            raise ValueError(f"{self._name} is longer than {self._most} bytes, more than any recording has")
+        self._file.write(data)
+
+    def flush(self) -> None:
+        self._file.flush()
+
+
+def unreachable(url: str) -> str:
+    """Return a sentence for a server that does not answer.
+
+    Examples
+    --------
+    >>> unreachable("https://openslr.org/resources/12/test-clean.tar.gz")
+    'openslr.org cannot be reached: the network is not there, or the server does not answer'
+    """
+    return (
+        f"{urlsplit(url).hostname} cannot be reached: the network is not there, or the server does not answer"
+    )

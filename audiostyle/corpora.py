@@ -114,7 +114,7 @@ def find_corpus(path: str | os.PathLike) -> Corpus:
 
     Recognised are VCTK 0.80 (``wav48/p225/*.wav``), VCTK 0.92 (``wav48_silence_trimmed/p225/*_mic1.flac``; the
     second microphone is left out), LibriSpeech (``<speaker>/<chapter>/*.flac``, also one or two folders further
-    down) and ``<speaker>/<file>``.
+    down) and ``<speaker>/<file>``. A link in place of a speaker that leads nowhere is left out with a warning.
 
     Parameters
     ----------
@@ -145,11 +145,20 @@ def find_corpus(path: str | os.PathLike) -> Corpus:
     for layout, top in _layouts(root):
         utterances = _list_speakers(top, layout)
         if utterances:
+            _warn_of_broken_links(top)
             return Corpus(name, layout, utterances)
     raise ValueError(
         f"{root} holds no corpus: sound files are looked for in <speaker>/<file>, <speaker>/<chapter>/<file>, "
         f"{' or '.join(f'{folder}/<speaker>/<file>' for folder in _VCTK_FOLDERS)}"
     )
+
+
+def _warn_of_broken_links(top: Path) -> None:
+    broken = sorted(str(f) for f in top.iterdir() if f.is_symlink() and not f.exists())
+    if broken:
+        warnings.warn(
+            f"{top}: left out {len(broken)} links that lead nowhere: {', '.join(broken)}", stacklevel=3
+        )
 
 
 def _layouts(root: Path) -> Iterator[tuple[str, Path]]:
@@ -205,8 +214,8 @@ def load_recordings(
 ) -> Recordings:
     """Read utterances at 16 kHz and bring each to a root mean square of 0.05.
 
-    A file that cannot be read or is silent is skipped with a warning that names it, and the next one of that
-    speaker takes its place.
+    A file that cannot be read, holds no sound or is silent, and a link that leads nowhere, is skipped with a warning
+    that names it, and the next one of that speaker takes its place.
 
     Parameters
     ----------
@@ -299,8 +308,7 @@ def _read_first(
         try:
             y, _ = load_audio(item.path, sr=SAMPLE_RATE)
             kept.append((item, set_level(y, LEVEL, name=str(item.path))))
-        except (
-            ValueError
-        ):  # unreadable, empty, not finite or silent; the caller names the file in its warning
+        # Unreadable, no regular file, empty, silent, a link to nothing: the caller's warning names the file.
+        except (ValueError, OSError):
             skipped.append(item.path)
     return kept

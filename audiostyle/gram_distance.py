@@ -5,6 +5,7 @@ short clips are laid side by side, so that one evaluation of the kernel serves h
 """
 
 import hashlib
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,7 +57,7 @@ def pairwise_gram_inner(
         Processes, as in joblib.
     cache : path or None
         Folder in which finished rows of blocks are kept, named after the content and the settings, so that a
-        stopped run continues where it stopped.
+        stopped run continues where it stopped. A damaged block is made again, with a warning that names it.
     settings : str
         Everything that identifies the encoder, its code included (`audiostyle.keys.cache_key`), for the names of
         the stored blocks.
@@ -85,9 +86,19 @@ def pairwise_gram_inner(
         for band, name in zip(bands, names, strict=True)
     )
     done = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered")(work)
-    for band, rows in tqdm(done, total=len(bands), desc="distances", disable=not progress, leave=False):
+    damaged = []
+    for band, rows, mended in tqdm(
+        done, total=len(bands), desc="distances", disable=not progress, leave=False
+    ):
         for i, row in zip(band, rows, strict=True):
             _add_row(total, groups, i, row)
+        damaged += [mended] if mended else []
+    if damaged:
+        warnings.warn(
+            f"{folder}: {len(damaged)} stored blocks of distances were damaged and have been made again: "
+            + ", ".join(sorted(damaged)),
+            stacklevel=2,
+        )
     return total / n_patches / n_patches[:, None]
 
 
@@ -150,11 +161,15 @@ def _block_names(groups: list[_Group], bands: list[range], settings: str) -> lis
     ]
 
 
-def _compute_band(encoder, groups, band, folder, name) -> tuple[range, list[np.ndarray]]:
-    """Compute Σ K² between the members of each group of a band and those of the groups from that one on."""
+def _compute_band(encoder, groups, band, folder, name) -> tuple[range, list[np.ndarray], str | None]:
+    """Compute Σ K² between the members of each group of a band and those of the groups from that one on.
+
+    Returns the band, its rows, and the name of the stored block if there was one and it was damaged.
+    """
     file = folder / f"{name}.npy" if folder else None
-    if file and (stored := _load_band(file, groups, band)) is not None:
-        return band, stored
+    present = file is not None and file.exists()
+    if present and (stored := _load_band(file, groups, band)) is not None:
+        return band, stored, None
     own = [_encode(encoder, groups[i]) for i in band]
     blocks: list[list[np.ndarray]] = [[] for _ in band]
     for j in range(band[0], len(groups)):
@@ -167,7 +182,7 @@ def _compute_band(encoder, groups, band, folder, name) -> tuple[range, list[np.n
         folder.mkdir(parents=True, exist_ok=True)
         with whole_file(file) as temporary:
             np.save(temporary, np.concatenate([row.ravel() for row in rows]), allow_pickle=False)
-    return band, rows
+    return band, rows, file.name if present else None
 
 
 @torch.no_grad()
@@ -179,15 +194,18 @@ def _block(encoder, X, Y, rows: _Group, columns: _Group) -> np.ndarray:
 
 
 def _load_band(file: Path, groups: list[_Group], band: range) -> list[np.ndarray] | None:
-    """Return stored rows, None where there are none or the file is damaged and has to be made again."""
+    """Return stored rows, None where the file is damaged and has to be made again."""
     widths = [sum(len(group.members) for group in groups[i:]) for i in band]
     heights = [len(groups[i].members) for i in band]
     ends = np.cumsum([height * width for height, width in zip(heights, widths, strict=True)])
     try:
-        values = np.load(file, allow_pickle=False)
-    except (FileNotFoundError, ValueError, EOFError):
+        with open(file, "rb") as opened:
+            values = np.load(opened, allow_pickle=False)
+    # numpy evaluates the header as an expression and allocates what it says: a damaged one raises nearly anything.
+    except Exception:
         return None
-    if values.shape != (ends[-1],):
+    whole = isinstance(values, np.ndarray) and values.shape == (ends[-1],) and values.dtype == np.float64
+    if not whole or not np.isfinite(values).all():
         return None
     parts = np.split(values, ends[:-1])
     return [part.reshape(h, w) for part, h, w in zip(parts, heights, widths, strict=True)]

@@ -166,7 +166,7 @@ class StyleLab:
         Raises
         ------
         ValueError
-            If there is no result, or the name is empty or holds a path.
+            If there is no result, the name is empty or holds a path, or the format is none of wav, ogg and flac.
         """
         name = (self.saving["name"] if name is None else name).strip()
         audio_format = audio_format or self.saving["format"]
@@ -174,6 +174,10 @@ class StyleLab:
             raise ValueError("there is no result to save yet; press “Run”")
         if not name or Path(name).name != name or name.startswith("."):
             raise ValueError(f"name={name!r} is not allowed; give a plain file name without a folder")
+        if audio_format not in _MIME:
+            raise ValueError(
+                f"audio_format={audio_format!r} is not allowed; it must be one of {', '.join(_MIME)}"
+            )
         recipe, rendered = self.result
         self._folder.mkdir(parents=True, exist_ok=True)
         sound, settings = save_with_recipe(

@@ -71,7 +71,7 @@ class Recipe:
 
     def shell(self, output: str = "result.wav") -> str:
         """Return a command that makes the result again."""
-        words = ["python", "-m", "audiostyle", "transfer", self.content.path, self.style.path, "-o", output]
+        words = ["python", "-m", "audiostyle", "transfer", "-o", output]
         for name, value in _changed(self.config).items():
             words += [option(name), f"{value}"]
         for name, cut in (("content", self.content), ("style", self.style)):
@@ -82,7 +82,8 @@ class Recipe:
         else:
             words += ["--content-duration", f"{self.content.duration:.10g}"]
             words += ["--style-duration", f"{self.style.duration:.10g}"]
-        return shlex.join(words)
+        # Behind the two dashes a file called --output=x.wav is a file.
+        return shlex.join([*words, "--", self.content.path, self.style.path])
 
     def run(self, *, folder: str | os.PathLike | None = None, **files: str | os.PathLike) -> TransferResult:
         """Make the result again.

@@ -10,8 +10,9 @@ import soundfile
 import traitlets
 
 from audiostyle import clips
-from audiostyle.audio import load_audio
+from audiostyle.audio import NAME_BYTES, check_waveform, load_audio
 from audiostyle.frontend import describe, script, stylesheet
+from audiostyle.headers import open_checked
 from audiostyle.jobs import Latest
 
 MAX_MEGABYTES = 200
@@ -207,30 +208,42 @@ class SoundSource(anywidget.AnyWidget):
         elif kind == "upload":
             self._begin_upload(content)
         elif kind == "piece" and self._upload and content.get("id") == self._upload["id"] and buffers:
-            self._upload["file"].write(buffers[0])
-            self._upload["received"] += len(buffers[0])
-            self._ask_next()
+            self._take_piece(buffers[0])
 
     def _begin_upload(self, content: dict) -> None:
-        name = Path(str(content.get("name", "upload"))).name or "upload"
-        size = int(content.get("size", 0))
         if self._upload:
             self._upload["file"].close()
-        folder = Path(tempfile.mkdtemp(dir=self._folder.name))
-        path = folder / name
-        self._upload = {
-            "id": content.get("id"), "path": path, "file": path.open("wb"), "size": size, "received": 0,
-        }  # fmt: skip
-        if size > MAX_MEGABYTES * 1e6 or path.suffix.lower() not in FORMATS or size == 0:
-            reason = (
-                f"{name} has {size / 1e6:.0f} MB; at most {MAX_MEGABYTES} MB are taken" if size > MAX_MEGABYTES * 1e6
-                else f"{name} is empty (0 bytes)" if size == 0
-                else f"{name} cannot be read: {_READ_ERROR}"
-            )  # fmt: skip
+            self._upload = None
+        name = Path(str(content.get("name", "upload"))).name
+        size = content.get("size", 0)
+        if reason := _refusal(name, size):
+            self._refuse_upload(content.get("id"), ValueError(reason))
+            return
+        path = Path(tempfile.mkdtemp(dir=self._folder.name)) / name
+        try:
+            file = path.open("wb")
+        except OSError as error:
+            self._refuse_upload(content.get("id"), error)
+            return
+        self._upload = {"id": content.get("id"), "path": path, "file": file, "size": size, "received": 0}
+        self._ask_next()
+
+    def _take_piece(self, piece: memoryview) -> None:
+        upload = self._upload
+        try:
+            if upload["received"] + len(piece) > upload["size"]:
+                raise ValueError(f"{upload['path'].name} is longer than the {upload['size']} bytes announced")
+            upload["file"].write(piece)
+        except (OSError, ValueError) as error:
             self._end_upload()
-            self._refuse(ValueError(reason))
-        else:
-            self._ask_next()
+            self._refuse(error)
+            return
+        upload["received"] += len(piece)
+        self._ask_next()
+
+    def _refuse_upload(self, ident: object, error: Exception) -> None:
+        self.send({"type": "next", "id": ident, "done": True})
+        self._refuse(error)
 
     def _ask_next(self) -> None:
         if self._upload["received"] < self._upload["size"]:
@@ -251,6 +264,21 @@ class SoundSource(anywidget.AnyWidget):
 def load_cut(sound: Sound, start: float, length: float) -> tuple[np.ndarray, int]:
     """Return `length` seconds of a sound from `start` on as a waveform [shape=(n_samples,)], and its rate in Hz."""
     return load_audio(sound.path, start=sound.offset + start, duration=max(length, 0.01))
+
+
+def _refusal(name: str, size: object) -> str | None:
+    """Return why an upload of this name and size is not taken, None where it is."""
+    sound = name.encode(errors="replace").decode().replace("\0", "?") or "a file without a name"
+    shown = sound if len(sound) <= 60 else f"{sound[:60]}…"
+    if not isinstance(size, int) or size < 0:
+        return f"{shown} has a size of {size!r} bytes, which is none"
+    if size > MAX_MEGABYTES * 1e6:
+        return f"{shown} has {size / 1e6:.0f} MB; at most {MAX_MEGABYTES} MB are taken"
+    if Path(name).suffix.lower() not in FORMATS:
+        return f"{shown} cannot be read: {_READ_ERROR}"
+    if sound != name or len(name.encode()) > NAME_BYTES:
+        return f"{shown} is not a name that a file can have here; give it another"
+    return f"{shown} is empty (0 bytes)" if size == 0 else None
 
 
 def open_sound(path: Path, *, key: str, offset: float = 0.0, usable: float | None = None) -> Sound:
@@ -276,14 +304,10 @@ def open_sound(path: Path, *, key: str, offset: float = 0.0, usable: float | Non
     FileNotFoundError
         If there is none.
     ValueError
-        If it is a folder, empty, no sound file, shorter than 0.6 s, longer than two hours, or damaged.
+        If it is no regular file, empty, no sound file, shorter than 0.6 s, longer than two hours, or damaged.
     """
-    if not path.exists():
-        raise FileNotFoundError(f"{path.name or path} does not exist")
-    if path.is_dir():
-        raise ValueError(f"{path.name} is a folder; {_READ_ERROR}")
     try:
-        with soundfile.SoundFile(path) as file:
+        with open_checked(path, name=path.name or str(path)) as file:
             rate = file.samplerate
             duration = file.frames / rate - offset
             if usable is not None:
@@ -293,7 +317,7 @@ def open_sound(path: Path, *, key: str, offset: float = 0.0, usable: float | Non
                     f"{path.name} lasts {duration / 60:.0f} minutes; at most {MAX_MINUTES} are taken, cut it first"
                 )
             file.seek(round(offset * rate))
-            columns, held = _outline(file, round(duration * rate))
+            columns, held = _outline(file, round(duration * rate), path.name)
     except soundfile.LibsndfileError as error:
         raise ValueError(f"{path.name} is not a sound file that can be read; {_READ_ERROR}") from error
     duration = held / rate
@@ -304,7 +328,7 @@ def open_sound(path: Path, *, key: str, offset: float = 0.0, usable: float | Non
     return Sound(key, path.name, path, round(duration, 3), columns.tobytes(), offset)
 
 
-def _outline(file: soundfile.SoundFile, n_samples: int) -> tuple[np.ndarray, int]:
+def _outline(file: soundfile.SoundFile, n_samples: int, name: str) -> tuple[np.ndarray, int]:
     """Return the extremes [shape=(n_columns, 2)] and the number of samples that could be read."""
     step = max(1, -(-n_samples // _COLUMNS))
     found, held = [], 0
@@ -314,7 +338,8 @@ def _outline(file: soundfile.SoundFile, n_samples: int) -> tuple[np.ndarray, int
         if len(y) == 0:
             break
         held += len(y)
-        mono = np.nan_to_num(y.mean(axis=1), nan=0.0, posinf=0.0, neginf=0.0)
+        with np.errstate(over="ignore", invalid="ignore"):  # said in words below
+            mono = check_waveform(y.mean(axis=1), name=name)
         starts = np.arange(0, len(mono), step)
         low, high = np.minimum.reduceat(mono, starts), np.maximum.reduceat(mono, starts)
         found.append(np.stack([low, high], axis=1))

@@ -3,6 +3,7 @@
 import hashlib
 import http.server
 import io
+import shutil
 import tarfile
 import threading
 import zipfile
@@ -230,15 +231,18 @@ def test_a_download_resumes(serve, tmp_path, ranges):
     server = serve(body, ranges=ranges, break_after=100_000)
     target = tmp_path / "file.bin"
     with pytest.raises(OSError, match="100000 of 512000 bytes came; a second call continues"):
-        archives.download(server.url, target, md5(body), progress=False)
+        archives.download(server.url, target, md5(body), most_bytes=10**6, progress=False)
     assert files_below(tmp_path) == ["file.bin.part"]
     server.break_after = None
     server.sent = 0
-    assert archives.download(server.url, target, md5(body), progress=False).read_bytes() == body
+    assert (
+        archives.download(server.url, target, md5(body), most_bytes=10**6, progress=False).read_bytes()
+        == body
+    )
     assert server.sent == (412_000 if ranges else 512_000)
     assert files_below(tmp_path) == ["file.bin"]
     server.sent = 0
-    archives.download(server.url, target, md5(body), progress=False)
+    archives.download(server.url, target, md5(body), most_bytes=10**6, progress=False)
     assert server.sent == 0
 
 
@@ -246,7 +250,7 @@ def test_a_download_that_was_complete_but_not_checked_is_only_checked(serve, tmp
     body = b"whole" * 100
     server = serve(body, ranges=True)
     (tmp_path / "file.bin.part").write_bytes(body)
-    archives.download(server.url, tmp_path / "file.bin", md5(body), progress=False)
+    archives.download(server.url, tmp_path / "file.bin", md5(body), most_bytes=10**6, progress=False)
     assert (tmp_path / "file.bin").read_bytes() == body
 
 
@@ -296,3 +300,110 @@ def test_a_damaged_tar_is_named(tmp_path):
     with pytest.raises(ValueError, match=r"damaged.tar.gz: the archive is damaged"):
         archives.extract_tar(damaged, tmp_path / "to")
     assert not (tmp_path / "to").exists()
+
+
+def test_a_network_that_is_not_there_is_said(tmp_path):
+    url = "http://nowhere.invalid/archive.zip"
+    for fetch_it in (archives.fetch_vctk, archives.fetch_librispeech):
+        with pytest.raises(OSError, match=r"^nowhere.invalid cannot be reached: the network is not there"):
+            fetch_it(tmp_path, url=url, progress=False)
+    assert files_below(tmp_path) == []
+
+
+@pytest.mark.parametrize("length", [True, False])
+def test_a_download_stops_at_its_limit(serve, tmp_path, length):
+    body = bytes(5_000_000)
+    server = serve(body, ranges=False)
+    if not length:
+        server.RequestHandlerClass = type("Endless", (Handler,), {"send_header": lambda *args: None})
+    # The length that the server announces is enough; without one it is noticed when too much has come.
+    found = len(body) if length else r"(1[2-9]|2)\d{5,6}"
+    with pytest.raises(ValueError, match=f": {found} bytes or more, and at most 1200000 are expected"):
+        archives.download(server.url, tmp_path / "a", md5(body), most_bytes=1_200_000, progress=False)
+    assert files_below(tmp_path) == []
+
+
+def test_members_larger_than_the_limit_are_refused_before_one_is_written(serve, tmp_path):
+    server = serve(vctk_zip(), ranges=True)
+    with pytest.raises(ValueError, match="3000 bytes or more, and at most 2999 are expected"):
+        fetch(server, tmp_path, most_bytes=2999)
+    assert files_below(tmp_path) == []
+    fetch(server, tmp_path, most_bytes=3000)
+    assert files_below(tmp_path) == expected()
+
+
+@pytest.mark.parametrize(
+    ("members", "message"),
+    [
+        ([("n" * 300, b"x")], "is no name of a file"),
+        ([("é" * 128 + "/a", b"x")], "is no name of a file"),
+        ([("a", b"x"), ("a/b", b"x")], "is a file and a folder"),
+        ([("a/b", b"x"), ("a", b"x")], "is a file and a folder"),
+        ([("there", b"x")], "is a file and a folder"),
+        ([("file/b", b"x")], "lies below a file"),
+    ],
+)
+def test_names_that_cannot_be_files_are_refused_whole(tmp_path, members, message):
+    archive = tmp_path / "a.tar.gz"
+    archive.write_bytes(tar_of(*LIBRI, *members))
+    (tmp_path / "to" / "there").mkdir(parents=True)
+    (tmp_path / "to" / "file").touch()
+    with pytest.raises(ValueError, match=message):
+        archives.extract_tar(archive, tmp_path / "to")
+    assert files_below(tmp_path / "to") == ["file"]
+
+
+def test_an_encrypted_member_and_an_unknown_method_are_damage(serve, tmp_path):
+    for at, value in ((8, 1), (10, 99)):
+        body = bytearray(vctk_zip())
+        entry = body.index(b"PK\x01\x02")
+        while entry >= 0:
+            body[entry + at] = value
+            entry = body.find(b"PK\x01\x02", entry + 1)
+        for ranges in (True, False):
+            with pytest.raises(ValueError, match="the archive is damaged"):
+                fetch(serve(bytes(body), ranges=ranges), tmp_path)
+
+
+def compressed_archives():
+    """A zip and a tar with each way of compression."""
+    for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w", method) as archive:
+            for name in expected():
+                archive.writestr(name, name.encode() * 30)
+        yield buffer.getvalue()
+    for mode in ("w", "w:gz", "w:bz2", "w:xz"):
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode=mode) as archive:
+            for name in expected():
+                info = tarfile.TarInfo(name)
+                info.size = 300
+                archive.addfile(info, io.BytesIO(bytes(300)))
+        yield buffer.getvalue()
+
+
+def test_random_damage_ends_in_one_error_and_stays_in_the_folder(tmp_path, rng):
+    whole = list(compressed_archives())
+    outcomes = set()
+    for i in range(600):
+        data = bytearray(whole[i % len(whole)])
+        for _ in range(rng.integers(1, 5)):
+            at = rng.integers(min(len(data), 600))
+            data[at if rng.random() < 0.5 else -1 - at] = rng.integers(256)
+        archive, box = tmp_path / "archive", tmp_path / "box"
+        archive.write_bytes(data)
+        try:
+            if i % len(whole) < 4:
+                archives.extract_zip(archive, box / "to", DESIGNS, most_bytes=10**6)
+            else:
+                archives.extract_tar(archive, box / "to")
+            outcome = "unpacked"
+        except ValueError as error:  # anything else fails the test
+            outcome = str(error)
+        assert outcome == "unpacked" or "archive" in outcome, outcome
+        outcomes.add("damaged" if "the archive is damaged" in outcome else outcome)
+        assert all(name.startswith("box/to/") or name == "archive" for name in files_below(tmp_path))
+        assert not list(tmp_path.rglob(".*"))
+        shutil.rmtree(box, ignore_errors=True)
+    assert {"unpacked", "damaged"} < outcomes

@@ -1,8 +1,14 @@
+import os
+import socket
+import stat
+import time
+from pathlib import Path
+
 import numpy as np
 import pytest
 import soundfile
 
-from audiostyle.audio import fix_length, load_audio, rms, save_audio, set_level, whole_file
+from audiostyle.audio import check_target, fix_length, load_audio, rms, save_audio, set_level, whole_file
 
 SR = 22050
 
@@ -160,7 +166,103 @@ def test_failed_write_keeps_the_old_file(tmp_path):
     with pytest.raises(RuntimeError, match="disk full"):
         fail()
     assert path.read_text() == "old"
-    assert list(tmp_path.glob(".kept*")) == []
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["kept.txt"]
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o027, 0o640), (0o002, 0o664)])
+def test_a_new_file_follows_the_umask_and_a_replaced_one_keeps_its_permissions(tmp_path, umask, mode):
+    before = os.umask(umask)
+    try:
+        for expected in (mode, 0o600):
+            with whole_file(tmp_path / "a.txt") as temporary:
+                temporary.write_text("text")
+            assert stat.S_IMODE((tmp_path / "a.txt").stat().st_mode) == expected
+            (tmp_path / "a.txt").chmod(0o600)
+    finally:
+        os.umask(before)
+
+
+def test_what_a_kill_left_is_removed_at_the_next_write_once_it_is_old(tmp_path):
+    def left_by_a_kill(name):
+        writer = whole_file(tmp_path / name)
+        temporary = writer.__enter__()
+        temporary.write_text("half")
+        return writer, temporary
+
+    (_, old), (_, young) = kept = [left_by_a_kill(name) for name in ("a.wav", "b.csv")]
+    hidden = tmp_path / ".mine"
+    hidden.touch()
+    for path in (old, hidden):
+        os.utime(path, (0, time.time() - 3700))
+    os.utime(young, (0, time.time() - 3500))
+    with whole_file(tmp_path / "c.json") as temporary:
+        temporary.write_text("{}")
+    assert {path for path in tmp_path.iterdir() if path.is_file()} == {young, hidden, tmp_path / "c.json"}
+    for writer, _ in kept:
+        writer.gen.close()
+
+
+def test_the_longest_name_is_written(tmp_path):
+    for name in (f"{'n' * 251}.txt", f"{'é' * 125}.npy", f"n.{'s' * 253}"):
+        with whole_file(check_target(tmp_path / name)) as temporary:
+            temporary.write_text("text")
+        assert (tmp_path / name).read_text() == "text"
+
+
+# Never a real device: a fault in what is tested would replace it.
+def _pipe(folder):
+    os.mkfifo(folder / "pipe")
+    return folder / "pipe"
+
+
+def _link_to_pipe(folder):
+    (folder / "link").symlink_to(_pipe(folder))
+    return folder / "link"
+
+
+def _socket(folder):
+    with socket.socket(socket.AF_UNIX) as made:
+        made.bind(str(folder / "s"))
+    return folder / "s"
+
+
+@pytest.mark.parametrize("make", [_pipe, _link_to_pipe, _socket])
+def test_only_regular_files_are_replaced(tmp_path, make):
+    path = make(tmp_path)
+    before = path.stat()
+    with pytest.raises(ValueError, match="is no regular file"):
+        check_target(path)
+    with pytest.raises(ValueError, match="is no regular file"), whole_file(path) as temporary:
+        temporary.write_text("text")
+    assert path.stat() == before
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("", "is a folder; name a file in it"),
+        ("folder", "is a folder; name a file in it"),
+        ("n" * 256, "not a name that a file can have"),
+        ("é" * 128, "not a name that a file can have"),
+        ("a\0b", "not a name that a file can have"),
+        ("nowhere/a.json", "nowhere is not a folder to write in"),
+        ("file/a.json", "file is not a folder to write in"),
+    ],
+)
+def test_a_target_that_cannot_be_written_is_known_before_the_work(tmp_path, monkeypatch, name, message):
+    monkeypatch.chdir(tmp_path)
+    Path("folder").mkdir()
+    Path("file").touch()
+    with pytest.raises(ValueError, match=message):
+        check_target(name)
+
+
+def test_a_target_may_be_new_or_a_file(tmp_path):
+    assert check_target(tmp_path / "a.json") == tmp_path / "a.json"
+    (tmp_path / "a.json").touch()
+    (tmp_path / "link.json").symlink_to("a.json")
+    assert check_target(tmp_path / "link.json") == tmp_path / "link.json"
+    assert check_target(tmp_path / "a.json") == tmp_path / "a.json"
 
 
 def test_level(tone):

@@ -1,6 +1,9 @@
+import os
 import shutil
+import stat
 
 import pytest
+import requests
 
 from audiostyle import clips, paths
 from audiostyle.audio import SILENCE_RMS, rms
@@ -129,6 +132,48 @@ def test_wrong_checksum_leaves_no_file_and_says_what_to_do(served):
     with pytest.raises(RuntimeError, match=r"1 of 2 recordings.*two.*AUDIOSTYLE_MIRROR"):
         clips.fetch_clips(progress=False)
     assert [path.name for path in data.rglob("*") if path.is_file()] == ["one.ogg"]
+
+
+def test_recording_without_end_is_given_up(served, monkeypatch):
+    mirror, data = served
+    monkeypatch.setattr(clips, "MAX_MEGABYTES", 0.001)
+    with open(mirror / "music" / "two.ogg", "wb") as file:
+        file.truncate(50_000_000)
+    with pytest.raises(RuntimeError, match=r"1 of 2 .*two\.ogg is longer than 1000\.0 bytes"):
+        clips.fetch_clips(progress=False)
+    assert [path.name for path in data.rglob("*") if path.is_file()] == ["one.ogg"]
+
+
+def test_recordings_follow_the_umask(served):
+    before = os.umask(0o027)
+    try:
+        fetched = clips.fetch_clips(progress=False)
+    finally:
+        os.umask(before)
+    assert {stat.S_IMODE(path.stat().st_mode) for path in fetched} == {0o640}
+
+
+def test_no_network_is_said_in_one_short_line(recordings, monkeypatch):
+    template = clips.clips("recorded")[0]
+    asked = []
+    rows = {
+        f"clip{i}": clips.Clip(
+            **vars(template)
+            | {"clip": f"clip{i}", "path": f"{i}.ogg", "url": f"http://nowhere.invalid/{i}", "sha256": "0"}
+        )
+        for i in range(24)
+    }
+    monkeypatch.setattr(clips, "_registry", lambda: rows)
+    get = requests.get
+    monkeypatch.setattr(requests, "get", lambda url, **options: asked.append(url) or get(url, **options))
+    with pytest.raises(RuntimeError) as caught:
+        clips.fetch_clips(progress=False)
+    assert str(caught.value) == (
+        "24 of 24 recordings could not be fetched (clip0, clip1, clip2 and 21 more): nowhere.invalid cannot be "
+        "reached: the network is not there, or the server does not answer. Run the same command again, or set "
+        "AUDIOSTYLE_MIRROR to a folder that holds the files"
+    )
+    assert len(asked) == 1
 
 
 def test_absent_file_is_reported(served):

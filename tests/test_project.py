@@ -15,7 +15,7 @@ PACKAGE = ROOT / "audiostyle"
 # DESIGN: imports run one way. A module may import from its own row and from those above.
 ROWS = [
     {"version"},
-    {"paths", "config", "levels", "keys"},
+    {"paths", "config", "levels", "keys", "headers"},
     {"audio", "spectrogram", "optimize"},
     {"encoders", "patches"},
     {"infinite"},

@@ -1,6 +1,7 @@
 """Speaker identification: blocks against explicit Gram matrices, classifiers by hand, and honest splits."""
 
 import json
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -127,12 +128,45 @@ class TestPairwiseGramInner:
         assert 0 < needed < len(calls)
         np.testing.assert_allclose(first, one_by_one(encoder, clips), rtol=2e-5)
 
-    def test_damaged_block_is_made_again(self, clips, tmp_path):
+    @pytest.mark.parametrize(
+        "damage",
+        [
+            lambda data: data[:-8],
+            lambda data: b"",
+            lambda data: data.replace(b"'descr': '", b"'descr': (("),
+            lambda data: data.replace(b"'<f8'", b"'<i8'"),
+            lambda data: data.replace(b"'shape': (", b"'shape': (9999999999999"),
+            lambda data: b"PK\x03\x04" + data[4:],
+            lambda data: data[:-8] + np.float64(np.nan).tobytes(),
+            lambda data: data[:-8] + np.float64(-np.inf).tobytes(),
+        ],
+    )
+    def test_damaged_block_is_made_again_and_named(self, clips, tmp_path, damage):
         encoder = InfiniteEncoder(1)
         first = pairwise_gram_inner(encoder, clips, cache=tmp_path)
-        for file in tmp_path.glob("*.npy"):
-            file.write_bytes(file.read_bytes()[:-8])
-        np.testing.assert_array_equal(pairwise_gram_inner(encoder, clips, cache=tmp_path), first)
+        (file,) = tmp_path.glob("*.npy")
+        whole = file.read_bytes()
+        assert damage(whole) != whole
+        file.write_bytes(damage(whole))
+        with pytest.warns(UserWarning, match=f"1 stored blocks .* made again: {file.name}"):
+            again = pairwise_gram_inner(encoder, clips, cache=tmp_path)
+        np.testing.assert_array_equal(again, first)
+        assert file.read_bytes() == whole
+
+    def test_random_damage_to_a_header_is_never_an_error(self, clips, tmp_path, rng):
+        encoder = InfiniteEncoder(1)
+        first = pairwise_gram_inner(encoder, clips, cache=tmp_path)
+        (file,) = tmp_path.glob("*.npy")
+        whole = file.read_bytes()
+        for _ in range(200):
+            data = bytearray(whole)
+            for _ in range(rng.integers(1, 4)):
+                data[rng.integers(80)] = rng.integers(256)
+            file.write_bytes(data)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                again = pairwise_gram_inner(encoder, clips, cache=tmp_path)
+            np.testing.assert_array_equal(again, first)
 
     def test_content_names_the_blocks(self, clips, tmp_path):
         encoder = InfiniteEncoder(1)

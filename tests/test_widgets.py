@@ -1,8 +1,10 @@
 """The widgets without a browser: set values in Python, read what is displayed."""
 
+import errno
 import io
 import json
 import math
+import os
 import shlex
 import threading
 from dataclasses import replace
@@ -402,6 +404,76 @@ def test_upload_cannot_leave_its_folder(source, tmp_path, content):
     assert source.sound.path.is_relative_to(source._folder.name)
 
 
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("..", "cannot be read"),
+        ("", "file without a name cannot be read"),
+        ("a\0b.wav", "a?b.wav is not a name that a file can have"),
+        ("\ud800.wav", "is not a name that a file can have"),
+        ("n" * 300 + ".wav", "is not a name that a file can have"),
+        ("é" * 126 + ".wav", "is not a name that a file can have"),
+    ],
+)
+def test_upload_whose_name_is_none_gives_a_message_in_place(source, content, name, message):
+    sent = []
+    source.send = lambda content, buffers=None: sent.append(content)
+    source._on_message(source, {"type": "upload", "id": "u", "name": name, "size": 100}, [])
+    assert source.status_kind == "error"
+    assert message in source.status
+    assert len(source.status.encode()) < 250
+    assert source.clip == "violin_canon"
+    assert sent == [{"type": "next", "id": "u", "done": True}]
+
+
+@pytest.mark.parametrize("size", ["many", -1, None, 1.5])
+def test_upload_whose_size_is_none_gives_a_message_in_place(source, size):
+    source._on_message(source, {"type": "upload", "id": "u", "name": "a.wav", "size": size}, [])
+    assert source.status_kind == "error"
+    assert f"a.wav has a size of {size!r} bytes" in source.status
+
+
+class FullDisk(io.BytesIO):
+    def write(self, data):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_upload_that_cannot_be_kept_gives_a_message_in_place(source, tmp_path, content):
+    path = tmp_path / "mine.wav"
+    soundfile.write(path, content, SR)
+    source._on_message(source, {"type": "upload", "id": "u", "name": path.name, "size": 100}, [])
+    source._on_message(source, {"type": "piece", "id": "u"}, [memoryview(bytes(101))])
+    assert source.status_kind == "error"
+    assert "mine.wav is longer than the 100 bytes announced" in source.status
+    source._on_message(source, {"type": "upload", "id": "v", "name": path.name, "size": 100}, [])
+    source._upload["file"].close()
+    source._upload["file"] = FullDisk()
+    source._on_message(source, {"type": "piece", "id": "v"}, [memoryview(bytes(100))])
+    assert source.status_kind == "error"
+    assert "No space left" in source.status
+    upload(source, path)
+    assert source.sound.name == "mine.wav"
+
+
+def test_pipe_is_refused_and_the_next_sound_opens(source, tmp_path, content):
+    os.mkfifo(tmp_path / "pipe.wav")
+    source._on_message(source, {"type": "path", "path": str(tmp_path / "pipe.wav")}, [])
+    assert source.wait(WAIT), "the pipe was opened"
+    assert "pipe.wav is a pipe" in source.status
+    soundfile.write(tmp_path / "mine.wav", content, SR)
+    source._on_message(source, {"type": "path", "path": str(tmp_path / "mine.wav")}, [])
+    assert source.wait(WAIT)
+    assert source.sound.name == "mine.wav"
+
+
+@pytest.mark.parametrize("path", ["", "a\0b.wav", "n" * 304, "~nobody-here/a.wav"])
+def test_path_that_is_none_gives_a_message_in_place(source, path):
+    source._on_message(source, {"type": "path", "path": path}, [])
+    assert source.wait(WAIT)
+    assert source.status_kind == "error"
+    assert source.clip == "violin_canon"
+
+
 def test_path_on_this_computer(source, tmp_path, content):
     path = tmp_path / "mine.wav"
     soundfile.write(path, content, SR)
@@ -552,6 +624,16 @@ def test_save_refuses_names_that_are_paths(lab, name):
     assert not lab._folder.exists()
 
 
+@pytest.mark.parametrize("audio_format", ["/../../escape.wav", "x/../wav", "json", ""])
+def test_save_refuses_formats_that_are_none(lab, audio_format):
+    lab.run()
+    assert lab.wait(WAIT)
+    lab.saving.values = {**lab.saving.values, "format": audio_format}
+    with pytest.raises(ValueError, match=r"audio_format=.* must be one of wav, ogg, flac"):
+        lab.save("name", audio_format or None)
+    assert not lab._folder.exists()
+
+
 def test_save_without_result_says_so(lab):
     lab.saving.press("save")
     assert "no result to save" in lab.saving.status
@@ -592,6 +674,17 @@ def test_shell_equivalent_says_the_same_to_the_command_line(lab):
     args = build_parser().parse_args(shlex.split(lab.snippets.snippets[1]["code"])[3:])
     assert (args.config_kernel_size, args.config_phase) == (5, "griffin_lim")
     assert (args.content_duration, args.style_duration) == (1.0, 1.5)
+
+
+def test_shell_equivalent_takes_no_file_name_for_an_option(lab):
+    recipe = lab.recipe()
+    for content, style in (("--output=x.wav", "-o"), ("--quiet", "style.wav"), ("content.wav", "--device=x")):
+        odd = replace(
+            recipe, content=replace(recipe.content, path=content), style=replace(recipe.style, path=style)
+        )
+        args = build_parser().parse_args(shlex.split(odd.shell("mine.wav"))[3:])
+        assert (str(args.content), str(args.style), str(args.output)) == (content, style, "mine.wav")
+        assert (args.quiet, args.config_device) == (False, "cpu")
 
 
 def test_recipe_refuses_another_file_and_says_what_is_missing(lab, tmp_path, content):
