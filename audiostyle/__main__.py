@@ -165,7 +165,7 @@ def _transfer(args: argparse.Namespace) -> None:
 
     if not args.output.is_dir():
         writable_format(args.output, settings.sr)
-    _check_output(args.output, (args.content, args.style), "result.wav")
+    _check_output(args.output, (args.content, args.style))
     _check_device(settings.device)
     from audiostyle.transfer import transfer_style
 
@@ -193,12 +193,10 @@ def _transfer(args: argparse.Namespace) -> None:
     )
 
 
-def _check_output(path: Path, inputs: tuple[Path, ...], example: str) -> None:
+def _check_output(path: Path, inputs: tuple[Path, ...]) -> None:
     """Fail before minutes of work, not after."""
     from audiostyle.audio import check_target
 
-    if path.is_dir():
-        raise UserError(f"{path} is a folder; name a file in it, such as {path / example}")
     check_target(path)
     if any(path.exists() and one.exists() and path.samefile(one) for one in inputs):
         raise UserError(f"{path} is one of the sounds read; write the result into another file")
@@ -243,7 +241,7 @@ def _pairs(args: argparse.Namespace) -> None:
     edition = clips.current_edition()
     results = Results(preset.name, edition)
     for name in ("pairs.csv", "manifest.json"):
-        _check_output(results.path(name), (), name)
+        _check_output(results.path(name), ())
     for number, pair in enumerate(clips.pairs(edition), 1):
         _say(f"[{number}/6] {pair.pair}: {pair.title} ({edition})")
         write_pair(pair, preset, results)
@@ -256,7 +254,7 @@ def _speakers(args: argparse.Namespace) -> None:
     _check_device(args.device)
     if args.json is not None:
         recordings = (args.json,) if args.json.resolve().is_relative_to(args.corpus.resolve()) else ()
-        _check_output(args.json, recordings, "table.json")
+        _check_output(args.json, recordings)
     if args.jobs < 1:
         raise UserError(f"--jobs {args.jobs} is not allowed; it must be at least 1")
     table = speaker_table(
