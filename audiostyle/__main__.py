@@ -163,9 +163,8 @@ def _transfer(args: argparse.Namespace) -> None:
     settings = config.TransferConfig(**{name: getattr(args, f"config_{name}") for name in _SETTINGS})
     from audiostyle.audio import load_audio, save_audio, writable_format
 
-    if not args.output.is_dir():
-        writable_format(args.output, settings.sr)
     _check_output(args.output, (args.content, args.style))
+    writable_format(args.output, settings.sr)
     _check_device(settings.device)
     from audiostyle.transfer import transfer_style
 
