@@ -11,7 +11,7 @@ export OMP_WAIT_POLICY := PASSIVE
 export JUPYTER_PLATFORM_DIRS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env notebooks test lab data reproduce bench fuzz lint browser app clean
+.PHONY: help env notebooks test lab data reproduce bench fuzz mutants lint browser app clean
 
 help:  ## list these targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -67,6 +67,9 @@ bench: env  ## measure speed and memory into results/paper/benchmarks.csv and be
 
 fuzz: env  ## read 2,000 damaged sound files: finite samples or a ValueError, nothing else
 	$(BIN)/python -m benchmarks.fuzz --files 2000
+
+mutants: env  ## plant faults one at a time and see which tests notice (many minutes)
+	$(BIN)/python -m benchmarks.mutants
 
 clean:  ## remove the environment, caches and ignored results
 	rm -rf .venv .pytest_cache .ruff_cache .hypothesis results/quick results/smoke results/cache

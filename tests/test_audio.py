@@ -64,6 +64,12 @@ def test_start_and_duration_cut(tmp_path, tone):
     assert np.array_equal(y, tone[2205 : 2205 + 4410])
 
 
+def test_cut_is_in_seconds_of_the_file_at_any_rate(tmp_path, tone):
+    soundfile.write(tmp_path / "a.wav", tone, 8000, subtype="FLOAT")
+    y, _ = load_audio(tmp_path / "a.wav", sr=8000, start=0.5, duration=0.25)
+    assert np.array_equal(y, tone[4000:6000])
+
+
 def _text(path, tone):
     path.write_text("this is not a sound\n" * 50)
 
@@ -152,6 +158,19 @@ def test_what_does_not_clip_is_written_as_it_is(tmp_path, tone, caplog):
     save_audio(tmp_path / "a.wav", loud, SR)
     np.testing.assert_allclose(load_audio(tmp_path / "a.wav")[0], loud, rtol=0, atol=1 / 2**15)
     assert not caplog.records
+
+
+@pytest.mark.parametrize("name", ["a.wav", "a.flac"])
+def test_saving_does_not_depend_on_the_sign_of_the_samples(tmp_path, tone, name):
+    """What peaks below zero is brought down as what peaks above: its mirror image."""
+    one_sided = 3 * np.maximum(tone, -0.1)
+    saved = []
+    for sign in (1, -1):
+        save_audio(tmp_path / name, sign * one_sided, SR)
+        saved.append(sign * load_audio(tmp_path / name)[0])
+    assert np.max(saved[0]) <= 1
+    # two roundings to 16 bits, and one step more below zero than above
+    np.testing.assert_allclose(saved[0], saved[1], atol=2 / 2**15)
 
 
 def test_failed_write_keeps_the_old_file(tmp_path):

@@ -1,4 +1,6 @@
+import json
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import fields
@@ -8,7 +10,7 @@ import pytest
 import soundfile
 import torch
 
-from audiostyle import __version__, paths
+from audiostyle import __version__, config, paths
 from audiostyle.__main__ import main
 from audiostyle.config import TransferConfig, option
 
@@ -119,6 +121,12 @@ def test_what_cannot_work_is_refused_before_the_work(files, monkeypatch, capsys,
     assert (files / "content.wav").read_bytes() == before
 
 
+def test_output_has_the_rate_asked_for_and_the_contents_duration(files):
+    assert run(files, "--sr", "16000", "--n-iter", "2", "--polish-iter", "0") == 0
+    y, sr = soundfile.read(files / "out.wav")
+    assert (sr, len(y)) == (16000, 16000)
+
+
 def test_balance_and_match_exclude_each_other(files, capsys):
     with pytest.raises(SystemExit):
         run(files, "--balance", "0.9", "--match", "0.5")
@@ -175,7 +183,7 @@ def _short(folder):
         ({}, ["--n-filters", "0"], None, "n_filters=0 is not allowed"),
         ({}, ["--start", "100"], None, "no samples from 100 s on"),
         ({}, ["--duration", "-1"], None, "duration=-1"),
-        ({}, ["--device", "abacus"], None, "abacus"),
+        ({}, ["--device", "abacus"], None, "--device abacus cannot be used here"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(files, changes, options, prepare, message, capsys):
@@ -212,6 +220,33 @@ def test_unknown_preset(monkeypatch, capsys):
     assert "preset='vast'" in capsys.readouterr().err
 
 
+def test_preset_of_the_command_comes_before_the_environment(monkeypatch):
+    assert config.get_preset("smoke").name == "smoke"
+    seen = []
+
+    def record(pair, preset, results):
+        seen.append((preset.name, results.preset))
+        raise ValueError("seen enough")
+
+    monkeypatch.setattr("audiostyle.pairs.write_pair", record)
+    monkeypatch.setenv("AUDIOSTYLE_PRESET", "paper")
+    assert main(["pairs", "--preset", "smoke"]) == 2
+    assert main(["pairs"]) == 2
+    assert seen == [("smoke", "smoke"), ("paper", "paper")]
+
+
+def test_interrupt_is_one_line_and_exit_code_130(files, monkeypatch, capsys):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("audiostyle.transfer.transfer_style", interrupt)
+    assert run(files) == 130
+    assert capsys.readouterr().err.splitlines() == [
+        "audiostyle transfer: interrupted; no file is left half written"
+    ]
+    assert not (files / "out.wav").exists()
+
+
 def test_version_and_help(capsys):
     for arguments, expected in ((["--version"], __version__), (["transfer", "--help"], "examples:")):
         with pytest.raises(SystemExit) as stop:
@@ -228,7 +263,7 @@ def test_help_answers_without_loading_torch():
 def test_pairs_writes_results(monkeypatch, capsys):
     import pandas as pd
 
-    from audiostyle import clips, config
+    from audiostyle import clips
     from audiostyle.pairs import COPY_CONTENT, COPY_STYLE
 
     one = clips.get_pair("instrument-1", "bundled")
@@ -237,8 +272,7 @@ def test_pairs_writes_results(monkeypatch, capsys):
     assert main(["pairs", "--preset", "smoke"]) == 0
     folder = paths.results_root() / "smoke" / "bundled"
     table = pd.read_csv(folder / "pairs.csv")
-    assert {COPY_CONTENT, COPY_STYLE} < set(table["method"])
-    assert config.get_preset("smoke").config.n_filters == 256
+    assert set(table["method"]) == {COPY_CONTENT, COPY_STYLE, "256 filters", "infinite width"}
     assert (folder / "figures" / "instrument-1.png").stat().st_size > 10_000
     assert list((folder / "audio").glob("instrument-1*.ogg"))
     assert (folder / "manifest.json").exists()
@@ -256,9 +290,17 @@ def corpus(tmp_path, rng, make_melody):
     return tmp_path / "talk"
 
 
-def test_speakers_writes_the_rows_as_json(corpus, tmp_path):
-    import json
+def test_distances_are_kept_unless_the_command_says_no(corpus, capsys):
+    command = ["speakers", str(corpus), "--methods", "nearest", "--quiet"]
+    printed = []
+    for options, kept in ((["--no-cache"], False), ([], True), ([], True)):
+        assert main([*command, *options]) == 0
+        assert any(paths.cache_dir().rglob("*.npy")) == kept
+        printed.append([line.split()[:-1] for line in capsys.readouterr().out.splitlines()])
+    assert printed[0] == printed[1] == printed[2], "but for the seconds, which end each line"
 
+
+def test_speakers_writes_the_rows_as_json(corpus, tmp_path):
     options = ["--methods", "paper,chance", "--json", str(tmp_path / "table.json"), "--no-cache", "--quiet"]
     assert main(["speakers", str(corpus), *options]) == 0
     rows = json.loads((tmp_path / "table.json").read_text())
@@ -275,11 +317,38 @@ def test_speakers_writes_the_rows_as_json(corpus, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--split", "halves"], {"split": ["halves"], "text": ["any"], "n_train": [4], "n_test": [4]}),
+        # sentences 0 to 3 and 1 to 4: of all five the first three train, and bert has two of them
+        (["--split", "halves", "--text", "disjoint"], {"text": ["disjoint"], "n_train": [5], "n_test": [3]}),
+        (["--split", "alternate"], {"split": ["alternate"]}),
+        (["--methods", "chance,spectrum"], {"method": ["chance"] * 2 + ["spectrum"] * 2}),
+        (["--encoder", "random", "--n-filters", "16"], {"encoder": ["random-16"] * 2, "seed": [0] * 2}),
+        (["--encoder", "random", "--n-filters", "8", "--seeds", "2"], {"seed": [0, 0, 1, 1]}),
+        (["--per-speaker", "2"], {"n_train": [2] * 2, "n_test": [2] * 2}),
+        (["--speakers", "bert,carl"], {"n_speakers": [2] * 2}),
+        (["--n-speakers", "2"], {"n_speakers": [2] * 2}),
+    ],
+)  # fmt: skip
+def test_every_option_of_speakers_reaches_the_table(corpus, tmp_path, options, expected):
+    for i in range(4):  # bert reads the sentences one later, so that text matters to the split
+        (corpus / "bert" / f"{3 - i}.wav").rename(corpus / "bert" / f"{4 - i}.wav")
+    if "speakers" in options[0]:
+        shutil.copytree(corpus / "anna", corpus / "carl")
+    options = ["--methods", "paper", *options] if "--methods" not in options else options
+    file = tmp_path / "table.json"
+    assert main(["speakers", str(corpus), *options, "--json", str(file), "--no-cache", "--quiet"]) == 0
+    rows = json.loads(file.read_text())
+    assert {name: [row[name] for row in rows] for name in expected} == expected
+
+
+@pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--speakers", "anna,carl"], "carl"),
-        (["--per-speaker", "9"], "9"),
-        (["--methods", "magic"], "magic"),
+        (["--speakers", "anna,carl"], "talk has no speaker carl; it has anna, bert"),
+        (["--per-speaker", "9"], "needs 9 or more utterances, and there are anna: 4, bert: 4"),
+        (["--methods", "magic"], "method='magic' is not allowed"),
         (["--json", "nowhere/at/all.json"], "is not a folder to write in"),
     ],
 )

@@ -1,11 +1,14 @@
 import os
 import shutil
 import stat
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import requests
 
 from audiostyle import clips, paths
+from audiostyle.__main__ import main
 from audiostyle.audio import SILENCE_RMS, rms
 
 PAIRS = ["speech-1", "speech-2", "symphonic-1", "symphonic-2", "instrument-1", "instrument-2"]
@@ -49,6 +52,20 @@ def test_bundled_pairs_last_ten_seconds(name):
     assert (audio.target is not None) == name.startswith("instrument")
 
 
+def test_each_clip_of_a_pair_is_cut_at_its_own_start():
+    pair = replace(
+        clips.get_pair("instrument-1", "bundled"), content_start_s=1.0, style_start_s=2.5, target_start_s=4.0
+    )
+    audio = clips.load_pair(pair, duration=2.0)
+    for y, name, start in (
+        (audio.content, pair.content_clip, 1.0),
+        (audio.style, pair.style_clip, 2.5),
+        (audio.target, pair.target_clip, 4.0),
+    ):
+        whole, sr = clips.load_clip(name)
+        np.testing.assert_array_equal(y, whole[round(start * sr) : round((start + 2) * sr)])
+
+
 @pytest.fixture
 def recordings(tmp_path, monkeypatch):
     """A registry of two tiny 'recordings' in a mirror, in place of the real one."""
@@ -80,6 +97,14 @@ def test_validate_tells_missing_from_broken(recordings, monkeypatch):
     assert clips.validate("recorded") == clips.Validation(missing=(), broken=("two",))
 
 
+def test_validate_leaves_out_what_no_pair_needs(recordings, monkeypatch):
+    rows = {name: replace(clip, required="pair") for name, clip in clips._registry().items()}
+    rows["two"] = replace(rows["two"], required="extra")
+    monkeypatch.setattr(clips, "_registry", lambda: rows)
+    assert clips.validate("recorded", required="pair").missing == ("one",)
+    assert clips.validate("recorded", required="extra").missing == ("two",)
+
+
 def test_edition_in_use_follows_the_files(recordings, monkeypatch):
     mirror, data = recordings
     assert clips.current_edition() == "bundled"
@@ -88,6 +113,10 @@ def test_edition_in_use_follows_the_files(recordings, monkeypatch):
     monkeypatch.delenv("AUDIOSTYLE_MIRROR")
     shutil.copytree(mirror, data, dirs_exist_ok=True)
     assert clips.current_edition() == "recorded"
+    (data / "music" / "one.ogg").unlink()
+    assert clips.current_edition() == "bundled", "every recording is needed"
+    (data / "music" / "two.ogg").unlink()
+    assert clips.current_edition() == "bundled"
 
 
 @pytest.fixture
@@ -124,6 +153,15 @@ def test_fetch_brings_every_recording(served):
     assert len(clips.fetch_clips(progress=False)) == 2
     assert clips.validate("recorded").ok
     assert sorted(path.name for path in data.rglob("*") if path.is_file()) == ["one.ogg", "two.ogg"]
+
+
+def test_fetch_brings_them_where_the_command_says(served, tmp_path, capsys):
+    _, data = served
+    there = tmp_path / "new" / "folder"
+    assert main(["fetch", "clips", "--to", str(there)]) == 0
+    assert sorted(path.name for path in there.rglob("*") if path.is_file()) == ["one.ogg", "two.ogg"]
+    assert not list(data.iterdir())
+    assert f"2 recordings are present and whole in {there}" in capsys.readouterr().out
 
 
 def test_wrong_checksum_leaves_no_file_and_says_what_to_do(served):
@@ -209,7 +247,8 @@ def test_variable_that_names_no_folder(variable, monkeypatch):
         look_up[variable]()
 
 
-def test_relative_variable_is_relative_to_the_repository(monkeypatch):
+def test_relative_variable_is_relative_to_the_repository(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)  # as notebooks, which run elsewhere
     monkeypatch.setenv("AUDIOSTYLE_MIRROR", "data")
     assert paths.mirror_dir() == paths.root() / "data"
 

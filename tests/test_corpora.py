@@ -66,6 +66,15 @@ def test_plain_folders_and_the_sentences_their_names_tell(tmp_path):
     assert texts == {"arctic_a0002.wav": "arctic_a0002", "7_theo_12.wav": "7", "theo take 3.wav": None}
 
 
+def test_hidden_files_are_no_speech(tmp_path):
+    """Such as the resource forks that some systems leave beside every file they copy."""
+    for layout in ("a/{}", "test-clean/61/1/{}", "wav48/p225/{}"):
+        root = tmp_path / layout.split("/")[0]
+        for name in ("x.wav", "._x.wav", ".y.flac"):
+            write(root / layout.format(name))
+        assert [*names(find_corpus(root)).values()] == [["x.wav"]], layout
+
+
 def test_speakers_are_sorted_as_strings_and_the_first_n_are_taken(tmp_path):
     for speaker in ("9", "10", "1089"):
         for number in (3, 1, 2):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from audiostyle import encoders
 from audiostyle.encoders import LayeredEncoder, RandomEncoder
 from audiostyle.infinite import InfiniteEncoder
-from audiostyle.losses import content_loss, style_loss
+from audiostyle.losses import TransferLoss, content_loss, style_loss
 
 DOUBLE = torch.float64
 
@@ -155,6 +155,38 @@ def test_layers_are_weighted_as_in_eq_4(kinds):
     for loss, other in ((content_loss, C), (style_loss, A)):
         expected = 0.3 * float(loss(layers[0], X, other)) + 2.0 * float(loss(layers[1], X, other))
         assert float(loss(both, X, other)) == pytest.approx(expected, rel=1e-12)
+
+
+def test_layers_need_a_clip_of_the_longest_patch():
+    both = LayeredEncoder([random_encoder(kernel_size=2), random_encoder(kernel_size=6)])
+    assert both.receptive_field == 6
+    assert float(content_loss(both, clip(0, both.receptive_field), clip(1, both.receptive_field))) > 0
+    with pytest.raises(ValueError, match="5 frames, fewer than one patch of kernel_size=6"):
+        content_loss(both, clip(0, 5), clip(1, 5))
+
+
+@pytest.mark.parametrize("kinds", ["random", "infinite", "mixed"])
+def test_gradient_of_layers_is_weighted_as_their_losses(kinds):
+    """Fused or by autograd, the gradient is that of w_1 L_1 + w_2 L_2, by finite differences of those losses."""
+    layers = {
+        "random": [random_encoder(), random_encoder(kernel_size=5)],
+        "infinite": [InfiniteEncoder(1, dtype=DOUBLE), InfiniteEncoder(3, dtype=DOUBLE)],
+        "mixed": [random_encoder(), InfiniteEncoder(4, dtype=DOUBLE)],
+    }[kinds]
+    weights = (0.3, 2.0)
+    X, C, A = clip(0, 9), clip(1, 9), clip(2, 7)
+    loss = TransferLoss(LayeredEncoder(layers, weights), C, A, balance=0.6)
+
+    def of_layers(X):
+        return sum(
+            w * (loss.content_weight * content_loss(e, X, C) + loss.style_weight * style_loss(e, X, A))
+            for w, e in zip(weights, layers, strict=True)
+        ).item()
+
+    value, direction, h = loss(X), clip(3, 9) - 0.5, 1e-5
+    assert value.total == pytest.approx(of_layers(X), rel=1e-10)
+    slope = (of_layers(X + h * direction) - of_layers(X - h * direction)) / (2 * h)
+    assert float((value.gradient * direction).sum()) == pytest.approx(slope, rel=1e-6)
 
 
 @pytest.mark.parametrize(

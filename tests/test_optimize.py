@@ -102,6 +102,27 @@ def test_stop_rules():
     assert (at_minimum.reason, at_minimum.n_iter) == ("tolerance", 0)
 
 
+def test_tolerance_is_the_fraction_of_the_loss_that_an_iteration_must_lower():
+    squares = quadratic(torch.ones(60, dtype=DOUBLE), torch.logspace(0, 3, 60, dtype=DOUBLE))
+
+    def function(x):
+        value = squares(x)
+        return SimpleNamespace(total=100 + value.total, gradient=value.gradient)
+
+    for tolerance in (1e-2, 1e-4, 1e-8):
+        totals = []
+        found = minimize(
+            function,
+            torch.zeros(60, dtype=DOUBLE),
+            n_iter=500,
+            tolerance=tolerance,
+            callback=lambda step, totals=totals: totals.append(step.value.total),
+        )
+        assert found.reason == "tolerance"
+        lowered = [(a - b) / a for a, b in itertools.pairwise(totals)]
+        assert lowered[-1] <= tolerance < min(lowered[:-1], default=1)
+
+
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 def test_non_finite_loss_names_the_iteration(bad):
     def at_once(x):

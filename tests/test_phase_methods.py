@@ -69,6 +69,13 @@ def test_local_weights_approach_griffin_lim(content):
     assert abs(local[-1] - exact[-1]) < 3
 
 
+def test_a_bin_follows_its_neighbours_alone_unless_its_own_term_is_asked_for(rng):
+    H = torch.as_tensor(rng.normal(size=(9, 20)) + 1j * rng.normal(size=(9, 20)))
+    weights = consistency_weights(16, 4, 2, H.real)
+    without, with_own = (weighted_neighbours(H, weights, 4, with_centre=own) for own in (False, True))
+    assert torch.allclose(with_own - without, weights[3, 2] * H, rtol=0, atol=1e-13)
+
+
 def test_phase_gradient_of_a_tone_and_of_a_click_under_a_gaussian_window():
     """Closed forms: the phase of a tone turns by its frequency in every bin, that of a click by its delay."""
     n_fft, hop = 512, 64
@@ -192,6 +199,16 @@ def test_polish_beats_every_phase_method_on_the_sound(pair, loss):
     assert len(convergence) == 31
 
 
+def test_polish_begins_with_the_phase_of_the_content(pair, loss):
+    content, _ = pair
+    S = stft(content, **STFT).abs().numpy()
+    options = {"n_iter": 0, "hop_length": 128, "length": len(content), "return_convergence": True}
+    _, (expected,) = griffin_lim(S, init=phase_of(content, **STFT), **options)
+    _, (chance,) = griffin_lim(S, init="random", **options)
+    _, convergence = polished_phase(loss, S, content, n_iter=0, hop_length=128)
+    assert convergence[0] == expected < chance - 20
+
+
 def test_polish_only_lowers_its_loss(pair, loss):
     totals = []
 
@@ -218,6 +235,25 @@ def test_griffin_lim_accepts_the_heap(content):
     y, convergence = griffin_lim(S, init="pghi", n_iter=3, hop_length=128, return_convergence=True)
     assert np.isfinite(y).all()
     assert convergence[-1] < convergence[0]
+
+
+def test_heap_does_not_depend_on_the_level(content):
+    S = stft(content.astype(np.float64), **STFT).abs().numpy()
+    S[100:] = 1e-7 * S.max()
+    phase = phase_gradient_heap(S, 128)
+    for level in (1e-9, 1e6):
+        # some thousand turns are added up, each from logarithms rounded to 2⁻⁵³ of their size
+        assert np.allclose(phase_gradient_heap(level * S, 128), phase, rtol=0, atol=1e-8)
+
+
+def test_seed_reaches_the_quiet_bins_of_the_heap(content):
+    S = stft(content.astype(np.float64), **STFT).abs().numpy()
+    S[100:] = 1e-7 * S.max()  # below the floor, so that their phase is random
+    first, again, other = (
+        griffin_lim(S, init="pghi", n_iter=1, hop_length=128, seed=seed) for seed in (0, 0, 1)
+    )
+    assert np.array_equal(first, again)
+    assert not np.allclose(first, other, rtol=0, atol=1e-9 * np.abs(first).max())
 
 
 HOP = 32

@@ -1,9 +1,12 @@
 """The comparison of phase methods: same numbers as the methods themselves."""
 
+import time
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from audiostyle import phase_study
 from audiostyle.phase import phase_of, reconstruct_phase, spectral_convergence
 from audiostyle.phase_study import LOCAL, METHODS, at_iteration, convergence_curves
 from audiostyle.plots import magnitudes, show_phase_study
@@ -39,6 +42,17 @@ def test_decibels_are_those_of_the_method(curves, sound, name):
     y = reconstruct_phase(S, method=method, init=init, n_iter=3, length=SR)
     last = curves[curves["method"] == name]["spectral_convergence_db"].iloc[-1]
     assert last == pytest.approx(spectral_convergence(S, y), abs=1e-3)
+
+
+def test_seconds_of_an_integrated_start_are_counted(sound, monkeypatch):
+    def slow(S, hop_length):
+        time.sleep(0.2)
+        return np.zeros_like(S)
+
+    monkeypatch.setattr(phase_study, "phase_gradient_heap", slow)
+    found = convergence_curves(magnitudes(sound), hop_length=1024, length=SR, n_iter=1, leave_out=(LOCAL,))
+    first = found[found["iteration"] == 0].set_index("method")["seconds"]
+    assert (first[first.index.str.contains("PGHI")] > 0.2).all()
 
 
 def test_the_true_phase_starts_at_rounding(curves):

@@ -291,6 +291,14 @@ class TestClassifiers:
             "c",
         ]
 
+    def test_standardised_items_do_not_depend_on_the_other_test_items(self, rng):
+        train, test = rng.normal(3, 2, (50, 4)), rng.normal(0, 1, (6, 4))
+        own, others = classifiers.standardise(train, test)
+        np.testing.assert_allclose(own.mean(0), 0, atol=1e-12)
+        np.testing.assert_allclose(own.std(0), 1)
+        np.testing.assert_allclose(others, (test - train.mean(0)) / train.std(0))
+        np.testing.assert_array_equal(classifiers.standardise(train, test[:1])[1], others[:1])
+
     def test_wilson_interval_of_the_paper(self):
         # 74 of 80, by hand: p = .925, centre (.925 + 1.92073/80) / 1.048018, half width .0596.
         low, high = wilson_interval(74, 80)
@@ -320,6 +328,14 @@ class TestSplits:
         assert sorted([*train, *test]) == list(range(18))
         shared, tested = split_items(items, how)
         assert {texts[i] for i in shared} & {texts[i] for i in tested}
+
+    @pytest.mark.parametrize("how", ["alternate", "halves"])
+    def test_disjoint_split_orders_the_sentences_by_name(self, how):
+        order = [5, 2, 11, 0, 8, 3, 7, 10, 1, 9, 4, 6]
+        texts = [f"{i:03d}" for i in order] * 3
+        train, _ = split_items(voices(12, 0.2, texts=texts), how, text="disjoint")
+        first = range(6) if how == "halves" else range(0, 12, 2)
+        assert {texts[i] for i in train} == {f"{i:03d}" for i in first}
 
     def test_disjoint_without_names_is_the_plain_split(self):
         items = voices(4, 0.2)
@@ -386,6 +402,14 @@ class TestSpeakerTable:
         first, again, other = (similarity(items, "paper", seed=s, **options) for s in (0, 0, 1))
         np.testing.assert_array_equal(first, again)
         assert not np.allclose(first, other, rtol=1e-3)
+
+    def test_stored_distances_are_those_of_their_seed(self, tmp_path):
+        items, options = voices(2, 0.7), {"encoder": "random", "n_filters": 16}
+        plain = [similarity(items, "paper", seed=s, **options) for s in (0, 1)]
+        for _ in range(2):  # made, then read
+            for seed in (0, 1):
+                stored = similarity(items, "paper", seed=seed, cache=tmp_path, **options)
+                np.testing.assert_array_equal(stored, plain[seed])
 
     def test_random_tends_to_the_infinite_encoder(self):
         items = voices(2, 0.7)

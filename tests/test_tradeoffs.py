@@ -38,6 +38,32 @@ def test_musaicing_uses_the_styles_sound(content, style):
     assert np.array_equal(made[0], nmf_musaicing(content, style))
 
 
+def test_musaicing_takes_the_frames_that_fit_however_loud_they_are():
+    """A soft template needs a large activation, which must not win it the place of one that fits better."""
+    t = np.arange(40 * 1024) / SR
+    low, high = (np.sin(2 * np.pi * k * SR / 2048 * t) for k in (40, 120))
+    content = (0.1 * low + 0.05 * high).astype(np.float32)
+    style = np.concatenate([0.1 * low, 0.015 * high]).astype(np.float32)
+    y = nmf_musaicing(content, style, polyphony=1, continuity=0, griffin_lim_iter=0)
+    power = np.abs(np.fft.rfft(y)) ** 2
+    bins = [round(k * len(y) / 2048) for k in (40, 120)]
+    at_low, at_high = (power[b - 20 : b + 20].sum() for b in bins)
+    assert at_low > 10 * at_high
+
+
+def test_cross_synthesis_keeps_the_loudness_of_every_moment(rng):
+    t = np.arange(4 * SR) / SR
+    content = (rng.normal(size=4 * SR) * (0.02 + 0.2 * np.sin(np.pi * t) ** 2)).astype(np.float32)
+    style = np.cumsum(rng.normal(size=4 * SR)).astype(np.float32)
+    made = cross_synthesis(content, style)
+    levels = [
+        20 * np.log10([y[i : i + 4096].std() for i in range(4096, 3 * SR, 4096)]) for y in (content, made)
+    ]
+    assert np.ptp(levels[0]) > 10
+    # frames overlap, and a filtered frame is not that of any signal: a decibel
+    np.testing.assert_allclose(levels[1], levels[0], atol=1)
+
+
 def test_cross_synthesis_with_itself_changes_nothing(content):
     y = cross_synthesis(content, content)
     assert np.max(np.abs(y - content)[:-2048]) < 1e-4
@@ -115,6 +141,19 @@ def test_references_are_the_copies_and_two_systems(pair_audio):
     assert tuple(rows) == tradeoffs.REFERENCES
     assert rows[COPY_CONTENT]["style_share_limit"] == pytest.approx(1)
     assert rows[COPY_CONTENT]["content_share_limit"] == 0
+
+
+def test_gain_of_a_reference_does_not_matter(pair_audio, monkeypatch):
+    monkeypatch.setattr(tradeoffs, "nmf_musaicing", lambda content, style: content)
+    monkeypatch.setattr(tradeoffs, "cross_synthesis", lambda content, style: 3 * content)
+    pair, audio = pair_audio
+    short = PairAudio(audio.content[:14000], audio.style[:14000], None, SR)
+    rows = {row["method"]: row for row in tradeoffs.reference_rows(pair, short)}
+    for measure in MEASURES:
+        value = rows[tradeoffs.CROSS][measure.name]
+        assert value == pytest.approx(
+            rows[tradeoffs.MUSAICING][measure.name], rel=1e-4, abs=1e-6, nan_ok=True
+        )
 
 
 def test_scoreboard_counts_pairs():

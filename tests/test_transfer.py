@@ -9,9 +9,12 @@ import torch
 from audiostyle import TransferConfig, clips, transfer_style
 from audiostyle.audio import set_level
 from audiostyle.encoders import RandomEncoder
+from audiostyle.infinite import InfiniteEncoder
 from audiostyle.levels import loudness_difference
 from audiostyle.losses import style_loss
+from audiostyle.phase import griffin_lim
 from audiostyle.spectrogram import log_magnitude, n_frames_for
+from audiostyle.transfer import start_spectrogram
 
 SR = 22050
 # The polish has its own tests, in test_phase_methods.py.
@@ -167,10 +170,53 @@ def test_noise_start_differs_and_converges(content, style, config):
     assert losses["total"].iloc[-1] < losses["total"].iloc[0]
 
 
+def test_noise_start_is_uniform_with_the_mean_of_the_content(content):
+    X = log_magnitude(set_level(content))
+    start = start_spectrogram(X, TransferConfig(start="noise"))
+    n, top = X.numel(), 2 * float(X.mean())
+    # of n uniform numbers the mean has deviation top / √(12 n), and the largest lies within some top / n of the top
+    assert float(start.mean()) == pytest.approx(float(X.mean()), abs=5 * top / (12 * n) ** 0.5)
+    assert top * (1 - 20 / n) < float(start.max()) <= top
+    assert float(start.min()) >= 0
+
+
+@pytest.mark.parametrize("kind", ["random", "infinite"])
+def test_settings_of_the_encoder_reach_the_losses(content, style, kind):
+    settings = {"kernel_size": 4, "activation": "leaky_relu"}
+    made = RandomEncoder(32, seed=3, **settings) if kind == "random" else InfiniteEncoder(**settings)
+    config = change(SMALL[kind], n_filters=32, seed=3, n_iter=0, griffin_lim_iter=0, **settings)
+    C, A = (log_magnitude(set_level(y)) for y in (content, style))
+    assert run(content, style, config).style_unit == pytest.approx(float(style_loss(made, C, A)), rel=1e-4)
+
+
+def test_settings_of_the_phase_reach_griffin_lim(content, style, config):
+    settings = {"momentum": 0.5, "seed": 3}
+    result = run(content, style, change(config, griffin_lim_iter=6, **settings))
+    _, expected = griffin_lim(result.S, n_iter=6, length=len(content), return_convergence=True, **settings)
+    np.testing.assert_array_equal(result.convergence, expected)
+
+
 def test_other_sample_rates_are_resampled(content, style, config):
     result = transfer_style(content, style, 16000, config, progress=False)
     assert result.sr == SR
     assert result.y.shape == (round(len(content) * SR / 16000),)
+
+
+def loudest_hz(y, sr):
+    return np.argmax(np.abs(np.fft.rfft(y))) * sr / len(y)
+
+
+@pytest.mark.parametrize(("balance", "of"), [(0.0, "content"), (1.0, "style")])
+def test_resampling_keeps_the_pitch_of_both_clips(balance, of):
+    """Tones in the middle of their bins, brought from 16 kHz: a wrong ratio moves them by half or by a third."""
+    pitches = {"content": 40 * SR / 2048, "style": 70 * SR / 2048}
+    t = np.arange(2 * 16000) / 16000
+    content, style = (0.1 * np.sin(2 * np.pi * hz * t) for hz in pitches.values())
+    config = TransferConfig(
+        balance=balance, kernel_size=1, n_iter=60, phase="griffin_lim", griffin_lim_iter=4
+    )
+    result = transfer_style(content, style, 16000, config, progress=False)
+    assert loudest_hz(result.y, result.sr) == pytest.approx(pitches[of], abs=SR / 2048)
 
 
 def test_callback_sees_losses_and_stops(content, style, config):
@@ -203,6 +249,19 @@ def test_callback_ends_the_polish(content, style, config):
     assert stopped.polish_losses["total"].tolist()[1:] == seen[-2:]
     again = run(content, style, replace(config, phase="polish", polish_iter=2))
     np.testing.assert_array_equal(stopped.y, again.y)
+
+
+def test_callback_ends_the_search_for_a_match(content, style, config):
+    seen = []
+
+    def callback(iteration, losses, S):
+        seen.append(iteration)
+        return iteration == 3
+
+    result = run(content, style, change(config, match=0.5), callback=callback)
+    assert seen == [0, 1, 2, 3]
+    assert result.reason == "callback"
+    assert result.losses["iteration"].tolist() == seen
 
 
 def test_style_removed_is_of_the_sound_where_it_is_polished(content, style, config):

@@ -5,6 +5,7 @@ import io
 import json
 import math
 import os
+import re
 import shlex
 import threading
 from dataclasses import replace
@@ -16,14 +17,14 @@ import pytest
 import soundfile
 from matplotlib.image import imread
 
-from audiostyle import live, paths, recipe
+from audiostyle import clips, live, paths, recipe
 from audiostyle.__main__ import build_parser
 from audiostyle.abx import AbxPanel, AbxTest
 from audiostyle.audio import load_audio, rms, set_level
 from audiostyle.clips import get_pair
 from audiostyle.config import TransferConfig, get_preset
 from audiostyle.corpora import Recordings
-from audiostyle.frontend import Form, button
+from audiostyle.frontend import Form, button, slider
 from audiostyle.jobs import Latest, Ticket
 from audiostyle.lab import StyleLab
 from audiostyle.live import add_numbers, fill_grid, load_stored, method_config, render, store
@@ -87,9 +88,44 @@ def test_difference_of_a_sound_with_itself_is_the_middle_colour(content):
     assert not np.array_equal(image, louder)
 
 
+def test_difference_picture_has_the_colour_of_the_louder_sound(content):
+    """The end of the scale that the page names for it, and as far along as 12 dB of 30 are."""
+    player = SyncPlayer("Test", [Slot("d", "D", listen=False)])
+    scale = player.scales[-1]
+    assert scale["low"].startswith("content louder")
+    assert scale["high"].startswith("result louder")
+    colours = matplotlib.colormaps["PuOr_r"](np.arange(256))[:, :3]
+    for name, end in (("low", 0), ("high", -1)):
+        assert scale["colours"][end] == matplotlib.colors.to_hex(colours[end]), name
+    for gain, expected in ((4, 12.04), (0.25, -12.04)):
+        player.show_difference("d", content, gain * content, SR)
+        image = imread(io.BytesIO(player.slot("d")["image"]))[..., :3].reshape(-1, 1, 3)
+        shown = np.abs(image - colours).sum(axis=-1).argmin(axis=1) / 255 * 60 - 30
+        # quiet bins are drawn towards the middle, by the floor 60 dB under the peak
+        extreme = shown.max() if expected > 0 else shown.min()
+        assert extreme == pytest.approx(expected, abs=60 / 255)
+        assert (np.sign(expected) * shown >= -60 / 255).all()
+
+
 def test_player_refuses_five_slots():
     with pytest.raises(ValueError, match="1 to 4 slots, not 5"):
         SyncPlayer("Test", [Slot(str(i), str(i)) for i in range(5)])
+
+
+def test_picture_keeps_the_loudest_bin_at_the_top_of_the_scale():
+    """Of two bins that share a row, and of frames that share a column, the louder one is shown."""
+    top, bottom = (matplotlib.colormaps["magma"](i)[:3] for i in (255, 0))
+    player = SyncPlayer("Test", [Slot("a", "A")])
+    for k in (101, 102):
+        t = np.arange(60 * SR)
+        y = 0.1 * np.sin(2 * np.pi * k / 2048 * t) * (t // 1024 == 700)  # one short beep in a minute
+        player.show("a", y + 1e-9, SR)
+        image = imread(io.BytesIO(player.slot("a")["image"]))[..., :3]
+        assert image.shape[1] <= 1000
+        at_top = np.argwhere(np.abs(image - top).max(axis=-1) < 1 / 255)
+        # the first row of the picture is the top of the axis
+        assert {len(image) - 1 - row for row, _ in at_top} == {k // 2}
+        assert np.abs(image[:, 0] - bottom).max() < 1 / 255
 
 
 # Work in the background
@@ -131,6 +167,23 @@ def test_stop_is_not_superseding_and_errors_are_reported():
     assert seen == [(True, False)]
     assert [str(e) for e in errors] == ["broken"]
     assert not jobs.busy
+
+
+def test_error_of_a_task_that_was_superseded_is_not_shown():
+    entered, release, errors = threading.Event(), threading.Event(), []
+    jobs = Latest(errors.append)
+
+    def first(_ticket):
+        entered.set()
+        release.wait(WAIT)
+        raise ValueError("of a sound that nobody asks for any more")
+
+    jobs.submit(first)
+    assert entered.wait(WAIT)
+    jobs.submit(lambda _: None)
+    release.set()
+    assert jobs.wait(WAIT)
+    assert errors == []
 
 
 # The blind test
@@ -252,7 +305,7 @@ def test_pair_changes_everything(explorer):
         assert explorer.player.slot(name)["image"] != old["image"]
 
 
-def test_balance_0_is_the_content_and_more_balance_is_more_style(no_phase):
+def test_more_balance_is_more_style(no_phase):
     pair = get_pair("instrument-1", "bundled")
     shares = [
         fill_grid(pair, SMOKE, [b], methods=("infinite",))["infinite", b].numbers["style_share_limit"]
@@ -286,6 +339,11 @@ def test_stored_result_is_not_found_for_other_settings(no_phase, content):
     assert load_stored(pair, 4.0, config) is None
     assert load_stored(pair, 3.0, replace(config, kernel_size=5)) is None
     assert load_stored(get_pair("instrument-2", "bundled"), 3.0, config) is None
+    random = method_config("random", 0.5, SMOKE)
+    store(pair, 3.0, live.Rendered(content, SR, random, {}))
+    assert load_stored(pair, 3.0, random) is not None
+    assert load_stored(pair, 3.0, replace(random, seed=random.seed + 1)) is None
+    assert load_stored(pair, 3.0, replace(random, n_filters=8)) is None
 
 
 def test_explorer_refuses_unknown_values_and_stays(explorer):
@@ -499,6 +557,37 @@ def test_cut_stays_inside_the_sound_and_is_what_is_loaded(source):
     assert source.length == pytest.approx(0.6)
 
 
+@pytest.fixture
+def usable_part(monkeypatch):
+    """A registry in which 4 s of a clip are usable, from 1.5 s on."""
+    rows = {name: clip for name, clip in clips._registry().items() if clip.edition == "bundled"}
+    rows["violin_canon"] = replace(rows["violin_canon"], start_s=1.5, duration_s=4.0)
+    whole, _ = load_audio(clips.locate(rows["violin_canon"]))
+    monkeypatch.setattr(clips, "_registry", lambda: rows)
+    return whole
+
+
+def test_only_the_usable_part_of_a_clip_is_offered(usable_part):
+    source = SoundSource("Content", "violin_canon")
+    assert source.duration == pytest.approx(4, abs=1e-3)
+    source.length, source.start = 2.0, 100.0
+    assert source.start == pytest.approx(2.0, abs=1e-3)
+    source.start = 1.0
+    y, sr = source.load()
+    np.testing.assert_allclose(y, usable_part[round(2.5 * sr) : round(4.5 * sr)], atol=1e-6)
+
+
+def test_lab_says_where_in_the_file_a_cut_of_the_usable_part_lies(usable_part):
+    lab = StyleLab()
+    lab.content.length, lab.content.start = 2.0, 1.0
+    cut = lab.recipe().content
+    assert (cut.start, cut.duration) == (2.5, 2.0)
+    heard, _ = lab.content.load()
+    kept, _ = load_audio(paths.root() / cut.path, start=cut.start, duration=cut.duration)
+    np.testing.assert_array_equal(kept, heard)
+    assert lab.wait(WAIT)
+
+
 def test_waveform_outline_bounds_the_samples(source):
     peaks = np.frombuffer(source.peaks, np.float32).reshape(-1, 2)
     y, _ = source.load()
@@ -537,15 +626,20 @@ def test_lab_runs_and_keeps_the_previous_result(lab, content):
     assert lab.wait(WAIT)
     assert lab.player.slot("previous")["audio"] == first["audio"]
     assert lab.player.slot("result")["audio"] != first["audio"]
-    shares = [run[1].numbers["style_share_limit"] for run in (lab.previous, lab.result)]
-    for share in shares[1:]:
-        assert f"{share:.3f}" in lab.numbers.value
+    rows = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in lab.numbers.value.split("</tr>")]
+    assert rows[0][1:] == ["result", "previous result"]
+    shares = [f"{run[1].numbers['style_share_limit']:.3f}" for run in (lab.result, lab.previous)]
+    assert rows[1][1:] == shares
+    assert shares[0] != shares[1]
 
 
 def test_lab_preview_is_three_seconds_of_the_content(lab):
-    lab.select(content="violin_canon", n_iter=300, balance=0.9)
+    lab.select(content="violin_canon", style="piano_fur_elise", n_iter=300, balance=0.9)
+    lab.style.length = 6.0
     lab.settings.press("preview")
     assert lab.wait(WAIT)
+    assert lab.result[0].style.duration == 6.0
+    np.testing.assert_array_equal(lab.result[0].run().y, lab.result[1].y)
     assert len(samples(lab.player, "result")) == 3 * SR
     assert lab.result[0].content.duration == 3.0
     assert lab.result[0].config.n_iter == 60
@@ -674,6 +768,10 @@ def test_shell_equivalent_says_the_same_to_the_command_line(lab):
     args = build_parser().parse_args(shlex.split(lab.snippets.snippets[1]["code"])[3:])
     assert (args.config_kernel_size, args.config_phase) == (5, "griffin_lim")
     assert (args.content_duration, args.style_duration) == (1.0, 1.5)
+    lab.style.length = 1.2
+    lab.style.start = 0.25
+    args = build_parser().parse_args(shlex.split(lab.snippets.snippets[1]["code"])[3:])
+    assert (args.content_start, args.style_start) == (0.5, 0.25)
 
 
 def test_shell_equivalent_takes_no_file_name_for_an_option(lab):
@@ -728,6 +826,29 @@ def test_a_disabled_button_does_nothing():
     assert pressed == ["go"]
 
 
+def test_a_number_is_within_both_limits_of_its_control():
+    form = Form("Test", [slider("x", "X", "Between one and two", (1.0, 2.0, 0.1))], {"x": 1.5})
+    for allowed in (1.0, 2.0):
+        form.update(x=allowed)
+    for wrong in (0.9, 2.1):
+        with pytest.raises(ValueError, match=rf"x={wrong} is not allowed; it must be 1\.0 to 2\.0"):
+            form.update(x=wrong)
+    assert form["x"] == 2.0
+
+
+def test_sound_and_settings_are_offered_together(lab):
+    lab.run()
+    assert lab.wait(WAIT)
+    sent = []
+    lab.saving.send = lambda content, buffers=None: sent.append((content["name"], content["first"], buffers))
+    sound = lab.save("mine", "wav")
+    settings = sound.with_suffix(".json")
+    # the first of them removes what was offered before, the second must not
+    assert sent == [
+        ("mine.wav", True, [sound.read_bytes()]), ("mine.json", False, [settings.read_bytes()])
+    ]  # fmt: skip
+
+
 def test_page_asks_no_other_machine_for_anything():
     parts = [p for p in (paths.root() / "audiostyle" / "static").rglob("*") if p.is_file()]
     assert len(parts) >= 8
@@ -746,6 +867,10 @@ def test_numbers_of_the_copies_are_the_ends_of_the_scale(content, style):
     as_content = live.sound_numbers(set_level(content), content, style, config)
     assert as_content["style_share_limit"] == pytest.approx(1, rel=1e-4)
     assert as_content["chroma_similarity"] == pytest.approx(1, abs=1e-5)
+    louder = live.sound_numbers(2 * set_level(content), content, style, config)
+    assert abs(louder["style_share_limit"] - 1) > 0.01, "its own gain counts"
+    of_soft_clips = live.sound_numbers(2 * set_level(content), 0.5 * content, 0.1 * style, config)
+    assert of_soft_clips["style_share_limit"] == pytest.approx(louder["style_share_limit"], rel=1e-4)
     as_style = live.sound_numbers(set_level(style), content, style, config)
     assert as_style["style_share_limit"] == pytest.approx(0, abs=1e-5)
     assert as_style["mfcc_distance"] < 0.2 * as_content["mfcc_distance"]
@@ -799,6 +924,10 @@ def test_speaker_explorer_shows_and_plays_the_neighbours(speakers):
     assert [len(samples(explorer.player, f"near{k}")) for k in range(3)] == [16200, 16400, 16000]
     assert "another speaker" in explorer.player.slot("near0")["note"]
     assert "same speaker" in explorer.player.slot("near1")["note"]
+    # from (9, 2) to (9, 0), (4, 9) and (0, 0)
+    distances = np.array([2, 74**0.5, 85**0.5])
+    for k, ratio in enumerate(distances / 2):
+        assert explorer.player.slot(f"near{k}")["note"].endswith(f"distance ×{ratio:.2f}")
 
 
 def test_a_click_on_the_map_chooses(speakers):

@@ -9,7 +9,7 @@ from audiostyle import width
 from audiostyle.clips import PairAudio
 from audiostyle.encoders import RandomEncoder
 from audiostyle.infinite import InfiniteEncoder
-from audiostyle.losses import style_loss
+from audiostyle.losses import TransferLoss, content_loss, style_loss
 
 SR = 22050
 
@@ -44,6 +44,24 @@ def test_errors_vanish_for_no_other_reason_than_width(given):
     assert margin < 0.5, "otherwise a slope of zero would pass"
     for column in ("kernel", "loss", "gradient"):
         assert abs(width.slope(table, column) + 0.5) < margin, column
+
+
+def test_errors_are_of_the_objective_with_the_weights_of_the_limit(given):
+    """Whether a bank is too lenient shows only if it does not choose the unit it is measured in."""
+    X = 0.9 * given.content
+    (row,) = width.errors_of_width(given, X, [8], [5], balance=0.7).to_dict("records")
+    bank, limit = RandomEncoder(8, seed=5), InfiniteEncoder()
+    exact = TransferLoss(limit, given.content, given.style, balance=0.7)
+    totals = [
+        exact.content_weight * float(content_loss(e, X, given.content))
+        + exact.style_weight * float(style_loss(e, X, given.style))
+        for e in (bank, limit)
+    ]
+    assert row["loss"] == pytest.approx(abs(totals[0] / totals[1] - 1), rel=1e-3)
+    kernels = [e.kernel(X, given.style) for e in (bank, limit)]
+    assert row["kernel"] == pytest.approx(
+        float((kernels[0] - kernels[1]).norm() / kernels[1].norm()), rel=1e-4
+    )
 
 
 def test_slope_of_an_exact_power():
