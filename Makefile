@@ -45,7 +45,7 @@ data: env  ## fetch the recorded clips, checked against their sha256
 	$(BIN)/python -m audiostyle fetch clips
 
 app: env  ## serve the style lab on localhost with Voilà
-	$(BIN)/python -m audiostyle.app
+	$(BIN)/python -m audiostyle.widgets.app
 
 browser: env .venv/.browser  ## test the widgets in Chromium (installs it on Debian and Ubuntu if absent)
 	$(BIN)/pytest -m browser tests/browser
@@ -58,12 +58,12 @@ browser: env .venv/.browser  ## test the widgets in Chromium (installs it on Deb
 reproduce: env  ## preset paper on the recordings: headline results, figures kept in the notebooks
 	$(BIN)/python -m benchmarks.width --edition recorded
 	AUDIOSTYLE_PRESET=paper $(BIN)/python notebooks/run.py --keep-outputs
-	$(BIN)/python -m audiostyle.readme
+	$(BIN)/python -m benchmarks.readme
 
 bench: env  ## measure speed and memory into results/paper/benchmarks.csv and bench_phase.csv
 	$(BIN)/python -m benchmarks.run
 	$(BIN)/python -m benchmarks.bench_phase
-	$(BIN)/python -m audiostyle.readme
+	$(BIN)/python -m benchmarks.readme
 
 fuzz: env  ## read 2,000 damaged sound files: finite samples or a ValueError, nothing else
 	$(BIN)/python -m benchmarks.fuzz --files 2000

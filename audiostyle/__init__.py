@@ -9,19 +9,19 @@ import os
 # first imported, so it is set before any module here imports torch; a value of the user's is kept.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-from audiostyle.version import __version__
+__version__ = "0.1.0"
 
 # Names whose modules import torch are looked up on first use, so that `--help` and the registry answer at once.
 _HOME = {
     "load_audio": "audio",
     "save_audio": "audio",
     "TransferConfig": "config",
-    "RandomEncoder": "encoders",
-    "InfiniteEncoder": "infinite",
-    "griffin_lim": "phase",
-    "spectral_convergence": "phase",
+    "RandomEncoder": "encoders.random",
+    "InfiniteEncoder": "encoders.infinite",
+    "griffin_lim": "phase.griffin_lim",
+    "spectral_convergence": "phase.griffin_lim",
     "TransferResult": "transfer",
-    "speaker_table": "speakers",
+    "speaker_table": "speakers.table",
     "transfer_style": "transfer",
 }
 

@@ -11,7 +11,9 @@ from pathlib import Path
 # Two OpenMP threads that wait actively beside another busy process cost a hundredfold; torch reads this once.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-from audiostyle import __version__, clips, config, paths
+from audiostyle import __version__, config, paths
+from audiostyle.datasets import clips
+from audiostyle.studies import presets
 
 _EXAMPLES = {
     "transfer": """examples:
@@ -128,7 +130,7 @@ def _add_pairs(commands) -> None:
         commands, "pairs", _pairs, "Transfer all six pairs and write tables, figures and sound."
     )
     parser.add_argument(
-        "--preset", help=f"one of {', '.join(config.PRESETS)} (AUDIOSTYLE_PRESET, else quick)"
+        "--preset", help=f"one of {', '.join(presets.PRESETS)} (AUDIOSTYLE_PRESET, else quick)"
     )
 
 
@@ -233,10 +235,10 @@ def _duration(seconds: float) -> str:
 
 
 def _pairs(args: argparse.Namespace) -> None:
-    from audiostyle.pairs import write_pair
-    from audiostyle.results import Results
+    from audiostyle.figures.pairs import write_pair
+    from audiostyle.studies.results import Results
 
-    preset = config.get_preset(args.preset)
+    preset = presets.get_preset(args.preset)
     edition = clips.current_edition()
     results = Results(preset.name, edition)
     for name in ("pairs.csv", "manifest.json"):
@@ -248,7 +250,7 @@ def _pairs(args: argparse.Namespace) -> None:
 
 
 def _speakers(args: argparse.Namespace) -> None:
-    from audiostyle.speakers import speaker_table, table_records
+    from audiostyle.speakers.table import speaker_table, table_records
 
     _check_device(args.device)
     if args.json is not None:
@@ -272,7 +274,7 @@ def _speakers(args: argparse.Namespace) -> None:
         cache=not args.no_cache,
     )
     if args.json is not None:
-        from audiostyle.audio import whole_file
+        from audiostyle.files import whole_file
 
         with whole_file(args.json) as temporary:
             temporary.write_text(json.dumps(table_records(table), indent=2) + "\n")
@@ -287,7 +289,7 @@ def _fetch(args: argparse.Namespace) -> None:
         where = args.to or paths.mirror_dir() or paths.data_dir()
         _say(f"{len(fetched)} recordings are present and whole in {where}")
         return
-    from audiostyle import archives
+    from audiostyle.datasets import archives
 
     fetch = {"vctk": archives.fetch_vctk, "librispeech": archives.fetch_librispeech}[args.what]
     _say(f"{args.what} is in {fetch(args.to)}")

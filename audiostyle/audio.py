@@ -6,19 +6,15 @@ A waveform is a mono ``float32`` array ``y`` ``[shape=(n_samples,)]`` with its s
 import io
 import logging
 import os
-import secrets
-import shutil
-import time
 import traceback
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import librosa
 import numpy as np
 import soundfile
 
+from audiostyle.files import refuse_irregular, whole_file
 from audiostyle.headers import check_file, check_rate, knows_its_length, open_checked
 from audiostyle.levels import rms, without_clipping
 
@@ -33,9 +29,6 @@ WRITTEN_FORMATS = ("WAV", "FLAC", "OGG", "MP3", "AIFF")
 _MOST_OF_VORBIS = 200_000
 # No start and no duration in seconds is longer, some thirty years: their number of samples stays a whole number.
 _LONGEST = 1e9
-# Begins the names of files that are being written; so many seconds without a change, and a kill has left one.
-_TEMPORARY = ".audiostyle-"
-_ABANDONED = 3600
 # Bytes of a file name, at most, on the usual file systems.
 NAME_BYTES = 255
 # Samples that are decoded at a time.
@@ -211,40 +204,6 @@ def writable_format(path: str | os.PathLike, sr: int) -> str:
     return audio_format
 
 
-@contextmanager
-def whole_file(path: str | os.PathLike) -> Iterator[Path]:
-    """Yield a temporary path beside `path` that takes its name on success and is removed on failure.
-
-    The file has the permissions of the one it replaces, else those that the umask gives new files. Temporaries that
-    a killed process left in that folder are removed once they are an hour old.
-
-    Parameters
-    ----------
-    path : str or path
-        The file to write whole or not at all.
-
-    Raises
-    ------
-    ValueError
-        If the path names something that is no regular file, such as a device.
-    OSError
-        If the folder does not exist or cannot be written.
-    """
-    path = Path(path)
-    _refuse_irregular(path)
-    _remove_abandoned(path.parent)
-    # A short name, whatever the length of the file's own; numpy appends a suffix that is not there.
-    temporary = path.with_name(f"{_TEMPORARY}{secrets.token_hex(8)}{path.suffix[:20]}")
-    os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-    try:
-        yield temporary
-        if path.exists():
-            shutil.copymode(path, temporary)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 def check_target(path: str | os.PathLike) -> Path:
     """Make sure, before the work, that a file can be written under this name.
 
@@ -270,24 +229,12 @@ def check_target(path: str | os.PathLike) -> Path:
         )
     if path.is_dir():
         raise ValueError(f"{path} is a folder; name a file in it")
-    _refuse_irregular(path)
+    refuse_irregular(path)
     if not path.parent.is_dir():
         raise ValueError(f"{path} cannot be written: {path.parent} is not a folder to write in")
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise ValueError(f"{path} cannot be written: no permission in {path.parent.resolve()}")
     return path
-
-
-def _refuse_irregular(path: Path) -> None:
-    if path.exists() and not path.is_file():
-        raise ValueError(f"{path} cannot be written: it is no regular file; nothing is replaced but files")
-
-
-def _remove_abandoned(folder: Path) -> None:
-    for left in folder.glob(f"{_TEMPORARY}*"):
-        with suppress(FileNotFoundError):  # another process may be cleaning up as well
-            if time.time() - left.stat().st_mtime > _ABANDONED:
-                left.unlink()
 
 
 def check_waveform(y: np.ndarray, *, name: str = "y") -> np.ndarray:

@@ -3,8 +3,7 @@
 Every choice that the paper leaves open is made here, once (see notebook 03 for the table).
 """
 
-import os
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields
 from numbers import Integral
 
 ACTIVATIONS = ("relu", "leaky_relu", "selu", "none")
@@ -21,7 +20,8 @@ LEVELS = (1e-6, 1e6)
 MATCH_ROUNDS = 12
 
 
-def _check(condition: bool, name: str, value: object, allowed: str) -> None:
+def check_allowed(condition: bool, name: str, value: object, allowed: str) -> None:
+    """Raise a ValueError that quotes the setting and what is allowed, unless the condition holds."""
     if not condition:
         shown = repr(value) if len(repr(value)) <= 40 else f"{repr(value)[:40]}..."
         raise ValueError(f"{name}={shown} is not allowed; it must be {allowed}")
@@ -30,7 +30,7 @@ def _check(condition: bool, name: str, value: object, allowed: str) -> None:
 def _check_whole(name: str, value: object, least: int, most: int = 2**31 - 1) -> None:
     power = f"2^{(most + 1).bit_length() - 1} - 1"
     fits = isinstance(value, Integral) and least <= value <= most
-    _check(fits, name, value, f"a whole number from {least} to {power}")
+    check_allowed(fits, name, value, f"a whole number from {least} to {power}")
 
 
 def check_positive(**values: int) -> None:
@@ -93,7 +93,7 @@ class TransferConfig:
         Stop when an iteration lowers the loss by less than this fraction.
     phase : {"polish", "griffin_lim", "waveform"}
         How the sound is made. ``"griffin_lim"``: as the paper, from a random phase. ``"polish"``: Griffin-Lim from
-        the content's phase, then L-BFGS on the samples with the same loss (`audiostyle.polish`).
+        the content's phase, then L-BFGS on the samples with the same loss (`audiostyle.phase.polish`).
         ``"waveform"``: no magnitudes are optimised, but the samples, from the content or from noise; keeps
         melody better and style less.
     griffin_lim_iter : int
@@ -143,23 +143,29 @@ class TransferConfig:
         check_seed(self.seed)
         low, high = SAMPLE_RATES
         fits = isinstance(self.sr, Integral) and low <= self.sr <= high
-        _check(fits, "sr", self.sr, f"a whole number from {low} to {high} (Hz)")
-        _check(self.n_fft % 2 == 0, "n_fft", self.n_fft, "even")
+        check_allowed(fits, "sr", self.sr, f"a whole number from {low} to {high} (Hz)")
+        check_allowed(self.n_fft % 2 == 0, "n_fft", self.n_fft, "even")
         # Farther apart than half a window, frames do not determine the sound between them.
-        _check(
+        check_allowed(
             self.hop_length <= self.n_fft // 2,
             "hop_length",
             self.hop_length,
             f"at most n_fft / 2 = {self.n_fft // 2}",
         )
-        _check(0.0 <= self.balance <= 1.0, "balance", self.balance, "between 0 (content) and 1 (style)")
-        _check(self.match is None or 0.0 < self.match <= 0.9, "match", self.match, "above 0 and at most 0.9")
-        _check(0.0 <= self.momentum < 1.0, "momentum", self.momentum, "at least 0 and below 1")
+        check_allowed(
+            0.0 <= self.balance <= 1.0, "balance", self.balance, "between 0 (content) and 1 (style)"
+        )
+        check_allowed(
+            self.match is None or 0.0 < self.match <= 0.9, "match", self.match, "above 0 and at most 0.9"
+        )
+        check_allowed(0.0 <= self.momentum < 1.0, "momentum", self.momentum, "at least 0 and below 1")
         low, high = LEVELS
-        _check(low <= self.level <= high, "level", self.level, f"from {low:g} to {high:g}")
-        _check(self.tolerance >= 0.0, "tolerance", self.tolerance, "at least 0")
+        check_allowed(low <= self.level <= high, "level", self.level, f"from {low:g} to {high:g}")
+        check_allowed(self.tolerance >= 0.0, "tolerance", self.tolerance, "at least 0")
         for name, allowed in CHOICES.items():
-            _check(getattr(self, name) in allowed, name, getattr(self, name), f"one of {', '.join(allowed)}")
+            check_allowed(
+                getattr(self, name) in allowed, name, getattr(self, name), f"one of {', '.join(allowed)}"
+            )
         for setting in fields(self):  # NumPy's whole numbers are taken, but JSON cannot hold them
             if isinstance(value := getattr(self, setting.name), Integral):
                 object.__setattr__(self, setting.name, int(value))
@@ -180,78 +186,3 @@ def option(name: str) -> str:
     """
     # --start, as start= of `load_audio`, is where to begin reading.
     return "--start-from" if name == "start" else f"--{name.replace('_', '-')}"
-
-
-@dataclass(frozen=True)
-class Preset:
-    """How much work the notebooks do.
-
-    Parameters
-    ----------
-    name : str
-        ``"paper"``, ``"quick"`` or ``"smoke"``.
-    duration : float
-        Length in seconds of every clip that is transferred.
-    config : TransferConfig
-        Settings of each transfer.
-    n_seeds : int
-        Repetitions where a spread is shown.
-    max_style_share : float
-        What the notebooks assert: the style loss of every final sound, under filters never optimised, is at most
-        this share of the content's own. With fewer filters the result fits its own bank and little else.
-    """
-
-    name: str
-    duration: float
-    config: TransferConfig = field(default_factory=TransferConfig)
-    n_seeds: int = 3
-    max_style_share: float = 0.25
-
-
-_PAPER = TransferConfig(encoder="random", phase="griffin_lim")
-PRESETS = {
-    "paper": Preset("paper", 10.0, _PAPER, n_seeds=10),
-    "quick": Preset(
-        "quick",
-        10.0,
-        replace(_PAPER, n_filters=1024, n_iter=60, griffin_lim_iter=60),
-        n_seeds=3,
-        max_style_share=0.65,
-    ),
-    "smoke": Preset(
-        "smoke",
-        3.0,
-        replace(_PAPER, n_filters=256, n_iter=15, griffin_lim_iter=16),
-        n_seeds=2,
-        max_style_share=0.99,
-    ),
-}
-
-
-def get_preset(name: str | None = None) -> Preset:
-    """Return a preset by name, by default the one named in ``AUDIOSTYLE_PRESET``, else ``"quick"``.
-
-    Only notebooks and ``python -m audiostyle pairs`` call this; `TransferConfig` and scripts do not depend on
-    the environment.
-
-    Parameters
-    ----------
-    name : {"paper", "quick", "smoke"} or None
-
-    Returns
-    -------
-    Preset
-
-    Raises
-    ------
-    ValueError
-        If there is no preset of that name.
-
-    Examples
-    --------
-    >>> get_preset("paper").config.n_filters
-    4096
-    """
-    chosen = name or os.environ.get("AUDIOSTYLE_PRESET", "").strip() or "quick"
-    _check(chosen in PRESETS, "preset", chosen, f"one of {', '.join(PRESETS)}")
-    return PRESETS[chosen]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from audiostyle.config import MATCH_ROUNDS, TransferConfig
-from audiostyle.encoders import free_memory
+from audiostyle.encoders.random import free_memory
 
 # Measured on clips of 10 s to 3 min: arrays of a spectrogram's size that are held at once, for content and style.
 _CONTENT_COPIES, _STYLE_COPIES = 40, 12

@@ -13,7 +13,7 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
-from audiostyle.version import __version__
+from audiostyle import __version__
 
 _PACKAGE = Path(__file__).resolve().parent
 # Those whose arithmetic enters results; an update may change their last digits.
@@ -26,7 +26,7 @@ def cache_key(module: str, **settings: object) -> str:
     Parameters
     ----------
     module : str
-        Full name of the module whose function computes them, such as ``"audiostyle.width"``.
+        Full name of the module whose function computes them, such as ``"audiostyle.studies.width"``.
     **settings
         Everything else that they depend on: what JSON can hold, and dataclasses of that.
 
@@ -65,7 +65,7 @@ def code_version(module: str, package: Path = _PACKAGE) -> str:
     Parameters
     ----------
     module : str
-        Full name, such as ``"audiostyle.width"``.
+        Full name, such as ``"audiostyle.studies.width"``.
     package : path
         Folder of the package that the name begins with.
 

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 import torch
 
-from audiostyle.encoders import Encoded, Encoder, LayeredEncoder, RandomEncoder, Spectrogram
+from audiostyle.encoders.base import Encoded, Encoder, Spectrogram
+from audiostyle.encoders.layered import LayeredEncoder
+from audiostyle.encoders.random import RandomEncoder
 from audiostyle.spectrogram import as_tensor
 
 # The style loss of the content divides the style term; a content that already has the style must not divide by 0.

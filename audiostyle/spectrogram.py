@@ -10,9 +10,6 @@ from functools import lru_cache
 import numpy as np
 import torch
 
-from audiostyle.config import TransferConfig
-
-_DEFAULT = TransferConfig()
 # Share of the largest sum of squared windows below which no sample is divided by it.
 _LEAST_ENERGY = 1e-3
 
@@ -38,8 +35,8 @@ def window(n_fft: int, like: torch.Tensor) -> torch.Tensor:
 def stft(
     y: np.ndarray | torch.Tensor,
     *,
-    n_fft: int = _DEFAULT.n_fft,
-    hop_length: int = _DEFAULT.hop_length,
+    n_fft: int = 2048,
+    hop_length: int = 1024,
     cover: bool = True,
 ) -> torch.Tensor:
     """Compute the complex short-time Fourier transform with a Hann window.
@@ -73,9 +70,7 @@ def stft(
     )
 
 
-def istft(
-    D: np.ndarray | torch.Tensor, *, hop_length: int = _DEFAULT.hop_length, length: int
-) -> torch.Tensor:
+def istft(D: np.ndarray | torch.Tensor, *, hop_length: int = 1024, length: int) -> torch.Tensor:
     """Invert `stft` in the least-squares sense (Griffin & Lim 1984, eq. 6).
 
     Samples up to the last frame's centre are determined by the frames. Beyond it, where fewer windows reach, the
@@ -160,8 +155,8 @@ def _inverse_window_energy(
 def log_magnitude(
     y: np.ndarray | torch.Tensor,
     *,
-    n_fft: int = _DEFAULT.n_fft,
-    hop_length: int = _DEFAULT.hop_length,
+    n_fft: int = 2048,
+    hop_length: int = 1024,
 ) -> torch.Tensor:
     """Compute the log magnitude spectrogram, ``log1p(|stft(y)|)``.
 
@@ -179,7 +174,7 @@ def log_magnitude(
     return torch.log1p(stft(y, n_fft=n_fft, hop_length=hop_length).abs())
 
 
-def n_samples_for(n_frames: int, hop_length: int = _DEFAULT.hop_length) -> int:
+def n_samples_for(n_frames: int, hop_length: int = 1024) -> int:
     """Return the samples that `n_frames` frames cover, the most whose `stft` has so many frames.
 
     Examples
@@ -190,7 +185,7 @@ def n_samples_for(n_frames: int, hop_length: int = _DEFAULT.hop_length) -> int:
     return (n_frames - 1) * hop_length
 
 
-def n_frames_for(n_samples: int, hop_length: int = _DEFAULT.hop_length) -> int:
+def n_frames_for(n_samples: int, hop_length: int = 1024) -> int:
     """Return the frames of the `stft` of `n_samples` samples.
 
     Examples
@@ -201,11 +196,24 @@ def n_frames_for(n_samples: int, hop_length: int = _DEFAULT.hop_length) -> int:
     return 1 + -(-n_samples // hop_length)
 
 
-def frequencies(sr: int = _DEFAULT.sr, n_fft: int = _DEFAULT.n_fft) -> np.ndarray:
+def frequencies(sr: int = 22050, n_fft: int = 2048) -> np.ndarray:
     """Return the centre frequencies of the bins in Hz [shape=(1 + n_fft // 2,)]."""
     return np.fft.rfftfreq(n_fft, 1.0 / sr)
 
 
-def times(n_frames: int, sr: int = _DEFAULT.sr, hop_length: int = _DEFAULT.hop_length) -> np.ndarray:
+def times(n_frames: int, sr: int = 22050, hop_length: int = 1024) -> np.ndarray:
     """Return the centre times of the frames in seconds [shape=(n_frames,)]."""
     return np.arange(n_frames) * hop_length / sr
+
+
+RANGE_DB = 80.0
+
+
+def to_decibels(S: np.ndarray, reference: float) -> np.ndarray:
+    """Return magnitudes in dB relative to `reference`, floored 80 dB below it."""
+    return 20 * np.log10(np.maximum(S / reference, 10 ** (-RANGE_DB / 20)))
+
+
+def magnitudes(y: np.ndarray, *, n_fft: int = 2048, hop_length: int = 1024) -> np.ndarray:
+    """Return the magnitude spectrogram of a waveform as an array [shape=(n_bins, n_frames)]."""
+    return stft(y, n_fft=n_fft, hop_length=hop_length).abs().numpy()

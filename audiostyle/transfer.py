@@ -14,12 +14,12 @@ from tqdm.std import tqdm
 from audiostyle.audio import check_waveform, fix_length, set_level
 from audiostyle.config import MATCH_ROUNDS, TransferConfig
 from audiostyle.cost import check_memory
-from audiostyle.infinite import make_encoder
+from audiostyle.encoders import make_encoder
 from audiostyle.levels import match_loudness
 from audiostyle.losses import TransferLoss
 from audiostyle.optimize import Minimum, Step, minimize
-from audiostyle.phase import griffin_lim, spectral_convergence
-from audiostyle.polish import WaveformLoss, polished_phase
+from audiostyle.phase.griffin_lim import griffin_lim, spectral_convergence
+from audiostyle.phase.polish import WaveformLoss, polished_phase
 from audiostyle.spectrogram import log_magnitude, stft
 
 # The search for `TransferConfig.match`: the tolerance from which a round counts, and how close in log(style distance)

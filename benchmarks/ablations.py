@@ -1,9 +1,9 @@
 """Vary one choice at a time, and instruments against each other, for notebook 11.
 
 ``python -m benchmarks.ablations {ablations,instruments,voices}`` writes ``trade_offs_<name>.csv``. Everything is
-scored by `audiostyle.metrics.evaluate_sound` at the default settings, whatever was varied; the sound comes from 200
-iterations of fast Griffin-Lim from the content's phase, because the polish is written for log1p and would hide
-what the magnitudes lost.
+scored by `audiostyle.measures.table.evaluate_sound` at the default settings, whatever was varied; the sound
+comes from 200 iterations of fast Griffin-Lim from the content's phase, because the polish is written for
+log1p and would hide what the magnitudes lost.
 """
 
 import argparse
@@ -16,20 +16,22 @@ import numpy as np
 import pandas as pd
 import torch
 
-from audiostyle import clips, paths
+from audiostyle import paths
 from audiostyle.audio import fix_length, set_level
-from audiostyle.clips import PairAudio
 from audiostyle.config import TransferConfig
-from audiostyle.corpora import SAMPLE_RATE, load_recordings
-from audiostyle.encoders import LayeredEncoder
-from audiostyle.infinite import InfiniteEncoder, make_encoder
+from audiostyle.datasets import clips
+from audiostyle.datasets.clips import PairAudio
+from audiostyle.datasets.corpora import SAMPLE_RATE, load_recordings
+from audiostyle.encoders import make_encoder
+from audiostyle.encoders.infinite import InfiniteEncoder
+from audiostyle.encoders.layered import LayeredEncoder
 from audiostyle.losses import TransferLoss
-from audiostyle.metrics import evaluate_sound
+from audiostyle.measures.table import evaluate_sound
 from audiostyle.optimize import minimize
-from audiostyle.phase import griffin_lim, phase_of
-from audiostyle.results import Results
+from audiostyle.phase.griffin_lim import griffin_lim, phase_of
 from audiostyle.spectrogram import log_magnitude, stft
-from audiostyle.tradeoffs import levelled
+from audiostyle.studies.pairs import levelled
+from audiostyle.studies.results import Results
 from audiostyle.transfer import start_spectrogram, transfer_style
 
 BALANCES = (0.5, 0.8)

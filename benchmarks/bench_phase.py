@@ -14,14 +14,17 @@ import numpy as np
 import pandas as pd
 import torch
 
-from audiostyle import clips, paths
-from audiostyle.audio import set_level, whole_file
+from audiostyle import paths
+from audiostyle.audio import set_level
 from audiostyle.config import TransferConfig
-from audiostyle.phase import griffin_lim, phase_of, reconstruct_phase, spectral_convergence
-from audiostyle.phase_study import METHODS, left_out
-from audiostyle.polish import polished_phase
+from audiostyle.datasets import clips
+from audiostyle.files import whole_file
+from audiostyle.phase.griffin_lim import griffin_lim, phase_of, spectral_convergence
+from audiostyle.phase.polish import polished_phase
+from audiostyle.phase.reconstruct import reconstruct_phase
 from audiostyle.spectrogram import stft
-from audiostyle.tradeoffs import optimum
+from audiostyle.studies.phase import CURVES, left_out
+from audiostyle.studies.trade_offs import optimum
 from benchmarks.timing import interleaved, summary
 
 N_FFT = 2048
@@ -73,7 +76,7 @@ def methods(S: np.ndarray, hop: int, length: int, phase: np.ndarray | None, repe
             hop_length=hop,
             length=length,
         )
-        for name, (method, init) in METHODS.items()
+        for name, (method, init) in CURVES.items()
         if (init != "content" or phase is not None) and name not in left_out(N_FFT, hop)
     }
     seconds = interleaved(functions, repeats)

@@ -22,7 +22,7 @@ import pandas as pd
 import soundfile
 
 from audiostyle import load_audio
-from audiostyle.source import open_sound
+from audiostyle.widgets.source import open_sound
 
 FORMATS = ("wav", "flac", "ogg", "mp3", "aiff", "au")
 ALLOWED = ("samples", "ValueError")

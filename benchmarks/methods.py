@@ -2,15 +2,15 @@
 
 import torch
 
-from audiostyle.encoders import RandomEncoder
-from audiostyle.infinite import InfiniteEncoder
+from audiostyle.encoders.infinite import InfiniteEncoder
+from audiostyle.encoders.random import RandomEncoder
 from audiostyle.losses import Evaluation, TransferLoss, paper_content_loss, paper_style_loss, patch_energy
 from audiostyle.spectrogram import n_frames_for
 
 N_FILTERS = 4096
 N_BINS = 1025
 SR = 22050
-METHODS = ("explicit Gram", "frame kernel", "infinite width")
+FORMS = ("explicit Gram", "frame kernel", "infinite width")
 
 
 def spectrum(seconds: float, hop_length: int = 1024, seed: int = 0) -> torch.Tensor:

@@ -16,10 +16,10 @@ import torch
 from scipy import optimize as scipy_optimize
 
 from audiostyle import paths
-from audiostyle.audio import whole_file
+from audiostyle.files import whole_file
 from audiostyle.optimize import minimize
-from audiostyle.phase import griffin_lim
-from benchmarks.methods import METHODS, N_BINS, N_FILTERS, make_loss, spectrum
+from audiostyle.phase.griffin_lim import griffin_lim
+from benchmarks.methods import FORMS, N_BINS, N_FILTERS, make_loss, spectrum
 from benchmarks.timing import in_fresh_process, interleaved, matrix_rate, summary
 
 REPEATS = 20
@@ -30,7 +30,7 @@ def evaluation(rows: list, hops=(1024, 512)) -> None:
     """Loss and gradient at 10 s, the three methods in turn."""
     for hop in hops:
         content, style = spectrum(10, hop), spectrum(10, hop, seed=1)
-        losses = {method: make_loss(method, content, style) for method in METHODS}
+        losses = {method: make_loss(method, content, style) for method in FORMS}
         functions = {method: partial(loss, content) for method, loss in losses.items()}
         functions["its matrix products"] = _products(content, style)
         seconds = interleaved(functions, REPEATS)
@@ -77,15 +77,15 @@ def whole_transfer(method: str, iterations: int) -> int:
 
 def transfers(rows: list, repeats: int = 3) -> None:
     """Whole transfers of 10 s in fresh processes: wall time without imports, and peak memory."""
-    seconds = {method: [] for method in METHODS}
-    memory = dict.fromkeys(METHODS, 0.0)
+    seconds = {method: [] for method in FORMS}
+    memory = dict.fromkeys(FORMS, 0.0)
     for _ in range(repeats):
-        for method in METHODS:
+        for method in FORMS:
             taken, peak = in_fresh_process(whole_transfer, method, ITERATIONS)
             seconds[method].append(taken)
             memory[method] = max(memory[method], peak)
     base = np.median(seconds["explicit Gram"])
-    for method in METHODS:
+    for method in FORMS:
         rows.append(
             {
                 "benchmark": f"transfer of {ITERATIONS} iterations with phase",
@@ -109,10 +109,10 @@ def growth(rows: list, lengths=(5, 10, 30, 60, 180, 600)) -> None:
         style_s = min(seconds, 180)
         content, style = spectrum(seconds), spectrum(style_s, seed=1)
         repeats = max(1, min(REPEATS, int(60 / seconds)))
-        losses = {method: make_loss(method, content, style) for method in METHODS}
+        losses = {method: make_loss(method, content, style) for method in FORMS}
         taken = interleaved({method: partial(loss, content) for method, loss in losses.items()}, repeats)
         base = np.median(taken["explicit Gram"])
-        for method in METHODS:
+        for method in FORMS:
             rows.append(
                 {
                     "benchmark": "loss and gradient by length",
@@ -281,7 +281,7 @@ def main(argv: list[str] | None = None) -> None:
     if "threads" not in table:
         table["threads"] = pd.NA
     table["threads"] = table["threads"].fillna(torch.get_num_threads())
-    table["filters"] = np.where(table["method"].isin(METHODS[:2]), N_FILTERS, None)
+    table["filters"] = np.where(table["method"].isin(FORMS[:2]), N_FILTERS, None)
     path = paths.results_root() / "paper" / "benchmarks.csv"
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists():  # parts that did not run now keep their rows

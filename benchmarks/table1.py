@@ -10,10 +10,10 @@ from pathlib import Path
 import pandas as pd
 
 from audiostyle import paths
-from audiostyle.results import Results
-from audiostyle.speakers import speaker_table
+from audiostyle.speakers.table import speaker_table
+from audiostyle.studies.results import Results
 
-METHODS = ("paper", "nearest", "best", "linear", "spectrum", "mfcc", "gmm", "chance")
+ROWS = ("paper", "nearest", "best", "linear", "spectrum", "mfcc", "gmm", "chance")
 # Folder, speakers, utterances of each, filter seeds of the paper's distance with 4096 filters. The designs of 4 × 40
 # and 10 × 16 are the paper's; the four speakers of LibriSpeech are those with 40 utterances at hand. `best` was chosen
 # on LibriSpeech's first ten speakers; the last ten confirm it.
@@ -53,7 +53,7 @@ def main() -> None:
             sys.stderr.write(f"{folder} is not at hand and left out\n")
             continue
         part = {"speakers": speakers, "per_speaker": per_speaker, "progress": False}
-        tables.append(speaker_table(corpus, methods=METHODS, **part))
+        tables.append(speaker_table(corpus, methods=ROWS, **part))
         seeds = seeds if most is None else min(seeds, most)
         if seeds:
             tables.append(speaker_table(corpus, methods=("paper",), encoder="random", n_seeds=seeds, **part))

@@ -6,14 +6,15 @@ import logging
 
 import pandas as pd
 
-from audiostyle import clips, tradeoffs
-from audiostyle.results import Results
+from audiostyle.datasets import clips
+from audiostyle.studies import trade_offs
+from audiostyle.studies.results import Results
 
 EXPERIMENTS = {
-    "references": ("trade_offs", tradeoffs.reference_rows),
-    "curves": ("trade_offs_curves", tradeoffs.curve_rows),
-    "paper": ("trade_offs_paper", tradeoffs.paper_rows),
-    "polish": ("trade_offs_polish", tradeoffs.polish_rows),
+    "references": ("trade_offs", trade_offs.reference_rows),
+    "curves": ("trade_offs_curves", trade_offs.curve_rows),
+    "paper": ("trade_offs_paper", trade_offs.paper_rows),
+    "polish": ("trade_offs_polish", trade_offs.polish_rows),
 }
 
 
@@ -55,7 +56,7 @@ def main(argv: list[str] | None = None) -> None:
             continue
         audio = clips.load_pair(pair)
         for row in rows_of(pair, audio, **options):
-            results.update_table(pd.DataFrame([row]), table, keys=tradeoffs.KEYS)
+            results.update_table(pd.DataFrame([row]), table, keys=trade_offs.KEYS)
             logging.info("%s %s %s", pair.pair, row["method"], row["balance"])
 
 

@@ -20,12 +20,14 @@ import numpy as np
 import pandas as pd
 import torch
 
-from audiostyle import clips, paths, width
-from audiostyle.audio import whole_file
-from audiostyle.encoders import RandomEncoder
-from audiostyle.infinite import InfiniteEncoder
+from audiostyle import paths
+from audiostyle.datasets import clips
+from audiostyle.encoders.infinite import InfiniteEncoder
+from audiostyle.encoders.random import RandomEncoder
+from audiostyle.files import whole_file
 from audiostyle.keys import cache_key
-from audiostyle.results import Results
+from audiostyle.studies import width
+from audiostyle.studies.results import Results
 
 N_FILTERS = 4096
 SEED = 0  # of the filters optimised
@@ -71,7 +73,7 @@ def duel(edition: str, balances: tuple[float, ...]) -> tuple[pd.DataFrame, pd.Da
     spectra = {name: optimised(pairs[name], given, balances) for name, given in problems.items()}
     totals, curves = [], []
     for i in range(N_FRESH):
-        bank = RandomEncoder(N_FILTERS, seed=width.FRESH_SEED + i)
+        bank = RandomEncoder(N_FILTERS, seed=width.FIRST_BANK + i)
         for name, given in problems.items():
             scores = width.score_on_bank(given, bank, spectra[name], keys=KEYS)
             totals += _totals(name, i, given, scores)
@@ -85,7 +87,7 @@ def _totals(name: str, bank: int, given: width.Problem, scores: pd.DataFrame) ->
         at = scores[scores["balance"] == balance].set_index("encoder")
         total = (1 - balance) ** 2 * at["content"] + balance**2 * at["style"]
         rows.append(
-            {"pair": name, "balance": balance, "fresh_bank": width.FRESH_SEED + bank}
+            {"pair": name, "balance": balance, "fresh_bank": width.FIRST_BANK + bank}
             | {"random_4096": total["random-4096"], "infinite": total["infinite"]}
             | {"ratio": total["infinite"] / total["random-4096"]}
         )
@@ -99,7 +101,7 @@ def _curves(name: str, bank: int, scores: pd.DataFrame) -> list[dict]:
     for _, at in scores[scores["encoder"] == "random-4096"].iterrows():
         style = np.exp(np.interp(np.log(at["content"]), np.log(curve["content"]), np.log(curve["style"])))
         rows.append(
-            {"pair": name, "balance": at["balance"], "fresh_bank": width.FRESH_SEED + bank}
+            {"pair": name, "balance": at["balance"], "fresh_bank": width.FIRST_BANK + bank}
             | {"content": at["content"], "style_random_4096": at["style"], "style_infinite": style}
             | {"ratio": style / at["style"]}
         )

@@ -27,10 +27,10 @@ from nbconvert import HTMLExporter
 from traitlets.config import Config
 
 from audiostyle import paths
-from audiostyle.audio import whole_file
-from audiostyle.clips import current_edition
-from audiostyle.config import get_preset
-from audiostyle.results import Results, with_palette
+from audiostyle.datasets.clips import current_edition
+from audiostyle.files import whole_file
+from audiostyle.studies.presets import get_preset
+from audiostyle.studies.results import Results, with_palette
 
 # The usual page without the scripts that it would fetch from the network.
 _TEMPLATE = """{% extends 'lab/index.html.j2' %}

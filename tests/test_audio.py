@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from audiostyle.audio import check_target, fix_length, load_audio, rms, save_audio, set_level, whole_file
+from audiostyle.audio import check_target, fix_length, load_audio, save_audio, set_level
+from audiostyle.files import whole_file
+from audiostyle.levels import rms
 
 SR = 22050
 

@@ -10,9 +10,10 @@ import pytest
 import soundfile
 import torch
 
-from audiostyle import __version__, config, paths
+from audiostyle import __version__, paths
 from audiostyle.__main__ import main
 from audiostyle.config import TransferConfig, option
+from audiostyle.studies import presets
 
 SR = 22050
 FAST = ["--quiet", "--duration", "1"]
@@ -221,14 +222,14 @@ def test_unknown_preset(monkeypatch, capsys):
 
 
 def test_preset_of_the_command_comes_before_the_environment(monkeypatch):
-    assert config.get_preset("smoke").name == "smoke"
+    assert presets.get_preset("smoke").name == "smoke"
     seen = []
 
     def record(pair, preset, results):
         seen.append((preset.name, results.preset))
         raise ValueError("seen enough")
 
-    monkeypatch.setattr("audiostyle.pairs.write_pair", record)
+    monkeypatch.setattr("audiostyle.figures.pairs.write_pair", record)
     monkeypatch.setenv("AUDIOSTYLE_PRESET", "paper")
     assert main(["pairs", "--preset", "smoke"]) == 2
     assert main(["pairs"]) == 2
@@ -263,8 +264,8 @@ def test_help_answers_without_loading_torch():
 def test_pairs_writes_results(monkeypatch, capsys):
     import pandas as pd
 
-    from audiostyle import clips
-    from audiostyle.pairs import COPY_CONTENT, COPY_STYLE
+    from audiostyle.datasets import clips
+    from audiostyle.studies.pairs import COPY_CONTENT, COPY_STYLE
 
     one = clips.get_pair("instrument-1", "bundled")
     monkeypatch.setattr(clips, "current_edition", lambda: "bundled")

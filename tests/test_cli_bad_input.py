@@ -13,9 +13,8 @@ import pytest
 import soundfile
 import torch
 
-from audiostyle import __main__ as cli
 from audiostyle import config, paths, transfer
-from audiostyle.__main__ import main
+from audiostyle.__main__ import _EXAMPLES, clips, main
 
 SR = 22050
 HUGE = str(10**400)
@@ -131,8 +130,8 @@ def test_a_rate_that_ends_the_vorbis_encoder(files, capsys, no_transfer):
 
 @pytest.mark.parametrize("seed", [2**64, -1])
 def test_seeds_that_no_generator_takes(seed):
-    from audiostyle.encoders import RandomEncoder
-    from audiostyle.phase import griffin_lim
+    from audiostyle.encoders.random import RandomEncoder
+    from audiostyle.phase.griffin_lim import griffin_lim
 
     message = r"must be a whole number from 0 to 2\^64 - 1"
     with pytest.raises(ValueError, match=message):
@@ -186,7 +185,7 @@ def test_outputs_of_a_transfer(files, capsys, no_transfer, output):
 
 @pytest.mark.parametrize("output", BAD_OUTPUTS)
 def test_outputs_of_speakers(files, capsys, monkeypatch, output):
-    monkeypatch.setattr("audiostyle.speakers.speaker_table", lambda *_, **__: pytest.fail("it began"))
+    monkeypatch.setattr("audiostyle.speakers.table.speaker_table", lambda *_, **__: pytest.fail("it began"))
     name = f"{output}.json" if output not in ("folder", "") else output
     before = sorted(files.iterdir())
     assert BAD_OUTPUTS[output] in refused(capsys, "speakers", "talk", "--json", name)
@@ -208,11 +207,11 @@ def test_a_recording_is_not_replaced_by_the_table(files, capsys, link):
 
 @pytest.mark.parametrize("name", ["pairs.csv", "manifest.json"])
 def test_outputs_of_pairs(files, capsys, monkeypatch, name):
-    monkeypatch.setattr("audiostyle.pairs.write_pair", lambda *_, **__: pytest.fail("it began"))
+    monkeypatch.setattr("audiostyle.figures.pairs.write_pair", lambda *_, **__: pytest.fail("it began"))
     folder = paths.results_root() / "smoke" / "bundled"
     folder.mkdir(parents=True)
     os.mkfifo(folder / name)
-    monkeypatch.setattr(cli.clips, "current_edition", lambda: "bundled")
+    monkeypatch.setattr(clips, "current_edition", lambda: "bundled")
     assert "no regular file" in refused(capsys, "pairs", "--preset", "smoke")
 
 
@@ -280,7 +279,7 @@ def test_no_more_processes_than_cores(files, monkeypatch):
         seen.update(options)
         raise ValueError("seen enough")
 
-    monkeypatch.setattr("audiostyle.speakers.speaker_table", record)
+    monkeypatch.setattr("audiostyle.speakers.table.speaker_table", record)
     main(["speakers", "talk", "--jobs", "1000000"])
     assert seen["n_jobs"] == os.cpu_count()
 
@@ -329,7 +328,7 @@ def test_a_warning_is_one_line_without_a_place_in_the_code(files, capsys, monkey
             warnings.warn("some of it\nis short", stacklevel=2)
         raise ValueError("seen enough")
 
-    monkeypatch.setattr("audiostyle.speakers.speaker_table", warn)
+    monkeypatch.setattr("audiostyle.speakers.table.speaker_table", warn)
     main(["speakers", "talk"])
     assert capsys.readouterr().err.splitlines()[0] == "audiostyle speakers: some of it is short"
 
@@ -337,7 +336,7 @@ def test_a_warning_is_one_line_without_a_place_in_the_code(files, capsys, monkey
 def _examples():
     """The transfers that README and the help show, as lists of words."""
     readme = (paths.root() / "README.md").read_text().replace("\\\n", " ")
-    found = re.findall(r"python -m audiostyle (transfer .+)", readme + cli._EXAMPLES["transfer"])
+    found = re.findall(r"python -m audiostyle (transfer .+)", readme + _EXAMPLES["transfer"])
     return [shlex.split(line) for line in found]
 
 

@@ -9,9 +9,9 @@ import soundfile
 
 from audiostyle import transfer_style
 from audiostyle.audio import load_audio
-from audiostyle.corpora import find_corpus, load_recordings
+from audiostyle.datasets.corpora import find_corpus, load_recordings
 from audiostyle.headers import check_file
-from audiostyle.source import open_sound
+from audiostyle.widgets.source import open_sound
 from benchmarks import fuzz
 
 SR = 22050

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from audiostyle.encoders import RandomEncoder
-from audiostyle.infinite import InfiniteEncoder
+from audiostyle.encoders.infinite import InfiniteEncoder
+from audiostyle.encoders.random import RandomEncoder
 from audiostyle.losses import (
     TransferLoss,
     content_loss,

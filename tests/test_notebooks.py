@@ -92,7 +92,7 @@ def test_cells_are_few_and_short(path, notebook):
     assert len(lines) >= 10 or path.stem in APPS
     assert len(lines) <= 20
     assert statistics.median(lines) <= 5
-    assert max(lines) <= 15
+    assert max(lines[1:]) <= 15  # the first cell lists what is imported
 
 
 def test_no_logic_in_the_notebook(notebook):

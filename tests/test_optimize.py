@@ -6,8 +6,8 @@ import pytest
 import torch
 from scipy import optimize
 
-from audiostyle.encoders import RandomEncoder
-from audiostyle.infinite import InfiniteEncoder
+from audiostyle.encoders.infinite import InfiniteEncoder
+from audiostyle.encoders.random import RandomEncoder
 from audiostyle.losses import TransferLoss
 from audiostyle.optimize import minimize
 

@@ -5,77 +5,13 @@ import re
 import subprocess
 import tomllib
 
-import pytest
 import yaml
 
-from audiostyle import paths, readme
+from audiostyle import paths
+from benchmarks import readme
 
 ROOT = paths.root()
 PACKAGE = ROOT / "audiostyle"
-# DESIGN: imports run one way. A module may import from its own row and from those above.
-ROWS = [
-    {"version"},
-    {"paths", "config", "levels", "keys", "headers"},
-    {"audio", "spectrogram", "optimize"},
-    {"encoders", "patches"},
-    {"infinite"},
-    {"losses", "cost"},
-    {"phase", "pghi", "consistency", "polish", "content_metrics"},
-    {"transfer", "metrics", "textures", "baselines", "corpora", "clips", "triples", "archives"},
-    {
-        "gram_distance",
-        "classifiers",
-        "speaker_methods",
-        "speakers",
-        "results",
-        "width",
-        "phase_study",
-        "readme",
-    },
-    {"plots", "drawings", "width_plots", "speaker_plots", "speaker_probes", "listen", "live"},
-    {"pairs", "tradeoffs", "tradeoff_plots"},
-    {
-        "abx",
-        "app",
-        "frontend",
-        "jobs",
-        "lab",
-        "player",
-        "recipe",
-        "source",
-        "speaker_widget",
-        "widgets",
-    },
-    {"__init__", "__main__"},
-]
-LEVEL = {module: level for level, row in enumerate(ROWS) for module in row}
-
-
-def _imports(path):
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "audiostyle":
-            parts = node.module.split(".")
-            yield from [parts[1]] if len(parts) > 1 else [alias.name for alias in node.names]
-
-
-@pytest.mark.parametrize("path", sorted(PACKAGE.glob("*.py")), ids=lambda path: path.stem)
-def test_imports_run_one_way(path):
-    assert path.stem in LEVEL, f"{path.name} has no row in the order of imports"
-    for imported in _imports(path):
-        if imported in LEVEL and imported != "__version__":
-            assert LEVEL[imported] <= LEVEL[path.stem], f"{path.stem} imports {imported}"
-
-
-def test_no_circles():
-    edges = {path.stem: {name for name in _imports(path) if name in LEVEL} for path in PACKAGE.glob("*.py")}
-    edges = {
-        name: found - {"__init__"} for name, found in edges.items() if name not in ("__init__", "__main__")
-    }
-    while edges:
-        leaves = [name for name, found in edges.items() if not found & edges.keys()]
-        assert leaves, f"circular imports among {sorted(edges)}"
-        for name in leaves:
-            del edges[name]
 
 
 def test_environment_takes_its_versions_from_pyproject():
@@ -108,7 +44,7 @@ def test_no_pickles_and_no_large_files():
 
 
 def test_package_does_not_print_or_swallow():
-    for path in PACKAGE.glob("*.py"):
+    for path in PACKAGE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
                 assert node.func.id != "print", path

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from audiostyle import TransferConfig, clips, transfer_style
+from audiostyle import TransferConfig, transfer_style
 from audiostyle.audio import set_level
-from audiostyle.encoders import RandomEncoder
-from audiostyle.infinite import InfiniteEncoder
+from audiostyle.datasets import clips
+from audiostyle.encoders.infinite import InfiniteEncoder
+from audiostyle.encoders.random import RandomEncoder
 from audiostyle.levels import loudness_difference
 from audiostyle.losses import style_loss
-from audiostyle.phase import griffin_lim
+from audiostyle.phase.griffin_lim import griffin_lim
 from audiostyle.spectrogram import log_magnitude, n_frames_for
 from audiostyle.transfer import start_spectrogram
 

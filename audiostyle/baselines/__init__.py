@@ -1,0 +1,1 @@
+"""Reference points that use no random features."""

@@ -1,0 +1,1 @@
+"""Clips and pairs, corpora of speakers, and the archives they are fetched from."""

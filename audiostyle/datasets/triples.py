@@ -1,0 +1,133 @@
+"""Known targets: triples of a content, a style and what a perfect transfer of one to the other would sound like.
+
+The content is one score on one instrument, the style another score on another instrument, the target the content's
+score on the style's instrument, with the same timing and accents. ``data/truth.csv`` lists the fourteen of the
+repository: half of them are for choosing a method's settings (*choose*), half for confirming them once (*confirm*).
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from audiostyle import paths
+from audiostyle.audio import load_audio
+from audiostyle.datasets.clips import PairAudio
+
+SPLITS = ("choose", "confirm")
+ROLES = ("content", "style", "target")
+
+
+@dataclass(frozen=True)
+class Triple:
+    """Three files, and what is known of them; of a folder's triples only the files are.
+
+    Parameters
+    ----------
+    name : str
+    content, style, target : pathlib.Path
+    content_instrument, style_instrument : str
+        Such as ``"flute"``; the target has the style's.
+    content_kind, style_kind : {"struck", "plucked", "bowed", "blown", ""}
+        How the instruments are sounded.
+    voices : int
+        Number of voices of the content's score; 0 where it is not known.
+    split : {"choose", "confirm", ""}
+    """
+
+    name: str
+    content: Path
+    style: Path
+    target: Path
+    content_instrument: str = ""
+    style_instrument: str = ""
+    content_kind: str = ""
+    style_kind: str = ""
+    voices: int = 0
+    split: str = ""
+
+
+def triples(split: str | None = None, *, folder: str | os.PathLike | None = None) -> list[Triple]:
+    """Return the repository's triples, or those of a folder.
+
+    Parameters
+    ----------
+    split : {"choose", "confirm"} or None
+        Half of the repository's triples; None returns both.
+    folder : path or None
+        Folder of ``NAME_content.wav``, ``NAME_style.wav`` and ``NAME_target.wav`` to read instead, in the order of
+        the names. It has no halves.
+
+    Returns
+    -------
+    list of Triple
+
+    Raises
+    ------
+    ValueError
+        If there is no such half, the folder holds no triple, or a content lacks its style or target.
+
+    Examples
+    --------
+    >>> [triple.name for triple in triples("choose")][:3]
+    ['flute_viola', 'viola_flute', 'piano_guitar']
+    >>> triples("confirm")[0].style_instrument
+    'violin'
+    """
+    if split is not None and split not in SPLITS:
+        raise ValueError(f"split={split!r} is not allowed; it must be one of {', '.join(SPLITS)}, or None")
+    if folder is None:
+        return [triple for triple in _bundled() if split in (None, triple.split)]
+    if split is not None:
+        raise ValueError(f"split={split!r}: a folder has no halves; leave split out")
+    return _in_folder(Path(folder))
+
+
+def _bundled() -> list[Triple]:
+    table = pd.read_csv(paths.registry_dir() / "truth.csv")
+    known = table.drop(columns=["tune", "style_tune", "source", "style_source"])
+    rows = known[[name for name in known if not name.endswith("_sha256")]].to_dict("records")
+    return [Triple(**row | {role: paths.registry_dir() / row[role] for role in ROLES}) for row in rows]
+
+
+def _in_folder(folder: Path) -> list[Triple]:
+    found = []
+    for content in sorted(folder.glob("*_content.wav")):
+        name = content.name.removesuffix("_content.wav")
+        files = [folder / f"{name}_{role}.wav" for role in ROLES]
+        absent = [file.name for file in files if not file.is_file()]
+        if absent:
+            raise ValueError(f"{content.name} has no {' and no '.join(absent)} beside it in {folder}")
+        found.append(Triple(name, *files))
+    if not found:
+        raise ValueError(f"{folder} holds no NAME_content.wav with NAME_style.wav and NAME_target.wav")
+    return found
+
+
+def load_triple(triple: Triple, *, sr: int = 22050) -> PairAudio:
+    """Read the three sounds of a triple.
+
+    Parameters
+    ----------
+    triple : Triple
+    sr : int
+        Sample rate in Hz.
+
+    Returns
+    -------
+    PairAudio
+
+    Raises
+    ------
+    ValueError
+        If content and target differ in length by more than 50 ms, so that they cannot be in time.
+    """
+    content, style, target = (load_audio(getattr(triple, role), sr=sr)[0] for role in ROLES)
+    if abs(len(content) - len(target)) > sr // 20:
+        raise ValueError(
+            f"{triple.name}: the content lasts {len(content) / sr:.2f} s and the target {len(target) / sr:.2f} s; "
+            f"they must be the same score in the same time"
+        )
+    n = min(len(content), len(target))
+    return PairAudio(content[:n], style, target[:n], sr)

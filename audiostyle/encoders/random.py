@@ -1,0 +1,191 @@
+"""The paper's encoder: one convolution over time with frozen random filters."""
+
+import psutil
+import torch
+from torch.nn import functional
+
+from audiostyle.config import ACTIVATIONS, check_positive, check_seed
+from audiostyle.encoders.base import (
+    LEAKY_SLOPE,
+    Encoded,
+    Encoder,
+    Spectrogram,
+    check_activation,
+    same_numbers,
+)
+
+_ACTIVATION = {
+    "relu": functional.relu,
+    "leaky_relu": lambda x: functional.leaky_relu(x, LEAKY_SLOPE),
+    "selu": functional.selu,
+    "none": lambda x: x,
+}
+# Rows of a frame kernel that are held at once; bounds the memory of long clips.
+_ROWS = 2048
+
+
+class RandomEncoder(Encoder):
+    """One convolution over time with frozen random filters, the paper's encoder (sections 2.1 and 2.3).
+
+    The bins are the channels; the filters have unit variance and no bias. They are drawn at the first use, when
+    the number of bins is known, by a generator of their own: the global random state is neither read nor moved.
+
+    Parameters
+    ----------
+    n_filters : int > 0
+        Number of filters N. The paper has 4096.
+    kernel_size : int > 0
+        Width of a filter in frames.
+    activation : {"relu", "leaky_relu", "selu", "none"}
+        Nonlinearity; the slope of ``leaky_relu`` is 0.2.
+    seed : int in [0, 2^64)
+        Seed of the filters.
+    below : RandomEncoder or None
+        Encoder whose features, divided by √N, this one convolves: a deeper layer. None takes the spectrogram.
+    device : str
+        Torch device.
+    dtype : torch.dtype
+        ``torch.float32`` or ``torch.float64``.
+
+    Raises
+    ------
+    ValueError
+        If `n_filters` or `kernel_size` is below 1, the seed is out of range or the activation is unknown.
+
+    Notebook: 02_random_features_and_gram.ipynb
+
+    Examples
+    --------
+    >>> encoder = RandomEncoder(n_filters=8, kernel_size=3)
+    >>> encoder.features(torch.ones(5, 10)).shape
+    torch.Size([8, 8])
+    """
+
+    def __init__(
+        self,
+        n_filters: int = 4096,
+        *,
+        kernel_size: int = 11,
+        activation: str = "relu",
+        seed: int = 0,
+        below: "RandomEncoder | None" = None,
+        device: str | torch.device = "cpu",
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        check_positive(n_filters=n_filters, kernel_size=kernel_size)
+        check_seed(seed)
+        check_activation(activation, ACTIVATIONS)
+        self.n_filters = n_filters
+        self.kernel_size = kernel_size
+        self.activation = activation
+        self.seed = seed
+        self.below = below
+        self.receptive_field = kernel_size + (below.receptive_field - 1 if below else 0)
+        self.device = torch.device(device)
+        self.dtype = dtype
+        self._filters: torch.Tensor | None = None
+
+    def filters(self, n_channels: int) -> torch.Tensor:
+        """Return the filters [shape=(n_filters, n_channels, kernel_size)] for that many channels."""
+        if self._filters is None or self._filters.shape[1] != n_channels:
+            # Drawn on the CPU in float32 whatever the device, so that a seed means the same filters everywhere.
+            generator = torch.Generator().manual_seed(self.seed)
+            drawn = torch.randn(self.n_filters, n_channels, self.kernel_size, generator=generator)
+            self._filters = drawn.to(self.device, self.dtype)
+        return self._filters
+
+    def features(self, X: "Spectrogram | Encoded") -> torch.Tensor:
+        """Compute the features of every patch, F in the paper.
+
+        Parameters
+        ----------
+        X : array or tensor [shape=(n_bins, n_frames)], or Encoded
+            Log magnitude spectrogram.
+
+        Returns
+        -------
+        torch.Tensor [shape=(n_filters, n_patches)]
+        """
+        return self.encode(X).features
+
+    def gram_matrix(self, X: "Spectrogram | Encoded") -> torch.Tensor:
+        """Compute the Gram matrix of eq. 5, ``G_ij = Σ_k F_ik F_jk``, explicitly.
+
+        The reference for tests and benchmarks; the losses use `gram_inner` instead.
+
+        Returns
+        -------
+        torch.Tensor [shape=(n_filters, n_filters)]
+
+        Raises
+        ------
+        MemoryError
+            If the matrix does not fit into the memory that is free.
+        """
+        x = self.encode(X)
+        return x.keep((self, "gram_matrix"), lambda: self._explicit_gram(x.features))
+
+    def _explicit_gram(self, F: torch.Tensor) -> torch.Tensor:
+        self._check_gram_fits()
+        return F @ F.T
+
+    def _check_gram_fits(self) -> None:
+        needed = self.n_filters**2 * torch.finfo(self.dtype).bits // 8
+        free = free_memory(self.device)
+        if needed > free:
+            raise MemoryError(
+                f"an explicit Gram matrix of n_filters={self.n_filters} needs {needed / 1e9:.1f} GB and "
+                f"{free / 1e9:.1f} GB are free; use gram_inner or style_loss, which never form it, fewer "
+                f"filters, or InfiniteEncoder"
+            )
+
+    def _encode(self, X: torch.Tensor) -> Encoded:
+        if self.below is None:
+            inputs = X
+        else:
+            inputs = self.below.encode(X).features / self.below.n_filters**0.5
+        F = functional.conv1d(inputs[None], self.filters(inputs.shape[0]))[0]
+        F = _ACTIVATION[self.activation](F)
+        return Encoded(F, F.shape[1])
+
+    def _kernel(self, x: Encoded, y: Encoded) -> torch.Tensor:
+        return x.features.T @ y.features / self.n_filters
+
+    def _gram_inner(self, x: Encoded, y: Encoded) -> torch.Tensor:
+        return _SquaredInner.apply(x.features, y.features) / self.n_filters**2
+
+    def _patch_distance(self, x: Encoded, y: Encoded) -> torch.Tensor:
+        return 0.5 * (x.features - y.features).square().mean(dim=0)
+
+
+class _SquaredInner(torch.autograd.Function):
+    """‖AᵀB‖²_F in row chunks, summed in float64; autograd would keep the whole product."""
+
+    @staticmethod
+    def forward(ctx, A, B):
+        ctx.save_for_backward(A, B)
+        total = torch.zeros((), dtype=torch.float64, device=A.device)
+        for rows in A.split(_ROWS, dim=1):
+            total += (rows.T @ B).square().sum(dtype=torch.float64)
+        return total
+
+    @staticmethod
+    def backward(ctx, grad):
+        A, B = ctx.saved_tensors
+        needs_A, needs_B = ctx.needs_input_grad
+        of_A = _SquaredInner._half(A, B, grad) if needs_A else None
+        if needs_A and needs_B and same_numbers(A, B):
+            return of_A, of_A
+        return of_A, _SquaredInner._half(B, A, grad) if needs_B else None
+
+    @staticmethod
+    def _half(A, B, grad):
+        scale = 2 * grad.to(A.dtype)
+        return torch.cat([scale * (B @ (B.T @ rows)) for rows in A.split(_ROWS, dim=1)], dim=1)
+
+
+def free_memory(device: str | torch.device = "cpu") -> int:
+    """Return the bytes of memory that are free on a device; of one that does not tell, those of this machine."""
+    if torch.device(device).type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    return psutil.virtual_memory().available

@@ -1,0 +1,1 @@
+"""Figures and players without widgets: axes in, axes out."""

@@ -1,0 +1,63 @@
+"""Players for notebooks: compressed sound, matched in loudness, with a heading and a label."""
+
+import base64
+import html
+import io
+
+import numpy as np
+import soundfile
+from IPython.display import HTML
+
+from audiostyle.levels import rms
+
+_LEVEL = 0.08
+_PEAK = 0.99
+
+
+def player_row(sounds: dict[str, np.ndarray], sr: int, *, heading: str = "") -> HTML:
+    """Return a row of players, one for each sound, all at one loudness.
+
+    Parameters
+    ----------
+    sounds : dict of str to np.ndarray [shape=(n_samples,)]
+        Heading and waveform.
+    sr : int
+        Sample rate in Hz.
+    heading : str
+        What stands above the row, such as the pair and the edition.
+
+    Returns
+    -------
+    IPython.display.HTML
+        Sound is embedded as MP3 (some 80 kB for 10 s).
+    """
+    gain = _common_gain(list(sounds.values()))
+    cells = "".join(
+        _player(title, f"{title}, {heading}" if heading else title, y * g, sr)
+        for (title, y), g in zip(sounds.items(), gain, strict=True)
+    )
+    above = f'<p style="margin:0 0 .4em">{html.escape(heading)}</p>' if heading else ""
+    return HTML(f'{above}<div style="display:flex;flex-wrap:wrap;gap:1em">{cells}</div>')
+
+
+def _common_gain(waveforms: list[np.ndarray]) -> list[float]:
+    """Gains that bring all to one root mean square, lowered together until none clips."""
+    gains = [_LEVEL / max(rms(y), 1e-9) for y in waveforms]
+    loudest = max(float(np.max(np.abs(y))) * g for y, g in zip(waveforms, gains, strict=True))
+    return [g * min(1.0, _PEAK / max(loudest, 1e-9)) for g in gains]
+
+
+def _player(title: str, label: str, y: np.ndarray, sr: int) -> str:
+    title, label = html.escape(title), html.escape(label, quote=True)
+    source = f"data:audio/mpeg;base64,{base64.b64encode(mp3_bytes(y, sr)).decode()}"
+    return (
+        f'<figure style="margin:0"><figcaption><b>{title}</b></figcaption>'
+        f'<audio controls preload="metadata" style="width:19em" aria-label="{label}" src="{source}"></audio></figure>'
+    )
+
+
+def mp3_bytes(y: np.ndarray, sr: int) -> bytes:
+    """Return a waveform as an MP3 file in memory; samples beyond ±1 clip."""
+    buffer = io.BytesIO()
+    soundfile.write(buffer, y, sr, format="MP3")
+    return buffer.getvalue()

@@ -1,0 +1,200 @@
+"""Figures of notebook 08_vctk_speakers.ipynb; axes in, axes out."""
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
+
+_LOOKS = {"paper": ("#c8553d", "s"), "best": ("#1b6ca8", "o")}
+_SPLITS = {"alternate": ("#1b6ca8", "o", -0.12), "halves": ("#c8553d", "s", 0.12)}
+_VARIED = {
+    "speakers": "speakers",
+    "utterances": "utterances of each, half of them train",
+    "seconds": "longest duration (s)",
+}
+_OTHER = ("#3d7a4b", "^")
+
+
+def _spread(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Return accuracies and their distances to both ends of the interval [shape=(2, n)]."""
+    accuracy = table["accuracy"].to_numpy(float)
+    # Rounding leaves an end of the interval a hair on the wrong side of 0 or 1.
+    ends = np.stack([accuracy - table["ci_low"], table["ci_high"] - accuracy])
+    return accuracy, np.maximum(ends, 0.0)
+
+
+def _finish(ax: Axes, *, chance: float | None, xlabel: str, title: str) -> Axes:
+    if chance is not None:
+        ax.axhline(chance, color="0.4", ls=":", label="chance")
+    ax.set(xlabel=xlabel, ylabel="accuracy", title=title, ylim=(0, 1.03))
+    ax.grid(alpha=0.3)
+    return ax
+
+
+def show_curves(table: pd.DataFrame, *, ax: Axes, xlabel: str, title: str) -> Axes:
+    """Draw accuracy with its Wilson interval against a value, a line for each method, and chance.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Columns ``value, method, n_speakers, accuracy, ci_low, ci_high``.
+    ax : matplotlib.axes.Axes
+    xlabel, title : str
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    for method, part in table.groupby("method", sort=False):
+        colour, marker = _LOOKS.get(method, _OTHER)
+        accuracy, ends = _spread(part)
+        ax.errorbar(part["value"], accuracy, ends, label=method, color=colour, marker=marker, capsize=3)
+    chance = table.groupby("value")["n_speakers"].first()
+    ax.plot(chance.index, 1 / chance, color="0.4", ls=":", label="chance")
+    ax.set_xticks(chance.index, [f"{value:g}" for value in chance.index])
+    return _finish(ax, chance=None, xlabel=xlabel, title=title)
+
+
+def show_widths(table: pd.DataFrame, limit: float, *, ax: Axes, title: str) -> Axes:
+    """Draw the accuracy of each filter bank against its number of filters, their mean, and the limit.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Columns ``value, accuracy, n_speakers``, a row for each seed.
+    limit : float
+        Accuracy with infinitely many filters.
+    ax : matplotlib.axes.Axes
+    title : str
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    colour, marker = _LOOKS["paper"]
+    ax.plot(table["value"], table["accuracy"], ".", color=colour, alpha=0.5, label="a filter seed")
+    mean = table.groupby("value")["accuracy"].mean()
+    ax.plot(mean.index, mean, color=colour, marker=marker, label="paper, mean")
+    ax.axhline(limit, color=colour, ls="--", label="paper, in the limit")
+    ax.set_xscale("log")
+    ax.set_xticks(mean.index, [f"{value:g}" for value in mean.index])
+    ax.xaxis.set_minor_locator(NullLocator())
+    return _finish(ax, chance=1 / table["n_speakers"].iloc[0], xlabel="filters", title=title)
+
+
+def show_grid(table: pd.DataFrame, limit: float, *, title: str) -> Figure:
+    """Draw accuracy against filters, speakers, utterances and seconds on one scale.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Rows of `audiostyle.speakers.probes.vary` and `vary_filters`.
+    limit : float
+        Accuracy of the paper's distance with infinitely many filters.
+    title : str
+        Title of the figure.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    fig, axes = plt.subplots(2, 2, figsize=(10, 6.4), layout="constrained", sharey=True)
+    show_widths(table[table["what"] == "filters"], limit, ax=axes[0, 0], title="Filters")
+    for ax, (what, xlabel) in zip(axes.flat[1:], _VARIED.items(), strict=True):
+        show_curves(table[table["what"] == what], ax=ax, xlabel=xlabel, title=what.capitalize())
+    axes[0, 0].legend(loc="lower right")
+    axes[0, 1].legend(loc="lower left")
+    fig.suptitle(title, fontsize=11)
+    return fig
+
+
+def show_methods(table: pd.DataFrame, *, ax: Axes, title: str) -> Axes:
+    """Draw the accuracy of each method on both splits with its Wilson interval, the first on top, and chance.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Columns ``method, split, n_speakers, accuracy, ci_low, ci_high``.
+    ax : matplotlib.axes.Axes
+    title : str
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    names = list(dict.fromkeys(table["method"]))
+    for split, part in table.groupby("split", sort=False):
+        colour, marker, shift = _SPLITS[split]
+        accuracy, ends = _spread(part)
+        height = [names.index(method) + shift for method in part["method"]]
+        ax.errorbar(accuracy, height, xerr=ends, fmt=marker, color=colour, capsize=3, label=split)
+    ax.axvline(1 / table["n_speakers"].iloc[0], color="0.4", ls=":", label="chance")
+    ax.set_yticks(range(len(names)), names)
+    ax.invert_yaxis()
+    ax.set(xlabel="accuracy, with 95 % interval", title=title, xlim=(0, 1.03))
+    ax.grid(alpha=0.3, axis="x")
+    ax.legend(loc=(0.22, 0.4))
+    return ax
+
+
+def show_confusion(truth: Sequence[str], named: Sequence[str], *, ax: Axes, title: str) -> Axes:
+    """Draw how often each speaker is taken for each, with the count in every cell that is not empty.
+
+    Parameters
+    ----------
+    truth, named : sequence of str
+        Who speaks, and who is named.
+    ax : matplotlib.axes.Axes
+    title : str
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    names = np.unique([*truth, *named])
+    counts = np.zeros((len(names), len(names)), dtype=int)
+    np.add.at(counts, (np.searchsorted(names, truth), np.searchsorted(names, named)), 1)
+    ax.imshow(counts, cmap="Blues", vmin=0)
+    for row, column in zip(*np.nonzero(counts), strict=True):
+        dark = counts[row, column] > counts.max() / 2
+        ax.text(column, row, counts[row, column], ha="center", va="center", color="w" if dark else "k")
+    ax.set_xticks(range(len(names)), names, rotation=90)
+    ax.set_yticks(range(len(names)), names)
+    ax.set(xlabel="named", ylabel="speaks", title=title)
+    return ax
+
+
+def show_map(
+    place: np.ndarray, speakers: np.ndarray, test: np.ndarray, wrong: np.ndarray, *, ax: Axes, title: str
+) -> Axes:
+    """Draw utterances on a plane: dots train, rings are tested, crosses were named wrongly.
+
+    Parameters
+    ----------
+    place : np.ndarray [shape=(n_items, 2)]
+        Where they lie.
+    speakers : np.ndarray [shape=(n_items,)] of str
+        Who speaks; the colour, and the label at the mean of each.
+    test, wrong : np.ndarray of int
+        Items of the test set, and those of them with a neighbour who is another speaker.
+    ax : matplotlib.axes.Axes
+    title : str
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    tested = np.isin(np.arange(len(place)), test)
+    for k, name in enumerate(np.unique(speakers)):
+        own, colour = speakers == name, f"C{k % 10}"
+        ax.plot(*place[own & ~tested].T, "o", ms=4, color=colour)
+        ax.plot(*place[own & tested].T, "o", ms=6, mfc="none", color=colour)
+        ax.annotate(name, place[own].mean(axis=0), weight="bold", color=colour, ha="center",
+                    bbox={"boxstyle": "round,pad=0.15", "fc": "w", "ec": "none", "alpha": 0.8})  # fmt: skip
+    ax.plot(*place[wrong].T, "kx", ms=8)
+    ax.set(title=title, aspect="equal", xticks=[], yticks=[])
+    return ax

@@ -1,0 +1,1 @@
+"""Measures of a result: truth, timbre, content, texture, blind listening."""

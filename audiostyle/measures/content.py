@@ -1,0 +1,125 @@
+"""How much of the content a result keeps: notes, pitch, onsets and tempo.
+
+Each has a known-answer test in ``tests/measures/test_table.py``.
+"""
+
+import librosa
+import mir_eval
+import numpy as np
+
+_HOP = 1024
+_ONSET_WINDOW = 0.05
+_CENTS = 50.0
+
+
+def chroma_similarity(y: np.ndarray, reference: np.ndarray, sr: int) -> float:
+    """Compute the cosine between the chromagrams of two clips, averaged over frames.
+
+    How far the notes agree, whatever the instrument. Frames in which either clip is silent (40 dB under its
+    loudest frame) do not count.
+
+    Parameters
+    ----------
+    y, reference : np.ndarray [shape=(n_samples,)]
+        Waveforms; the longer one is cut.
+    sr : int
+        Sample rate in Hz.
+
+    Returns
+    -------
+    float
+        0 to 1, higher is better; 1 for the same notes at the same times. Unrelated music scores well above 0,
+        because chroma are non-negative: compare with the row "copy the style".
+    """
+    n = min(len(y), len(reference))
+    a, b = (_chroma(x[:n], sr) for x in (y, reference))
+    sounding = (a.any(axis=0)) & (b.any(axis=0))
+    if not sounding.any():
+        return 0.0
+    cosine = (a * b).sum(axis=0)[sounding]
+    return float(cosine.mean())
+
+
+def _chroma(y: np.ndarray, sr: int) -> np.ndarray:
+    """Chromagram with columns of unit length, zero where silent [shape=(12, n_frames)]."""
+    S = np.abs(librosa.stft(y, n_fft=4096, hop_length=_HOP))
+    energy = (S**2).sum(axis=0)
+    chroma = librosa.feature.chroma_stft(S=S**2, sr=sr, norm=None, tuning=0.0)
+    length = np.linalg.norm(chroma, axis=0)
+    sounding = (energy > 1e-4 * energy.max()) & (length > 0)
+    return np.where(sounding, chroma / np.where(sounding, length, 1.0), 0.0)
+
+
+def pitch_agreement(y: np.ndarray, reference: np.ndarray, sr: int) -> float:
+    """Compute the share of the reference's voiced frames in which a clip has the same pitch within 50 cents.
+
+    Pitch by pYIN (Mauch & Dixon 2014) from 65 to 1047 Hz, compared as mir_eval's raw pitch accuracy. Meant for one
+    voice or instrument at a time; a chord has no one pitch.
+
+    Parameters
+    ----------
+    y, reference : np.ndarray [shape=(n_samples,)]
+        Waveforms; the longer one is cut.
+    sr : int
+        Sample rate in Hz.
+
+    Returns
+    -------
+    float
+        0 to 1, higher is better; NaN where the reference has no voiced frame.
+    """
+    n = min(len(y), len(reference))
+    tracks = [
+        librosa.pyin(x[:n], fmin=65.4, fmax=1046.5, sr=sr, hop_length=_HOP, resolution=0.2)[:2]
+        for x in (reference, y)
+    ]
+    (f_reference, voiced), (f_estimate, heard) = tracks
+    if not voiced.any():
+        return float("nan")
+    cents = [1200 * np.log2(np.nan_to_num(f, nan=1.0)) for f in (f_reference, f_estimate)]
+    return float(
+        mir_eval.melody.raw_pitch_accuracy(
+            voiced.astype(float), cents[0], heard.astype(float), cents[1] * heard, cent_tolerance=_CENTS
+        )
+    )
+
+
+def onset_f_measure(y: np.ndarray, reference: np.ndarray, sr: int) -> float:
+    """Compute the F-measure of onsets that lie within ±50 ms of the reference's.
+
+    Parameters
+    ----------
+    y, reference : np.ndarray [shape=(n_samples,)]
+        Waveforms.
+    sr : int
+        Sample rate in Hz.
+
+    Returns
+    -------
+    float
+        0 to 1, higher is better; 0 where either has no onset. Unrelated onsets agree by chance: compare with the
+        row "copy the style".
+    """
+    onsets = [librosa.onset.onset_detect(y=x, sr=sr, units="time") for x in (reference, y)]
+    if not all(len(times) for times in onsets):
+        return 0.0
+    return float(mir_eval.onset.f_measure(*onsets, window=_ONSET_WINDOW)[0])
+
+
+def tempo_ratio(y: np.ndarray, reference: np.ndarray, sr: int) -> float:
+    """Compute the ratio of the estimated tempi of two clips.
+
+    Parameters
+    ----------
+    y, reference : np.ndarray [shape=(n_samples,)]
+        Waveforms.
+    sr : int
+        Sample rate in Hz.
+
+    Returns
+    -------
+    float
+        Above 0; 1 for the same tempo, 2 or 0.5 where the estimates are an octave apart.
+    """
+    tempi = [float(librosa.feature.tempo(y=x, sr=sr)[0]) for x in (y, reference)]
+    return tempi[0] / tempi[1]

@@ -1,0 +1,1 @@
+"""Phase: from magnitudes to the samples of a sound."""

@@ -1,0 +1,179 @@
+"""Griffin-Lim: phase from a magnitude spectrogram by alternating projections."""
+
+import numpy as np
+import torch
+
+from audiostyle.config import check_seed
+from audiostyle.phase.pghi import phase_gradient_heap
+from audiostyle.spectrogram import as_tensor, istft, n_samples_for, stft
+
+INITS = ("random", "zero", "pghi")
+
+
+def griffin_lim(
+    S: np.ndarray,
+    *,
+    n_iter: int = 200,
+    hop_length: int = 1024,
+    momentum: float = 0.0,
+    init: str | np.ndarray = "random",
+    seed: int = 0,
+    length: int | None = None,
+    return_convergence: bool = False,
+    device: str | torch.device = "cpu",
+) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
+    """Reconstruct a waveform from magnitudes by Griffin-Lim, Algorithm 1 of the paper.
+
+    Fixes an initial phase and alternates the projection onto the given magnitudes, P_C2, with the projection
+    onto the spectrograms of real signals, P_C1 = STFT of the inverse STFT: ``c_n = P_C1(P_C2(c_{n-1}))``, then
+    ``x* = G†(P_C2(c_n))``. Griffin & Lim 1984; the momentum is the acceleration of Perraudin et al. 2013.
+
+    Parameters
+    ----------
+    S : np.ndarray [shape=(n_bins, n_frames), non-negative]
+        Magnitudes with n_fft = 2 (n_bins - 1).
+    n_iter : int >= 0
+        Iterations.
+    hop_length : int > 0
+        Samples between frames.
+    momentum : float in [0, 1)
+        0 is the original algorithm.
+    init : {"random", "zero", "pghi"} or np.ndarray [shape=(n_bins, n_frames)]
+        Initial phase: uniform from `seed`, zero, integrated from the magnitudes
+        (`audiostyle.phase.pghi.phase_gradient_heap`), or an array in radians.
+    seed : int
+        Seed of the random phase.
+    length : int or None
+        Samples to return; None returns the (n_frames - 1) * hop_length that the frames cover. Samples beyond these
+        fade out with the last window (`audiostyle.spectrogram.istft`).
+    return_convergence : bool
+        Also return the spectral convergence of the waveform after 0, 1, ... `n_iter` iterations.
+    device : str
+        Torch device to compute on.
+
+    Returns
+    -------
+    y : np.ndarray [shape=(length,), dtype=float32 or float64 as S]
+        The waveform.
+    convergence : np.ndarray [shape=(n_iter + 1,)], only with `return_convergence`
+        `spectral_convergence` in dB, at the `length` returned.
+
+    Raises
+    ------
+    ValueError
+        If S is not a matrix of finite non-negative numbers, or an option is out of range.
+
+    Notes
+    -----
+    Algorithm 1 as printed returns ``G† c_n``. As librosa does, one more projection onto the magnitudes comes
+    before the last inversion; n iterations here are n + 1 as printed.
+
+    Notebook: 01_spectrogram_and_phase.ipynb
+
+    Examples
+    --------
+    >>> griffin_lim(np.ones((5, 4), dtype=np.float32), n_iter=2, hop_length=4).shape
+    (12,)
+    """
+    S = check_magnitudes(S, n_iter, hop_length, momentum)
+    length = n_samples_for(S.shape[1], hop_length) if length is None else length
+    target, unit = target_and_phase(S, init, seed, hop_length, device)
+    n_fft = 2 * (target.shape[0] - 1)
+    previous = torch.zeros_like(unit)
+    convergence = []
+    for i in range(n_iter + 1):
+        y = istft(target * unit, hop_length=hop_length, length=length)
+        if i == n_iter and not return_convergence:
+            break
+        rebuilt = fit_frames(stft(y, n_fft=n_fft, hop_length=hop_length), target.shape[1])
+        if return_convergence:
+            convergence.append(decibels((rebuilt.abs() - target).norm(), target.norm()))
+        accelerated = rebuilt if momentum == 0 else rebuilt - (momentum / (1 + momentum)) * previous
+        unit = torch.sgn(accelerated)
+        previous = rebuilt
+    y = y.cpu().numpy()
+    return (y, np.array(convergence)) if return_convergence else y
+
+
+def phase_of(y: np.ndarray, *, n_fft: int = 2048, hop_length: int = 1024) -> np.ndarray:
+    """Return the phase of a waveform's STFT in radians [shape=(n_bins, n_frames)], to start another from."""
+    return stft(y, n_fft=n_fft, hop_length=hop_length).angle().cpu().numpy()
+
+
+def spectral_convergence(S: np.ndarray, y: np.ndarray, *, hop_length: int = 1024) -> float:
+    """Compute ``20 log10(‖|STFT(y)| − S‖_F / ‖S‖_F)``, how far a waveform is from the magnitudes asked for.
+
+    Parameters
+    ----------
+    S : np.ndarray [shape=(n_bins, n_frames), non-negative]
+        Magnitudes with n_fft = 2 (n_bins - 1).
+    y : np.ndarray [shape=(n_samples,)]
+        Waveform.
+    hop_length : int > 0
+        Samples between frames.
+
+    Returns
+    -------
+    float
+        dB; lower is better, 0 is the score of silence, −∞ of a waveform with exactly these magnitudes.
+
+    Raises
+    ------
+    ValueError
+        If S is not a matrix of finite non-negative numbers.
+    """
+    target = as_tensor(check_magnitudes(S, 0, hop_length, 0.0))
+    rebuilt = stft(as_tensor(y).to(target.dtype), n_fft=2 * (target.shape[0] - 1), hop_length=hop_length)
+    return decibels((fit_frames(rebuilt, target.shape[1]).abs() - target).norm(), target.norm())
+
+
+def decibels(error: torch.Tensor, energy: torch.Tensor) -> float:
+    """Return a ratio of amplitudes in dB; −∞ for none."""
+    tiny = torch.finfo(error.dtype).tiny
+    ratio = error / energy.clamp_min(tiny)
+    return float(20 * torch.log10(ratio)) if float(ratio) > 0 else -float("inf")
+
+
+def fit_frames(D: torch.Tensor, n_frames: int) -> torch.Tensor:
+    """Cut or pad with silence to `n_frames`, for a `length` that needs more frames or fewer."""
+    return torch.nn.functional.pad(D, (0, n_frames - D.shape[1])) if D.shape[1] != n_frames else D
+
+
+def target_and_phase(S, init, seed: int, hop_length: int, device) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the magnitudes and the unit phasors of the initial phase, laid out as `stft` lays out its result."""
+    check_seed(seed)
+    target = as_tensor(S, device=device).T.contiguous().T
+    phase = _initial_phase(target, init, seed, hop_length)
+    return target, torch.polar(torch.ones_like(target), phase.T.contiguous().T)
+
+
+def _initial_phase(target: torch.Tensor, init: str | np.ndarray, seed: int, hop_length: int) -> torch.Tensor:
+    if isinstance(init, str):
+        if init not in INITS:
+            raise ValueError(
+                f"init={init!r} is not allowed; it must be one of {', '.join(INITS)} or a phase array"
+            )
+        if init == "zero":
+            return torch.zeros_like(target)
+        if init == "pghi":
+            phase = phase_gradient_heap(target.cpu().numpy(), hop_length, seed=seed)
+            return torch.as_tensor(phase).to(target)
+        generator = torch.Generator().manual_seed(seed)
+        uniform = torch.rand(target.shape, generator=generator, dtype=torch.float64)
+        return (2 * torch.pi * uniform).to(target)
+    phase = as_tensor(init, device=target.device).to(target.dtype)
+    if phase.shape != target.shape:
+        raise ValueError(f"init has shape {tuple(phase.shape)}; the phase of S needs {tuple(target.shape)}")
+    return phase
+
+
+def check_magnitudes(S: np.ndarray, n_iter: int, hop_length: int, momentum: float) -> np.ndarray:
+    """Return S as an array, or say what is wrong with it or with an option."""
+    S = np.asarray(S)
+    if S.ndim != 2 or S.shape[0] < 2 or S.shape[1] < 1:
+        raise ValueError(f"S has shape {S.shape}; a magnitude spectrogram (n_bins, n_frames) is needed")
+    if not np.isfinite(S).all() or (S < 0).any():
+        raise ValueError(f"S must be finite and non-negative; its range is [{np.min(S)}, {np.max(S)}]")
+    if n_iter < 0 or hop_length < 1 or not 0 <= momentum < 1:
+        raise ValueError(f"n_iter={n_iter}, hop_length={hop_length}, momentum={momentum}: out of range")
+    return S

@@ -1,0 +1,167 @@
+"""Waveform polish: lower the transfer's own loss on the samples of the sound.
+
+Magnitudes that were optimised freely are seldom those of any waveform, and whatever phase is found, some of the
+style is lost on the way to the sound. Here the unknowns are the samples, so that nothing is lost: what is
+minimised is what is heard.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from audiostyle.losses import Evaluation, TransferLoss
+from audiostyle.optimize import Minimum, Step, minimize
+from audiostyle.phase.griffin_lim import griffin_lim, phase_of
+from audiostyle.spectrogram import as_tensor, overlap_add, stft, window
+
+START_ITER = 30
+START_MOMENTUM = 0.99
+POLISH_ITER = 80
+
+
+class WaveformLoss:
+    """A `TransferLoss` of the log magnitudes of a waveform, with its gradient in the samples.
+
+    The chain rule is written out: for S = |D| the gradient G in log1p(S) becomes ``G / (1 + S) · D / S`` on the
+    transform (0 where S is 0, where the magnitude has no direction), and the transpose of the STFT brings it back
+    to the samples: inverse transform, window, overlap-add.
+
+    Parameters
+    ----------
+    loss : TransferLoss
+        The objective on log magnitudes.
+    n_fft, hop_length : int > 0
+        Of the STFT.
+
+    Notebook: 01_spectrogram_and_phase.ipynb
+    """
+
+    def __init__(
+        self,
+        loss: TransferLoss,
+        *,
+        n_fft: int = 2048,
+        hop_length: int = 1024,
+    ) -> None:
+        self.loss = loss
+        self.n_fft = n_fft
+        self.hop_length = hop_length
+
+    @property
+    def style_unit(self) -> float:
+        """Style loss of the content, s0."""
+        return self.loss.style_unit
+
+    def set_balance(self, balance: float) -> None:
+        """Set both weights from a balance in [0, 1]."""
+        self.loss.set_balance(balance)
+
+    def __call__(self, y: torch.Tensor) -> Evaluation:
+        """Evaluate at a waveform y [shape=(n_samples,)]; the gradient has its shape."""
+        D = stft(y, n_fft=self.n_fft, hop_length=self.hop_length)
+        S = D.abs()
+        value = self.loss(torch.log1p(S))
+        tiny = torch.finfo(S.dtype).tiny
+        outer = D * (value.gradient / ((1 + S) * S.clamp_min(tiny)))
+        return Evaluation(value.content, value.style, value.total, self._to_samples(outer, len(y)))
+
+    def _to_samples(self, G: torch.Tensor, n_samples: int) -> torch.Tensor:
+        """Apply the transpose of the STFT, as a real linear map, to G [shape=(n_bins, n_frames), complex]."""
+        # irfft counts every bin but the first and the last twice (its conjugate), and divides by n_fft.
+        G = G.T.clone()
+        G[:, 1:-1] *= 0.5
+        frames = torch.fft.irfft(G, n=self.n_fft, dim=-1) * (self.n_fft * window(self.n_fft, G))
+        half = self.n_fft // 2
+        y = overlap_add(frames, self.hop_length)[half : half + n_samples]
+        return torch.nn.functional.pad(y, (0, n_samples - len(y)))
+
+
+def polish(
+    loss: TransferLoss,
+    y: np.ndarray,
+    *,
+    n_iter: int = POLISH_ITER,
+    tolerance: float = 1e-6,
+    n_fft: int = 2048,
+    hop_length: int = 1024,
+    callback: Callable[[Step], bool] | None = None,
+) -> Minimum:
+    """Minimise a transfer's loss over the samples of a waveform with L-BFGS.
+
+    Parameters
+    ----------
+    loss : TransferLoss
+        The objective on log magnitudes; its clips have the frames of `y`.
+    y : np.ndarray [shape=(n_samples,)]
+        Start, at the level of the computation: the content itself, or a waveform from a phase reconstruction.
+    n_iter : int >= 0
+        Most iterations.
+    tolerance : float >= 0
+        Stop when an iteration lowers the loss by less than this fraction.
+    n_fft, hop_length : int > 0
+        Of the STFT.
+    callback : callable or None
+        Gets an `audiostyle.optimize.Step` after every iteration; True stops.
+
+    Returns
+    -------
+    audiostyle.optimize.Minimum
+        ``x`` is the waveform [shape=(n_samples,)].
+
+    Raises
+    ------
+    RuntimeError
+        If the loss is not finite.
+    """
+    objective = WaveformLoss(loss, n_fft=n_fft, hop_length=hop_length)
+    start = as_tensor(y, device=loss.encoder.device).to(loss.encoder.dtype)
+    return minimize(objective, start, n_iter=n_iter, tolerance=tolerance, lower=None, callback=callback)
+
+
+def polished_phase(
+    loss: TransferLoss,
+    S: np.ndarray,
+    content: np.ndarray,
+    *,
+    n_iter: int = POLISH_ITER,
+    hop_length: int = 1024,
+    callback: Callable[[Step], bool] | None = None,
+) -> tuple[Minimum, np.ndarray]:
+    """Turn optimised magnitudes into sound: fast Griffin-Lim from the content's phase, then `polish`.
+
+    Parameters
+    ----------
+    loss : TransferLoss
+        The objective whose minimum `S` is.
+    S : np.ndarray [shape=(n_bins, n_frames), non-negative]
+        Linear magnitudes.
+    content : np.ndarray [shape=(n_samples,)]
+        The content's waveform; its phase is the start, its length that of the result.
+    n_iter : int >= 0
+        Most iterations of the polish.
+    hop_length : int > 0
+        Samples between frames.
+    callback : callable or None
+        As for `polish`.
+
+    Returns
+    -------
+    minimum : audiostyle.optimize.Minimum
+        ``x`` is the waveform.
+    convergence : np.ndarray [shape=(31,)]
+        Spectral convergence of the Griffin-Lim iterations in dB.
+    """
+    n_fft = 2 * (S.shape[0] - 1)
+    y, convergence = griffin_lim(
+        S,
+        n_iter=START_ITER,
+        hop_length=hop_length,
+        momentum=START_MOMENTUM,
+        init=phase_of(content, n_fft=n_fft, hop_length=hop_length),
+        length=len(content),
+        return_convergence=True,
+        device=loss.encoder.device,
+    )
+    minimum = polish(loss, y, n_iter=n_iter, n_fft=n_fft, hop_length=hop_length, callback=callback)
+    return minimum, convergence

@@ -1,0 +1,1 @@
+"""Who is speaking, told by Gram distance: the second half of the paper."""

@@ -1,0 +1,198 @@
+"""Settings of the speaker identification, from the paper's distance to the recommended one, and their kernels.
+
+The inner product of two Gram matrices, ‖K_ab‖² with each divided by its number of patches, is a kernel between
+utterances; the distance of the paper is ‖K_aa‖² + ‖K_bb‖² − 2 ‖K_ab‖².
+"""
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from audiostyle import paths
+from audiostyle.audio import fix_length
+from audiostyle.datasets.corpora import Recordings
+from audiostyle.encoders.infinite import InfiniteEncoder
+from audiostyle.encoders.random import RandomEncoder
+from audiostyle.keys import cache_key
+from audiostyle.speakers.gram_distance import pairwise_gram_inner
+from audiostyle.spectrogram import n_samples_for, stft
+
+
+@dataclass(frozen=True)
+class FrontEnd:
+    """From a waveform to the frames that an encoder sees.
+
+    Parameters
+    ----------
+    n_fft, hop_length : int
+        STFT window and hop in samples at 16 kHz.
+    exponent : float or None
+        Magnitudes are raised to this power; None takes ``log1p``, as the paper.
+    pool : int
+        So many successive frames are averaged into one.
+    centre : bool
+        Subtract from each frame its mean over frequency.
+    unit : bool
+        Bring each frame to unit norm, so that loud and quiet frames count alike.
+    """
+
+    n_fft: int = 2048
+    hop_length: int = 1024
+    exponent: float | None = None
+    pool: int = 1
+    centre: bool = False
+    unit: bool = False
+
+    def __call__(self, y: np.ndarray) -> torch.Tensor:
+        """Return the frames of a waveform [shape=(n_bins, n_frames)]."""
+        # A frame centred after the end holds little of the sound; with `unit` it would count as much as any other.
+        S = stft(y, n_fft=self.n_fft, hop_length=self.hop_length, cover=False).abs()
+        X = torch.log1p(S) if self.exponent is None else S.pow(self.exponent)
+        if self.pool > 1:
+            X = torch.nn.functional.pad(X, (0, -X.shape[1] % self.pool))
+            X = X.unflatten(1, (-1, self.pool)).mean(dim=2)
+        if self.centre:
+            X = X - X.mean(dim=0)
+        if self.unit:
+            # A frame of digital silence stays zero and takes part in nothing.
+            X = X / X.norm(dim=0).clamp_min(torch.finfo(X.dtype).tiny)
+        return X
+
+
+@dataclass(frozen=True)
+class SpeakerMethod:
+    """A way to tell speakers apart by Gram matrices.
+
+    Parameters
+    ----------
+    front_ends : tuple of FrontEnd
+        The kernels of several are averaged (only with `cosine`).
+    kernel_size : int
+        Frames of a patch.
+    activation : {"relu", "leaky_relu", "selu", "none"}
+        Nonlinearity of the encoder.
+    cosine : bool
+        Compare Gram matrices by the cosine between them, not by their Euclidean distance.
+    classifier : {"nearest", "ridge"}
+        Nearest neighbour, or kernel ridge regression (needs `cosine`).
+    baseline : bool
+        Report it without an encoder.
+    """
+
+    front_ends: tuple[FrontEnd, ...] = (FrontEnd(),)
+    kernel_size: int = 11
+    activation: str = "relu"
+    cosine: bool = False
+    classifier: str = "nearest"
+    baseline: bool = False
+
+
+_PAPER = SpeakerMethod()
+_COSINE = replace(_PAPER, cosine=True)
+_FRAMES = replace(_COSINE, kernel_size=1)
+_NEAREST = replace(_FRAMES, front_ends=(FrontEnd(exponent=0.3),))
+_UNIT = replace(_FRAMES, front_ends=(FrontEnd(exponent=0.3, unit=True),))
+_CENTRED = replace(_FRAMES, front_ends=(FrontEnd(exponent=0.3, unit=True, centre=True),))
+_LONG = FrontEnd(exponent=0.1, unit=True, centre=True)
+_SHORT = FrontEnd(n_fft=512, hop_length=256, exponent=0.1, pool=4, unit=True, centre=True)
+_COMPRESSED = replace(_FRAMES, front_ends=(_LONG,))
+_WINDOWS = replace(_FRAMES, front_ends=(_LONG, _SHORT))
+_BEST = replace(_WINDOWS, classifier="ridge")
+
+# From the paper's distance to the best one, one change at a time.
+ABLATION = {
+    "paper": _PAPER,
+    "cosine": _COSINE,
+    "frames": _FRAMES,
+    "nearest": _NEAREST,
+    "unit": _UNIT,
+    "centred": _CENTRED,
+    "compressed": _COMPRESSED,
+    "windows": _WINDOWS,
+    "best": _BEST,
+}
+SPEAKER_METHODS = {**ABLATION, "linear": replace(_PAPER, activation="none", baseline=True)}
+BASELINES = ("chance", "spectrum", "mfcc", "gmm", "linear")
+
+
+def similarity(
+    items: Recordings,
+    method: str | SpeakerMethod,
+    *,
+    encoder: str = "infinite",
+    n_filters: int = 4096,
+    seed: int = 0,
+    device: str = "cpu",
+    n_jobs: int = 1,
+    progress: bool = False,
+    cache: str | os.PathLike | bool = False,
+) -> np.ndarray:
+    """Compute the inner products of Gram matrices between all utterances.
+
+    Parameters
+    ----------
+    items : Recordings
+        The utterances.
+    method : str or SpeakerMethod
+        A name of `SPEAKER_METHODS`, or settings of your own.
+    encoder, n_filters, device, n_jobs, progress, cache
+        As in `speaker_table`.
+    seed : int
+        Seed of the random filters.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_items, n_items)]
+        ‖K_ab‖² per pair of patches; with `SpeakerMethod.cosine` divided by ‖K_aa‖ ‖K_bb‖, within [−1, 1].
+    """
+    method = SPEAKER_METHODS[method] if isinstance(method, str) else method
+    if len(method.front_ends) > 1 and not method.cosine:
+        raise ValueError("the kernels of several front ends can be averaged only with cosine=True")
+    options = {"kernel_size": method.kernel_size, "activation": method.activation, "device": device}
+    if encoder == "random":
+        options |= {"n_filters": n_filters, "seed": seed}
+    settings = cache_key(__name__, encoder=encoder, **options)
+    made = RandomEncoder(**options) if encoder == "random" else InfiniteEncoder(**options)
+    folder = paths.cache_dir() / "speakers" if cache is True else Path(cache) if cache else None
+    total = np.zeros((len(items), len(items)))
+    for front_end in method.front_ends:
+        inner = pairwise_gram_inner(
+            made,
+            (_frames(y, front_end, method.kernel_size) for y in items.ys),
+            n_jobs=n_jobs,
+            cache=folder,
+            settings=settings,
+            progress=progress,
+        )
+        total += cosine(inner) if method.cosine else inner
+    return total / len(method.front_ends)
+
+
+def cosine(inner: np.ndarray) -> np.ndarray:
+    """Divide inner products by both norms; a clip without any energy is orthogonal to all."""
+    norms = np.sqrt(np.maximum(np.diag(inner), np.finfo(float).tiny))
+    return inner / norms / norms[:, None]
+
+
+def squared_distances(inner: np.ndarray) -> np.ndarray:
+    """Turn inner products into squared distances ‖G_a − G_b‖² [shape=(n, n), non-negative]."""
+    squares = np.diag(inner)
+    return np.maximum(squares + squares[:, None] - 2 * inner, 0.0)
+
+
+def count_short(items: Recordings, method: SpeakerMethod) -> int:
+    """Return how many utterances are shorter than one patch and are zero-padded to it."""
+    return sum(any(len(y) < _shortest(f, method.kernel_size) for f in method.front_ends) for y in items.ys)
+
+
+def _shortest(front_end: FrontEnd, kernel_size: int) -> int:
+    """Return the fewest samples that give one patch."""
+    return n_samples_for((kernel_size - 1) * front_end.pool + 1, front_end.hop_length)
+
+
+def _frames(y: np.ndarray, front_end: FrontEnd, kernel_size: int) -> torch.Tensor:
+    shortest = _shortest(front_end, kernel_size)
+    return front_end(y if len(y) >= shortest else fix_length(y, shortest))

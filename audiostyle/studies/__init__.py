@@ -1,0 +1,1 @@
+"""What notebooks and benchmarks share: presets, runs of the pairs, studies and where results go."""

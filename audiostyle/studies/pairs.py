@@ -1,0 +1,218 @@
+"""Transfer one of the six pairs and put numbers to it, for the notebooks and ``python -m audiostyle pairs``."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from audiostyle.audio import fix_length, set_level
+from audiostyle.config import TransferConfig
+from audiostyle.datasets.clips import Pair, PairAudio, load_pair
+from audiostyle.measures.content import chroma_similarity
+from audiostyle.measures.table import judge_losses
+from audiostyle.measures.timbre import mfcc_distance
+from audiostyle.measures.truth import log_spectral_distance
+from audiostyle.studies.presets import Preset
+from audiostyle.transfer import TransferResult, transfer_style
+
+COPY_CONTENT = "copy the content"
+COPY_STYLE = "copy the style"
+
+
+@dataclass(frozen=True)
+class PairRun:
+    """A pair, its transfer and its numbers.
+
+    Parameters
+    ----------
+    pair : Pair
+    audio : PairAudio
+        Content, style and target as loaded.
+    result : TransferResult
+    table : pd.DataFrame
+        A row for the result and one for each of the two copies; see `score`.
+    """
+
+    pair: Pair
+    audio: PairAudio
+    result: TransferResult
+    table: pd.DataFrame
+
+    @property
+    def method(self) -> str:
+        """What tables and figures call the method of this run."""
+        return method_name(self.result.config)
+
+    @property
+    def caption(self) -> str:
+        """The pair and the edition, for the title of a figure or a row of players."""
+        return f"{self.pair.title} · {self.pair.edition} clips"
+
+    def row(self, method: str | None = None) -> pd.Series:
+        """Return the numbers of one row of the table, by default those of the result."""
+        return self.table.set_index("method").loc[method or self.method]
+
+
+def run_pair(
+    pair: Pair, preset: Preset, config: TransferConfig | None = None, *, progress: bool = True
+) -> PairRun:
+    """Load, transfer and score a pair.
+
+    Parameters
+    ----------
+    pair : Pair
+    preset : Preset
+        Gives the duration, and the settings unless `config` is given.
+    config : TransferConfig or None
+    progress : bool
+        Show a progress bar.
+
+    Returns
+    -------
+    PairRun
+    """
+    config = config or preset.config
+    audio = load_pair(pair, duration=preset.duration, sr=config.sr)
+    result = transfer_style(audio.content, audio.style, audio.sr, config, progress=progress)
+    return PairRun(pair, audio, result, score(pair, audio, result, n_fresh=preset.config.n_filters))
+
+
+def methods(preset: Preset, balance: float = 0.5) -> dict[str, TransferConfig]:
+    """Return the settings that the notebooks compare: the paper's, and the limit with the polished waveform."""
+    return {
+        "paper": replace(preset.config, balance=balance),
+        "infinite": TransferConfig(balance=balance, seed=preset.config.seed),
+    }
+
+
+def method_name(config: TransferConfig) -> str:
+    """Return what a table calls the method of a configuration."""
+    return "infinite width" if config.encoder == "infinite" else f"{config.n_filters} filters"
+
+
+def score(pair: Pair, audio: PairAudio, result: TransferResult, *, n_fresh: int = 4096) -> pd.DataFrame:
+    """Score a transfer beside "copy the content" and "copy the style".
+
+    Every number but ``style_share_optimised`` is of the final sound. `n_fresh` is the size of the bank of filters,
+    never optimised, under which the losses are measured.
+
+    Returns
+    -------
+    pd.DataFrame
+        ``pair, edition, method, phase, balance, seed``; ``content_loss_fresh`` and ``style_loss_fresh`` under the
+        fresh bank, ``content_share_fresh`` and ``style_share_fresh`` the same over the patch energy of the content and
+        over the content's own style loss (`audiostyle.measures.table.judge_losses`);
+        ``style_share_optimised``, the style's share for the magnitudes under the encoder that was optimised;
+        ``spectral_convergence_db``; ``chroma_similarity`` to the content; ``mfcc_distance`` to the style;
+        ``target_distance_db`` where the target is known; ``seconds``.
+    """
+    config = result.config
+    sounds = copies_and_result(audio, result)
+    rows = []
+    for method, y in sounds.items():
+        judged = judge_losses(
+            y, sounds[COPY_CONTENT], sounds[COPY_STYLE], judge="fresh", n_filters=n_fresh, config=config
+        )
+        rows.append(
+            {
+                "pair": pair.pair,
+                "edition": pair.edition,
+                "method": method,
+                **judged,
+                "chroma_similarity": chroma_similarity(y, sounds[COPY_CONTENT], config.sr),
+                "mfcc_distance": mfcc_distance(y, sounds[COPY_STYLE], config.sr),
+                "target_distance_db": np.nan
+                if audio.target is None
+                else log_spectral_distance(y, audio.target, config.sr),
+            }
+        )
+    table = pd.DataFrame(rows)
+    own = table["method"] == method_name(config)
+    table.loc[own, "style_share_optimised"] = float(result.losses["style"].iloc[-1] / result.style_unit)
+    if result.convergence.size:  # the waveform has no magnitudes to converge to
+        table.loc[own, "spectral_convergence_db"] = float(result.convergence[-1])
+    table.loc[own, "phase"] = config.phase
+    table.loc[own, "balance"] = config.balance
+    table.loc[own, "seed"] = config.seed
+    table.loc[own, "seconds"] = sum(result.seconds.values())
+    return table
+
+
+def copies_and_result(audio: PairAudio, result: TransferResult) -> dict[str, np.ndarray]:
+    """Return the copies and the result at the level of the computation, by method."""
+    config = result.config
+    return {
+        COPY_CONTENT: set_level(audio.content, config.level),
+        COPY_STYLE: fix_length(set_level(audio.style, config.level), len(audio.content)),
+        method_name(config): result.y_computed,
+    }
+
+
+def panels(*runs: PairRun) -> dict[str, np.ndarray]:
+    """Return what is shown and heard side by side: content, style, the known target if any, and each result.
+
+    Parameters
+    ----------
+    *runs : PairRun
+        Runs of one pair with different methods.
+
+    Returns
+    -------
+    dict of str to np.ndarray [shape=(n_samples,)]
+        Title and waveform, at the level of the computation.
+    """
+    first = runs[0]
+    sounds = copies_and_result(first.audio, first.result)
+    shown = {"content": sounds[COPY_CONTENT], "style": sounds[COPY_STYLE]}
+    if first.audio.target is not None:
+        shown["known target"] = set_level(first.audio.target, first.result.config.level)
+    return shown | {
+        f"result, {run.method}": copies_and_result(run.audio, run.result)[run.method] for run in runs
+    }
+
+
+# Column, heading and format of the table that a notebook shows.
+_SHOWN = (
+    ("content_loss_fresh", "content loss", "{:.1f}"),
+    ("style_loss_fresh", "style loss", "{:,.0f}"),
+    ("style_share_fresh", "style loss / content's own", "{:.3f}"),
+    ("spectral_convergence_db", "spectral convergence (dB)", "{:.1f}"),
+    ("chroma_similarity", "chroma similarity to content", "{:.3f}"),
+    ("mfcc_distance", "MFCC distance to style", "{:.1f}"),
+    ("target_distance_db", "distance to target (dB)", "{:.1f}"),
+)
+
+
+def numbers(*tables: pd.DataFrame) -> pd.DataFrame:
+    """Return the table of one or more pairs and methods as a notebook shows it.
+
+    Every number is of the final sound, both losses under a bank of filters that was never optimised.
+
+    Parameters
+    ----------
+    *tables : pd.DataFrame
+        Tables of one edition as `score` makes them. The rows of the copies are shown once for each pair.
+
+    Returns
+    -------
+    pd.DataFrame
+        Text, indexed by pair, if there are several, and method; the corner names the edition. A dash where a
+        number does not apply.
+    """
+    table = pd.concat(tables).drop_duplicates(["pair", "method"])
+    table = table.set_index(["pair", "method"]).sort_index(level="pair", sort_remaining=False, kind="stable")
+    edition = table["edition"].iloc[0]
+    shown = {
+        heading: ["–" if pd.isna(value) else form.format(value) for value in table[column]]
+        for column, heading, form in _SHOWN
+        if table[column].notna().any()
+    }
+    frame = pd.DataFrame(shown, index=table.index.set_names([None, None]))
+    if table.index.get_level_values("pair").nunique() == 1:
+        frame = frame.droplevel(0)
+    return frame.rename_axis(columns=f"{edition} clips")
+
+
+def levelled(audio: PairAudio, level: float = 0.05) -> tuple[np.ndarray, np.ndarray]:
+    """Return content and style at one level."""
+    return set_level(audio.content, level), set_level(audio.style, level)

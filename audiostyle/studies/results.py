@@ -1,0 +1,134 @@
+"""The one door to ``results/``: figures, tables, sound and the manifest that says how they were made."""
+
+import io
+import json
+import os
+import platform
+from dataclasses import asdict, is_dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from PIL import Image
+
+from audiostyle import __version__, paths
+from audiostyle.audio import save_audio
+from audiostyle.files import whole_file
+
+_REPORTED = ("numpy", "scipy", "torch", "librosa", "soundfile")
+_DPI = 110
+
+
+class Results:
+    """A folder of results, ``results/<preset>/<edition>``.
+
+    Parameters
+    ----------
+    preset : str
+        Name of the preset: ``"paper"``, ``"quick"`` or ``"smoke"``.
+    edition : {"bundled", "recorded"}
+        Which clips the results were computed on; the two never share a folder.
+
+    Examples
+    --------
+    >>> Results("smoke", "bundled").folder.parts[-2:]
+    ('smoke', 'bundled')
+    """
+
+    def __init__(self, preset: str, edition: str) -> None:
+        self.preset = preset
+        self.edition = edition
+        self.folder = paths.results_root() / preset / edition
+
+    def path(self, *parts: str) -> Path:
+        """Return a path in the folder, whose parent is made."""
+        path = self.folder.joinpath(*parts)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def save_figure(self, figure: Figure, name: str) -> Path:
+        """Write a figure as ``figures/<name>.png``."""
+        path = self.path("figures", f"{name}.png")
+        buffer = io.BytesIO()
+        figure.savefig(buffer, dpi=_DPI, format="png", metadata={"Software": None})
+        with whole_file(path) as temporary:
+            temporary.write_bytes(with_palette(buffer.getvalue()))
+        return path
+
+    def save_table(self, table: pd.DataFrame, name: str) -> Path:
+        """Write a table as ``<name>.csv`` with six significant digits."""
+        path = self.path(f"{name}.csv")
+        with whole_file(path) as temporary:
+            table.to_csv(temporary, index=False, float_format="%.6g")
+        return path
+
+    def update_table(self, table: pd.DataFrame, name: str, *, keys: list[str]) -> Path:
+        """Write rows into ``<name>.csv``, replacing those that agree in `keys` and keeping the others.
+
+        Notebooks run in any order, each writes its own rows; the rows are sorted by `keys` on first appearance.
+        """
+        path = self.path(f"{name}.csv")
+        if path.exists():
+            old = pd.read_csv(path)
+            new_keys = set(map(tuple, table[keys].astype(str).to_numpy()))
+            kept = old[[tuple(row) not in new_keys for row in old[keys].astype(str).to_numpy()]]
+            table = pd.concat([kept, table], ignore_index=True) if len(kept) else table
+            table = table.sort_values(keys[0], kind="stable", ignore_index=True)
+        return self.save_table(table, name)
+
+    def load_table(self, name: str) -> pd.DataFrame:
+        """Read ``<name>.csv``.
+
+        Raises
+        ------
+        FileNotFoundError
+            If it was never written; the message says which command does.
+        """
+        path = self.folder / f"{name}.csv"
+        if not path.exists():
+            raise FileNotFoundError(f"{path} does not exist; make it with: make notebooks")
+        return pd.read_csv(path)
+
+    def save_sound(self, y: np.ndarray, sr: int, name: str) -> Path:
+        """Write a waveform as ``audio/<name>.ogg``."""
+        return save_audio(self.path("audio", f"{name}.ogg"), y, sr)
+
+    def save_manifest(self, **entries: object) -> Path:
+        """Merge entries into ``manifest.json``, beside the versions and the machine they were made with."""
+        path = self.path("manifest.json")
+        manifest = json.loads(path.read_text()) if path.exists() else {}
+        manifest |= {"preset": self.preset, "edition": self.edition, "versions": _versions()}
+        manifest |= {key: asdict(value) if is_dataclass(value) else value for key, value in entries.items()}
+        with whole_file(path) as temporary:
+            temporary.write_text(json.dumps(manifest, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
+        return path
+
+
+def committed(name: str) -> pd.DataFrame:
+    """Read ``results/paper/<name>.csv`` as the repository holds it, wherever new results go.
+
+    Examples
+    --------
+    >>> set(committed("recorded/pairs")["edition"])
+    {'recorded'}
+    """
+    return pd.read_csv(paths.root() / "results" / "paper" / f"{name}.csv")
+
+
+def with_palette(png: bytes) -> bytes:
+    """Reduce a PNG picture to 256 colours, a third of its bytes; spectrograms look the same."""
+    picture = Image.open(io.BytesIO(png)).convert("RGB")
+    buffer = io.BytesIO()
+    picture.quantize(256, dither=Image.Dither.NONE).save(buffer, format="PNG", optimize=True)
+    return buffer.getvalue()
+
+
+def _versions() -> dict[str, str]:
+    machine = {
+        "python": platform.python_version(),
+        "cores": str(os.cpu_count()),
+        "machine": platform.machine(),
+    }
+    return {"audiostyle": __version__} | {name: version(name) for name in _REPORTED} | machine

@@ -1,0 +1,202 @@
+"""Everything that makes a result of the style lab, kept beside the sound, and as code to copy."""
+
+import json
+import os
+import shlex
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from audiostyle import __version__, paths
+from audiostyle.audio import load_audio, save_audio
+from audiostyle.config import TransferConfig, option
+from audiostyle.files import sha256, whole_file
+from audiostyle.transfer import TransferResult, transfer_style
+
+_DEFAULT = TransferConfig()
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A part of a sound file.
+
+    Parameters
+    ----------
+    path : str
+        The file; relative to the repository for a bundled clip, a bare name for an upload.
+    sha256 : str
+        Its checksum.
+    start, duration : float
+        The part in seconds.
+    """
+
+    path: str
+    sha256: str
+    start: float
+    duration: float
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a result is made of.
+
+    Parameters
+    ----------
+    content, style : Cut
+    config : TransferConfig
+    """
+
+    content: Cut
+    style: Cut
+    config: TransferConfig
+
+    def python(self, output: str = "result.wav") -> str:
+        """Return Python code that makes the result again."""
+        rate = "" if self.config.sr == _DEFAULT.sr else f", sr={self.config.sr}"
+        changed = ", ".join(f"{name}={value!r}" for name, value in _changed(self.config).items())
+
+        def load(name: str, cut: Cut) -> str:
+            return f"{name}, sr = load_audio({cut.path!r}, start={cut.start:.10g}, duration={cut.duration:.10g}{rate})"
+
+        return "\n".join(
+            [
+                "from audiostyle import TransferConfig, load_audio, save_audio, transfer_style",
+                "",
+                load("content", self.content),
+                load("style", self.style),
+                f"config = TransferConfig({changed})",
+                "result = transfer_style(content, style, sr, config)",
+                f"save_audio({output!r}, result.y, result.sr)",
+            ]
+        )
+
+    def shell(self, output: str = "result.wav") -> str:
+        """Return a command that makes the result again."""
+        words = ["python", "-m", "audiostyle", "transfer", "-o", output]
+        for name, value in _changed(self.config).items():
+            words += [option(name), f"{value}"]
+        for name, cut in (("content", self.content), ("style", self.style)):
+            if cut.start:
+                words += [f"--{name}-start", f"{cut.start:.10g}"]
+        if self.content.duration == self.style.duration:
+            words += ["--duration", f"{self.content.duration:.10g}"]
+        else:
+            words += ["--content-duration", f"{self.content.duration:.10g}"]
+            words += ["--style-duration", f"{self.style.duration:.10g}"]
+        # Behind the two dashes a file called --output=x.wav is a file.
+        return shlex.join([*words, "--", self.content.path, self.style.path])
+
+    def run(self, *, folder: str | os.PathLike | None = None, **files: str | os.PathLike) -> TransferResult:
+        """Make the result again.
+
+        Parameters
+        ----------
+        folder : path or None
+            Where to look for files that a bare name tells; None looks in the working directory.
+        **files
+            ``content`` and ``style``: files to use wherever they lie now.
+
+        Returns
+        -------
+        TransferResult
+
+        Raises
+        ------
+        FileNotFoundError
+            If a file is not found.
+        ValueError
+            If it is not the file it was.
+        """
+        content, style = (
+            _load(
+                getattr(self, name),
+                Path(files[name]) if name in files else None,
+                Path(folder or "."),
+                self.config.sr,
+            )
+            for name in ("content", "style")
+        )
+        return transfer_style(content, style, self.config.sr, self.config, progress=False)
+
+
+def _changed(config: TransferConfig) -> dict[str, object]:
+    return {
+        f.name: getattr(config, f.name)
+        for f in fields(config)
+        if getattr(config, f.name) != getattr(_DEFAULT, f.name)
+    }
+
+
+def _load(cut: Cut, override: Path | None, folder: Path, sr: int):
+    tried = [override] if override else [Path(cut.path), folder / cut.path, paths.root() / cut.path]
+    path = next((path for path in tried if path.is_file()), None)
+    if path is None:
+        raise FileNotFoundError(
+            f"{cut.path} is in none of the places looked at; put it beside the settings or name it with "
+            f"content= or style="
+        )
+    if sha256(path) != cut.sha256:
+        raise ValueError(f"{path} is not the file the result was made from: its checksum differs")
+    return load_audio(path, sr=sr, start=cut.start, duration=cut.duration)[0]
+
+
+def make_cut(path: Path, start: float, duration: float, *, uploaded: bool = False) -> Cut:
+    """Describe a part of a file; an upload by its bare name, a file of the repository relative to it."""
+    shown = path.name if uploaded else str(path)
+    if not uploaded and path.is_relative_to(paths.root()):
+        shown = path.relative_to(paths.root()).as_posix()
+    return Cut(shown, sha256(path), round(start, 3), round(duration, 3))
+
+
+def save_with_recipe(path: str | os.PathLike, y, sr: int, recipe: Recipe) -> tuple[Path, Path]:
+    """Write a sound, and its settings beside it as ``<name>.json``.
+
+    Parameters
+    ----------
+    path : str or path
+        ``.wav``, ``.flac`` or ``.ogg``.
+    y : np.ndarray [shape=(n_samples,)]
+        The result.
+    sr : int
+        Sample rate in Hz.
+    recipe : Recipe
+
+    Returns
+    -------
+    sound, settings : pathlib.Path
+
+    Raises
+    ------
+    ValueError, OSError
+        As `audiostyle.audio.save_audio`.
+    """
+    sound = save_audio(path, y, sr)
+    settings = sound.with_suffix(".json")
+    with whole_file(settings) as temporary:
+        temporary.write_text(
+            json.dumps(as_dict(recipe), indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
+    return sound, settings
+
+
+def as_dict(recipe: Recipe) -> dict:
+    """Return a recipe as a dictionary that JSON can hold."""
+    return {"audiostyle": __version__} | asdict(recipe)
+
+
+def load_recipe(path: str | os.PathLike) -> Recipe:
+    """Read the settings that `save_with_recipe` wrote.
+
+    Raises
+    ------
+    ValueError
+        If the file is none of these or holds a setting that is not allowed.
+
+    Notebook: 10_style_lab.ipynb
+    """
+    path = Path(path)
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        cuts = [Cut(**kept[name]) for name in ("content", "style")]
+        return Recipe(*cuts, TransferConfig(**kept["config"]))
+    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} holds no settings of a result ({type(error).__name__}: {error})") from error

@@ -1,0 +1,177 @@
+"""Write the tables of README.md from the committed results: ``python -m benchmarks.readme``.
+
+README holds each table between ``<!-- table: NAME -->`` and ``<!-- end -->``; a test compares them.
+"""
+
+import re
+from collections.abc import Callable
+
+import pandas as pd
+
+from audiostyle import paths
+from audiostyle.datasets import clips
+from audiostyle.files import whole_file
+from audiostyle.studies.results import committed
+
+_MARK = re.compile(r"(<!-- table: (?P<name>[a-z0-9-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def render(text: str) -> str:
+    """Return the text of README with every marked table made from its CSV.
+
+    Raises
+    ------
+    ValueError
+        If a mark names no table.
+    """
+
+    def table(match: re.Match) -> str:
+        name = match["name"]
+        if name not in TABLES:
+            raise ValueError(f"table {name!r} does not exist; there are {', '.join(TABLES)}")
+        return f"{match[1]}\n{TABLES[name]()}\n\n{match[3]}"
+
+    return _MARK.sub(table, text)
+
+
+def _markdown(rows: list[dict]) -> str:
+    header = list(rows[0])
+    lines = [header, ["---"] * len(header), *([str(value) for value in row.values()] for row in rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "–" if pd.isna(value) else f"{value:.{digits}f}"
+
+
+_PHASES = {"griffin_lim": "Griffin-Lim", "polish": "polish"}
+
+
+def _pairs() -> str:
+    rows = []
+    table = committed("recorded/pairs")
+    order = [pair.pair for pair in clips.pairs("recorded")]
+    for _, row in table.sort_values(
+        "pair", key=lambda names: names.map(order.index), kind="stable"
+    ).iterrows():
+        rows.append(
+            {
+                "pair": row["pair"],
+                "method": row["method"] + ("" if pd.isna(row["phase"]) else f", {_PHASES[row['phase']]}"),
+                "style share": _number(row["style_share_fresh"], 3),
+                "content loss": _number(row["content_loss_fresh"], 1),
+                "chroma to content": _number(row["chroma_similarity"], 3),
+                "MFCC to style": _number(row["mfcc_distance"], 1),
+                "spectral convergence (dB)": _number(row["spectral_convergence_db"], 1),
+            }
+        )
+    return _markdown(rows)
+
+
+def _width() -> str:
+    totals, curves = (
+        committed(f"recorded/width_{name}").groupby(["pair", "balance"], sort=False)["ratio"]
+        for name in ("totals", "curves")
+    )
+    rows = []
+    for (pair, balance), total in totals:
+        equal = curves.get_group((pair, balance))
+        rows.append(
+            {
+                "pair": pair,
+                "balance": f"{balance:g}",
+                "total objective": f"{total.mean():.3f} ± {total.std():.3f}",
+                "style loss at equal content": f"{equal.mean():.3f} ± {equal.std():.3f}",
+                "lower on": f"{(total < 1).sum()} and {(equal < 1).sum()} of {len(total)} banks",
+            }
+        )
+    return _markdown(rows)
+
+
+_TABLE1 = ("paper", "best", "spectrum", "mfcc", "gmm", "chance")
+
+
+def _table1() -> str:
+    table = committed("recorded/table1")
+    design = ["corpus", "n_speakers", "n_train", "split"]
+    rows = []
+    for (corpus, speakers, train, split), part in table.groupby(design, sort=False):
+        limit = part[part["encoder"] != "random-4096"].set_index("method")
+        row = {"corpus": f"{corpus}, {speakers} × {2 * train // speakers}", "split": split}
+        for method in _TABLE1:
+            at = limit.loc[method]
+            row[method] = f"{at['accuracy']:.3f}"
+            if method in ("paper", "best"):
+                row[method] += f" [{at['ci_low']:.3f}, {at['ci_high']:.3f}]"
+        seeds = part.loc[part["encoder"] == "random-4096", "accuracy"]
+        spread = f"{seeds.mean():.3f} ± {seeds.std():.3f} ({len(seeds)})" if len(seeds) else "–"
+        row["paper, 4096 filters (seeds)"] = spread
+        rows.append(row)
+    return _markdown(rows)
+
+
+def _seconds(value: float) -> str:
+    return f"{value * 1000:.1f} ms" if value < 1 else f"{value:.2f} s"
+
+
+# Beginnings of what the benchmarks are called, in the order in which README shows them.
+_BENCHMARKS = (
+    "loss and gradient",
+    "lower",
+    "transfer",
+    "loss and gradient by",
+    "prep",
+    "30",
+    "optim",
+    "beside",
+)
+
+
+def _benchmarks() -> str:
+    table = committed("benchmarks")
+    place = {
+        name: max(i for i, p in enumerate(_BENCHMARKS) if name.startswith(p)) for name in table["benchmark"]
+    }
+    rows = []
+    for _, row in table.sort_values(
+        "benchmark", key=lambda names: names.map(place), kind="stable"
+    ).iterrows():
+        seconds = {f"{s:g}" for s in (row["content_s"], row["style_s"]) if not pd.isna(s)}
+        rows.append(
+            {
+                "what": row["benchmark"],
+                "method": row["method"] if pd.isna(row["note"]) else f"{row['method']} ({row['note']})",
+                "seconds": ", ".join(sorted(seconds, key=float, reverse=True)),
+                "hop": f"{row['hop']:g}",
+                "median": _seconds(row["median_s"]),
+                "quartiles": "–"
+                if not row["repeats"] >= 4 or pd.isna(row["low_s"])
+                else f"{_seconds(row['low_s'])} – {_seconds(row['high_s'])}",
+                "repeats": _number(row["repeats"], 0),
+                "times faster": "–"
+                if pd.isna(row["ratio_to_explicit"])
+                else f"{row['ratio_to_explicit']:.1f}",
+                "peak (MB)": _number(row.get("peak_mb"), 0),
+            }
+        )
+    return _markdown(rows)
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "pairs": _pairs,
+    "width": _width,
+    "table1": _table1,
+    "benchmarks": _benchmarks,
+}
+
+
+def main() -> None:
+    """Rewrite README.md."""
+    path = paths.root() / "README.md"
+    text = render(path.read_text())
+    with whole_file(path) as temporary:
+        temporary.write_text(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+import numpy as np
+
+from audiostyle.baselines.cross_synthesis import cross_synthesis
+from audiostyle.baselines.musaicing import activations, nmf_musaicing
+from audiostyle.measures.timbre import mfcc_frechet_distance
+
+SR = 22050
+
+
+def test_activations_find_the_frames_of_a_shuffled_style(rng):
+    W = rng.uniform(size=(40, 12)) ** 4
+    W /= W.sum(axis=0)
+    order = [3, 4, 5, 6, 0, 1, 2, 9, 10, 11, 7, 8]
+    H = activations(W[:, order], W, n_iter=60, repetition=3, polyphony=10, continuity=1)
+    assert H.argmax(axis=0).tolist() == order
+
+
+def test_activations_keep_their_constraints(rng):
+    V, W = rng.uniform(size=(30, 40)), rng.uniform(size=(30, 25))
+    for polyphony in (1, 3):
+        # continuity 0 spreads nothing, so that the last iteration's cut stays visible
+        H = activations(V, W, n_iter=15, repetition=2, polyphony=polyphony, continuity=0)
+        assert (H > 0).sum(axis=0).max() <= polyphony
+        for row in H:
+            assert np.diff(np.flatnonzero(row)).min(initial=99) > 2
+
+
+def test_musaicing_uses_the_styles_sound(content, style):
+    made = [nmf_musaicing(content, style, seed=seed) for seed in range(6)]
+    assert all(y.shape == content.shape for y in made)
+    # The content's notes lie lower than any of the style's frames, so that not all of the timbre can come along.
+    taken = np.mean([mfcc_frechet_distance(y, style, SR) for y in made])
+    assert taken < 0.6 * mfcc_frechet_distance(content, style, SR)
+    assert np.array_equal(made[0], nmf_musaicing(content, style))
+
+
+def test_musaicing_takes_the_frames_that_fit_however_loud_they_are():
+    """A soft template needs a large activation, which must not win it the place of one that fits better."""
+    t = np.arange(40 * 1024) / SR
+    low, high = (np.sin(2 * np.pi * k * SR / 2048 * t) for k in (40, 120))
+    content = (0.1 * low + 0.05 * high).astype(np.float32)
+    style = np.concatenate([0.1 * low, 0.015 * high]).astype(np.float32)
+    y = nmf_musaicing(content, style, polyphony=1, continuity=0, griffin_lim_iter=0)
+    power = np.abs(np.fft.rfft(y)) ** 2
+    bins = [round(k * len(y) / 2048) for k in (40, 120)]
+    at_low, at_high = (power[b - 20 : b + 20].sum() for b in bins)
+    assert at_low > 10 * at_high
+
+
+def test_cross_synthesis_keeps_the_loudness_of_every_moment(rng):
+    t = np.arange(4 * SR) / SR
+    content = (rng.normal(size=4 * SR) * (0.02 + 0.2 * np.sin(np.pi * t) ** 2)).astype(np.float32)
+    style = np.cumsum(rng.normal(size=4 * SR)).astype(np.float32)
+    made = cross_synthesis(content, style)
+    levels = [
+        20 * np.log10([y[i : i + 4096].std() for i in range(4096, 3 * SR, 4096)]) for y in (content, made)
+    ]
+    assert np.ptp(levels[0]) > 10
+    # frames overlap, and a filtered frame is not that of any signal: a decibel
+    np.testing.assert_allclose(levels[1], levels[0], atol=1)

@@ -1,0 +1,274 @@
+import os
+import shutil
+import stat
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import requests
+
+from audiostyle import files, paths
+from audiostyle.__main__ import main
+from audiostyle.audio import SILENCE_RMS
+from audiostyle.datasets import clips
+from audiostyle.levels import rms
+
+PAIRS = ["speech-1", "speech-2", "symphonic-1", "symphonic-2", "instrument-1", "instrument-2"]
+
+
+@pytest.fixture
+def recordings(tmp_path, monkeypatch):
+    """A registry of two tiny 'recordings' in a mirror, in place of the real one."""
+    monkeypatch.delenv("AUDIOSTYLE_MIRROR", raising=False)
+    mirror = tmp_path / "mirror"
+    (mirror / "music").mkdir(parents=True)
+    template = clips.clips("recorded")[0]
+    rows = {}
+    for name in ("one", "two"):
+        path = mirror / "music" / f"{name}.ogg"
+        path.write_bytes(name.encode() * 100)
+        rows[name] = clips.Clip(
+            **vars(template)
+            | {"clip": name, "path": f"music/{name}.ogg", "sha256": files.sha256(path), "url": path.as_uri()}
+        )
+    monkeypatch.setattr(clips, "_registry", lambda: rows)
+    data = tmp_path / "data"
+    data.mkdir()
+    monkeypatch.setenv("AUDIOSTYLE_DATA_DIR", str(data))
+    return mirror, data
+
+
+@pytest.fixture
+def served(recordings, monkeypatch):
+    """The mirror behind a local HTTP server."""
+    import http.server
+    import threading
+
+    mirror, data = recordings
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def __init__(self, *args):
+            super().__init__(*args, directory=str(mirror))
+
+        def log_message(self, *args):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Quiet)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    rows = {
+        name: clips.Clip(**vars(clip) | {"url": f"http://127.0.0.1:{server.server_port}/{clip.path}"})
+        for name, clip in clips._registry().items()
+    }
+    monkeypatch.setattr(clips, "_registry", lambda: rows)
+    yield mirror, data
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.parametrize("clip", clips.clips(), ids=lambda clip: clip.clip)
+def test_every_row_is_complete(clip):
+    assert len(clip.sha256) == 64
+    assert clip.licence
+    assert clip.attribution
+    assert clip.title
+    assert clip.edition in clips.EDITIONS
+    assert clip.url.startswith("https://") == (clip.edition == "recorded")
+
+
+@pytest.mark.parametrize("edition", clips.EDITIONS)
+def test_six_pairs_of_known_clips(edition):
+    pairs = clips.pairs(edition)
+    assert [pair.pair for pair in pairs] == PAIRS
+    for pair in pairs:
+        for name in (pair.content_clip, pair.style_clip, *([pair.target_clip] if pair.target_clip else [])):
+            assert clips.get_clip(name).edition == edition
+            assert clips.get_clip(name).required == "pair"
+        assert (paths.notebooks_dir() / f"{pair.notebook}.ipynb").is_file()
+
+
+def test_bundled_clips_are_whole_small_and_audible():
+    assert clips.validate("bundled").ok
+    sizes = {clip.clip: clips.locate(clip).stat().st_size for clip in clips.clips("bundled")}
+    assert max(sizes.values()) <= 150_000
+    assert sum(sizes.values()) <= 2_000_000
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_bundled_pairs_last_ten_seconds(name):
+    audio = clips.load_pair(clips.get_pair(name, "bundled"))
+    for y in (audio.content, audio.style, *([] if audio.target is None else [audio.target])):
+        assert len(y) == 10 * audio.sr
+        assert rms(y) > 100 * SILENCE_RMS
+        assert abs(y).max() < 0.99
+    assert (audio.target is not None) == name.startswith("instrument")
+
+
+def test_each_clip_of_a_pair_is_cut_at_its_own_start():
+    pair = replace(
+        clips.get_pair("instrument-1", "bundled"), content_start_s=1.0, style_start_s=2.5, target_start_s=4.0
+    )
+    audio = clips.load_pair(pair, duration=2.0)
+    for y, name, start in (
+        (audio.content, pair.content_clip, 1.0),
+        (audio.style, pair.style_clip, 2.5),
+        (audio.target, pair.target_clip, 4.0),
+    ):
+        whole, sr = clips.load_clip(name)
+        np.testing.assert_array_equal(y, whole[round(start * sr) : round((start + 2) * sr)])
+
+
+def test_validate_tells_missing_from_broken(recordings, monkeypatch):
+    mirror, _ = recordings
+    assert clips.validate("recorded").missing == ("one", "two")
+    monkeypatch.setenv("AUDIOSTYLE_MIRROR", str(mirror))
+    assert clips.validate("recorded").ok
+    (mirror / "music" / "two.ogg").write_bytes(b"tampered")
+    assert clips.validate("recorded") == clips.Validation(missing=(), broken=("two",))
+
+
+def test_validate_leaves_out_what_no_pair_needs(recordings, monkeypatch):
+    rows = {name: replace(clip, required="pair") for name, clip in clips._registry().items()}
+    rows["two"] = replace(rows["two"], required="extra")
+    monkeypatch.setattr(clips, "_registry", lambda: rows)
+    assert clips.validate("recorded", required="pair").missing == ("one",)
+    assert clips.validate("recorded", required="extra").missing == ("two",)
+
+
+def test_edition_in_use_follows_the_files(recordings, monkeypatch):
+    mirror, data = recordings
+    assert clips.current_edition() == "bundled"
+    monkeypatch.setenv("AUDIOSTYLE_MIRROR", str(mirror))
+    assert clips.current_edition() == "recorded"
+    monkeypatch.delenv("AUDIOSTYLE_MIRROR")
+    shutil.copytree(mirror, data, dirs_exist_ok=True)
+    assert clips.current_edition() == "recorded"
+    (data / "music" / "one.ogg").unlink()
+    assert clips.current_edition() == "bundled", "every recording is needed"
+    (data / "music" / "two.ogg").unlink()
+    assert clips.current_edition() == "bundled"
+
+
+def test_fetch_brings_every_recording(served):
+    _, data = served
+    assert len(clips.fetch_clips(progress=False)) == 2
+    assert clips.validate("recorded").ok
+    assert sorted(path.name for path in data.rglob("*") if path.is_file()) == ["one.ogg", "two.ogg"]
+
+
+def test_fetch_brings_them_where_the_command_says(served, tmp_path, capsys):
+    _, data = served
+    there = tmp_path / "new" / "folder"
+    assert main(["fetch", "clips", "--to", str(there)]) == 0
+    assert sorted(path.name for path in there.rglob("*") if path.is_file()) == ["one.ogg", "two.ogg"]
+    assert not list(data.iterdir())
+    assert f"2 recordings are present and whole in {there}" in capsys.readouterr().out
+
+
+def test_wrong_checksum_leaves_no_file_and_says_what_to_do(served):
+    mirror, data = served
+    (mirror / "music" / "two.ogg").write_bytes(b"something else")
+    with pytest.raises(RuntimeError, match=r"1 of 2 recordings.*two.*AUDIOSTYLE_MIRROR"):
+        clips.fetch_clips(progress=False)
+    assert [path.name for path in data.rglob("*") if path.is_file()] == ["one.ogg"]
+
+
+def test_recording_without_end_is_given_up(served, monkeypatch):
+    mirror, data = served
+    monkeypatch.setattr(clips, "MAX_MEGABYTES", 0.001)
+    with open(mirror / "music" / "two.ogg", "wb") as file:
+        file.truncate(50_000_000)
+    with pytest.raises(RuntimeError, match=r"1 of 2 .*two\.ogg is longer than 1000\.0 bytes"):
+        clips.fetch_clips(progress=False)
+    assert [path.name for path in data.rglob("*") if path.is_file()] == ["one.ogg"]
+
+
+def test_recordings_follow_the_umask(served):
+    before = os.umask(0o027)
+    try:
+        fetched = clips.fetch_clips(progress=False)
+    finally:
+        os.umask(before)
+    assert {stat.S_IMODE(path.stat().st_mode) for path in fetched} == {0o640}
+
+
+def test_no_network_is_said_in_one_short_line(recordings, monkeypatch):
+    template = clips.clips("recorded")[0]
+    asked = []
+    rows = {
+        f"clip{i}": clips.Clip(
+            **vars(template)
+            | {"clip": f"clip{i}", "path": f"{i}.ogg", "url": f"http://nowhere.invalid/{i}", "sha256": "0"}
+        )
+        for i in range(24)
+    }
+    monkeypatch.setattr(clips, "_registry", lambda: rows)
+    get = requests.get
+    monkeypatch.setattr(requests, "get", lambda url, **options: asked.append(url) or get(url, **options))
+    with pytest.raises(RuntimeError) as caught:
+        clips.fetch_clips(progress=False)
+    assert str(caught.value) == (
+        "24 of 24 recordings could not be fetched (clip0, clip1, clip2 and 21 more): nowhere.invalid cannot be "
+        "reached: the network is not there, or the server does not answer. Run the same command again, or set "
+        "AUDIOSTYLE_MIRROR to a folder that holds the files"
+    )
+    assert len(asked) == 1
+
+
+def test_absent_file_is_reported(served):
+    mirror, data = served
+    (mirror / "music" / "one.ogg").unlink()
+    with pytest.raises(RuntimeError, match=r"1 of 2 recordings.*one"):
+        clips.fetch_clips(progress=False)
+    assert [path.name for path in data.rglob("*") if path.is_file()] == ["two.ogg"]
+
+
+def test_broken_download_is_replaced(served):
+    _, data = served
+    clips.fetch_clips(progress=False)
+    (data / "music" / "one.ogg").write_bytes(b"cut")
+    clips.fetch_clips(progress=False)
+    assert clips.validate("recorded").ok
+
+
+def test_unfetched_recording_names_the_command(recordings):
+    with pytest.raises(FileNotFoundError, match="python -m audiostyle fetch clips"):
+        clips.load_clip("one")
+
+
+@pytest.mark.parametrize("variable", ["AUDIOSTYLE_MIRROR", "AUDIOSTYLE_DATA_DIR", "AUDIOSTYLE_RESULTS_DIR"])
+def test_variable_that_names_no_folder(variable, monkeypatch):
+    monkeypatch.setenv(variable, "no/such/folder")
+    look_up = {
+        "AUDIOSTYLE_MIRROR": paths.mirror_dir,
+        "AUDIOSTYLE_DATA_DIR": paths.data_dir,
+        "AUDIOSTYLE_RESULTS_DIR": paths.results_root,
+    }
+    with pytest.raises(ValueError, match=f"{variable}='no/such/folder' names no folder"):
+        look_up[variable]()
+
+
+def test_relative_variable_is_relative_to_the_repository(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)  # as notebooks, which run elsewhere
+    monkeypatch.setenv("AUDIOSTYLE_MIRROR", "data")
+    assert paths.mirror_dir() == paths.root() / "data"
+
+
+def test_unknown_names():
+    with pytest.raises(ValueError, match="clip='nobody'"):
+        clips.get_clip("nobody")
+    with pytest.raises(ValueError, match="pair='nobody'"):
+        clips.get_pair("nobody", "bundled")
+    with pytest.raises(ValueError, match="edition='live'"):
+        clips.pairs("live")
+
+
+@pytest.mark.skipif(clips.current_edition() != "recorded", reason="the recordings are not here")
+def test_recorded_clips_are_whole_and_their_cuts_audible():
+    assert clips.validate("recorded", required="pair").ok
+    for pair in clips.pairs("recorded"):
+        audio = clips.load_pair(pair)
+        for y in (audio.content, audio.style):
+            assert len(y) == 10 * audio.sr
+            assert rms(y) > 100 * SILENCE_RMS

@@ -1,0 +1,123 @@
+import shutil
+
+import librosa
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.ndimage import uniform_filter1d
+
+from audiostyle import files, paths
+from audiostyle.datasets import clips
+from audiostyle.datasets.triples import ROLES, SPLITS, Triple, load_triple, triples
+from audiostyle.levels import rms
+
+TRIPLES = triples()
+KINDS = {"struck", "plucked", "bowed", "blown"}
+each = pytest.mark.parametrize("triple", TRIPLES, ids=lambda triple: triple.name)
+
+
+@pytest.fixture(scope="module")
+def table():
+    return pd.read_csv(paths.registry_dir() / "truth.csv").set_index("name")
+
+
+def _chroma(y, sr):
+    C = librosa.feature.chroma_cqt(y=y, sr=sr, hop_length=512, tuning=0.0)
+    return C / (np.linalg.norm(C, axis=0) + 1e-9)
+
+
+def _agreement(C, T, lag=0):
+    """Mean cosine of the chroma of C and of T, T set back by `lag` frames."""
+    n = min(C.shape[1], T.shape[1])
+    a, b = C[:, max(0, -lag) : n - max(0, lag)], T[:, max(0, lag) : n - max(0, -lag)]
+    return float((a * b).sum(axis=0).mean())
+
+
+@each
+def test_files_are_the_listed_ones(triple, table):
+    for role in ROLES:
+        assert files.sha256(getattr(triple, role)) == table.loc[triple.name, f"{role}_sha256"]
+
+
+def test_no_other_files_and_three_megabytes_at_most():
+    listed = {getattr(triple, role) for triple in TRIPLES for role in ROLES}
+    assert set((paths.registry_dir() / "truth").iterdir()) == listed
+    assert sum(path.stat().st_size for path in listed) <= 3_000_000
+
+
+@each
+def test_level_peak_and_length(triple):
+    audio = load_triple(triple)
+    assert len(audio.content) == len(audio.target) == len(audio.style) == 9 * audio.sr
+    for y in (audio.content, audio.style, audio.target):
+        # The coder moves the level by less than half a decibel.
+        assert rms(y) == pytest.approx(0.07, rel=0.06)
+        assert np.abs(y).max() < 10 ** (-1 / 20)
+
+
+@each
+def test_no_silence_longer_than_a_second(triple):
+    audio = load_triple(triple)
+    for y in (audio.content, audio.style, audio.target):
+        power_of_a_second = uniform_filter1d(y.astype(float) ** 2, audio.sr, mode="nearest")
+        # A second of nothing has only the noise floor, 74 dB under the clip's level.
+        assert power_of_a_second.min() > (0.07 * 0.01) ** 2
+
+
+@each
+def test_target_is_the_contents_score_in_time(triple):
+    audio = load_triple(triple)
+    content, style, target = (_chroma(y, audio.sr) for y in (audio.content, audio.style, audio.target))
+    lags = range(-16, 17)
+    best = lags[int(np.argmax([_agreement(content, target, lag) for lag in lags]))]
+    # The cello of the soundfont takes 90 ms to sound after its onset, a plucked or struck string none.
+    assert abs(best) * 512 / audio.sr <= 0.1
+    wrong = np.roll(target, target.shape[1] // 2, axis=1)
+    assert _agreement(content, target) > max(_agreement(content, wrong), _agreement(content, style)) + 0.05
+
+
+def test_both_halves_hold_every_kind_one_voice_and_several_and_no_tune_twice(table):
+    tunes = [*table.tune, *table.style_tune]
+    assert len(set(tunes)) == len(tunes) == 2 * len(TRIPLES)
+    assert len({*table.content_instrument, *table.style_instrument}) >= 10
+    for split in SPLITS:
+        half = triples(split)
+        assert len(half) == 7
+        assert {kind for triple in half for kind in (triple.content_kind, triple.style_kind)} == KINDS
+        assert sorted(triple.voices for triple in half) == [1, 1, 1, 1, 1, 2, 4]
+        pairs = {(triple.content_instrument, triple.style_instrument) for triple in half}
+        assert any(pair[::-1] in pairs for pair in pairs)
+
+
+def test_a_folder_is_read_by_its_names(tmp_path):
+    for role in ROLES:
+        (tmp_path / f"mine_{role}.wav").touch()
+        (tmp_path / f"a_second_{role}.wav").touch()
+    found = triples(folder=tmp_path)
+    assert [triple.name for triple in found] == ["a_second", "mine"]
+    assert found[1] == Triple("mine", *(tmp_path / f"mine_{role}.wav" for role in ROLES))
+
+
+def test_a_folder_that_lacks_a_file_or_all(tmp_path):
+    with pytest.raises(ValueError, match=r"holds no NAME_content\.wav"):
+        triples(folder=tmp_path)
+    (tmp_path / "mine_content.wav").touch()
+    (tmp_path / "mine_style.wav").touch()
+    with pytest.raises(ValueError, match=r"no mine_target\.wav beside it"):
+        triples(folder=tmp_path)
+
+
+def test_unknown_half_and_half_of_a_folder(tmp_path):
+    with pytest.raises(ValueError, match="choose, confirm"):
+        triples("test")
+    with pytest.raises(ValueError, match="no halves"):
+        triples("choose", folder=tmp_path)
+
+
+def test_content_and_target_of_different_length(tmp_path):
+    for role in ROLES:
+        shutil.copy(getattr(TRIPLES[0], role), tmp_path)
+    shutil.copy(clips.locate(clips.get_clip("piano_canon")), tmp_path / TRIPLES[0].target.name)
+    other = Triple("other", *(tmp_path / getattr(TRIPLES[0], role).name for role in ROLES))
+    with pytest.raises(ValueError, match=r"9\.00 s and the target 10\.00 s"):
+        load_triple(other)

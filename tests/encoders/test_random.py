@@ -1,0 +1,238 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from audiostyle.encoders import random
+from audiostyle.encoders.infinite import InfiniteEncoder
+from audiostyle.encoders.layered import LayeredEncoder
+from audiostyle.encoders.random import RandomEncoder
+from audiostyle.losses import TransferLoss, content_loss, style_loss
+
+DOUBLE = torch.float64
+
+
+def random_encoder(**kwargs):
+    kwargs = {"n_filters": 12, "kernel_size": 3, "dtype": DOUBLE} | kwargs
+    return RandomEncoder(**kwargs)
+
+
+def clip(seed, n_frames, n_bins=6):
+    return torch.rand(n_bins, n_frames, generator=torch.Generator().manual_seed(seed), dtype=DOUBLE)
+
+
+def test_features_by_hand():
+    encoder = RandomEncoder(n_filters=1, kernel_size=2)
+    encoder._filters = torch.tensor([[[1.0, -2.0], [0.5, 0.0]]])  # one filter, two bins, two frames
+    X = torch.tensor([[1.0, 0.0, 2.0], [2.0, 4.0, 0.0]])
+    # 1·1 − 2·0 + ½·2 + 0·4 = 2;  1·0 − 2·2 + ½·4 + 0·0 = −2, cut off by ReLU
+    assert encoder.features(X).tolist() == [[2.0, 0.0]]
+
+
+def test_gram_matrix_by_hand():
+    encoder = RandomEncoder(n_filters=2, kernel_size=1, activation="none")
+    encoder._filters = torch.eye(2)[:, :, None]
+    X = torch.tensor([[1.0, 2.0, 3.0], [0.0, 1.0, -1.0]])
+    assert encoder.gram_matrix(X).tolist() == [[14.0, -1.0], [-1.0, 2.0]]
+
+
+@pytest.mark.parametrize(
+    ("activation", "at_minus_one"),
+    [("relu", 0.0), ("leaky_relu", -0.2), ("none", -1.0), ("selu", -1.1113307)],
+)
+def test_activations(activation, at_minus_one):
+    encoder = RandomEncoder(n_filters=1, kernel_size=1, activation=activation)
+    encoder._filters = torch.ones(1, 1, 1)
+    assert encoder.features(torch.tensor([[-1.0]])).item() == pytest.approx(at_minus_one, rel=1e-6)
+
+
+def test_filters_have_unit_variance_and_follow_the_seed():
+    W = RandomEncoder(n_filters=200, seed=3).filters(50)
+    n = W.numel()
+    assert abs(float(W.mean())) < 5 / n**0.5
+    assert abs(float(W.var()) - 1) < 5 * (2 / n) ** 0.5
+    assert torch.equal(W, RandomEncoder(n_filters=200, seed=3).filters(50))
+    assert not torch.equal(W, RandomEncoder(n_filters=200, seed=4).filters(50))
+
+
+def test_global_random_state_is_left_alone():
+    torch.manual_seed(1)
+    before = torch.get_rng_state()
+    np_before = np.random.get_state()[1].copy()  # noqa: NPY002
+    RandomEncoder(n_filters=4, kernel_size=2).features(torch.rand(3, 5, generator=torch.Generator()))
+    assert torch.equal(before, torch.get_rng_state())
+    assert np.array_equal(np_before, np.random.get_state()[1])  # noqa: NPY002
+
+
+def test_no_trainable_parameter():
+    assert not RandomEncoder(n_filters=4, kernel_size=2).filters(3).requires_grad
+
+
+@pytest.mark.parametrize("encoder", [random_encoder(), InfiniteEncoder(3, dtype=DOUBLE)])
+def test_gram_inner_is_the_squared_norm_of_the_kernel(encoder):
+    X, Y = clip(0, 9), clip(1, 7)
+    expected = encoder.kernel(X, Y).square().sum()
+    assert float(encoder.gram_inner(X, Y)) == pytest.approx(float(expected), rel=1e-12)
+
+
+def test_gram_inner_is_that_of_the_explicit_gram_matrices():
+    encoder = random_encoder()
+    X, Y = clip(0, 9), clip(1, 7)
+    explicit = (encoder.gram_matrix(X) * encoder.gram_matrix(Y)).sum() / encoder.n_filters**2
+    assert float(encoder.gram_inner(X, Y)) == pytest.approx(float(explicit), rel=1e-12)
+
+
+@pytest.mark.parametrize("encoder", [random_encoder(), InfiniteEncoder(3, dtype=DOUBLE)])
+def test_gradient_of_gram_inner_is_that_in_either_clip(encoder):
+    X, Y = clip(0, 6).requires_grad_(True), clip(1, 5).requires_grad_(True)
+    assert torch.autograd.gradcheck(encoder.gram_inner, (X, Y))
+    assert torch.autograd.gradcheck(encoder.gram_inner, (X.detach(), Y))
+    assert torch.autograd.gradcheck(lambda X: encoder.gram_inner(X, X), X)
+
+
+@pytest.mark.parametrize("encoder", [random_encoder(), InfiniteEncoder(3, dtype=DOUBLE)])
+def test_patch_distance_is_the_kernel_distance_on_the_diagonal(encoder):
+    X, Y = clip(0, 9), clip(1, 9)
+    K = [encoder.kernel(a, b).diagonal() for a, b in ((X, X), (Y, Y), (X, Y))]
+    assert torch.allclose(encoder.patch_distance(X, Y), 0.5 * (K[0] + K[1] - 2 * K[2]), rtol=1e-10)
+    assert torch.equal(encoder.patch_distance(X, X), torch.zeros(7, dtype=DOUBLE))
+
+
+@pytest.mark.parametrize("kind", ["random", "infinite"])
+def test_chunks_change_nothing(kind, monkeypatch):
+    encoder = random_encoder() if kind == "random" else InfiniteEncoder(3, dtype=DOUBLE)
+    X, Y = clip(0, 30).requires_grad_(True), clip(1, 20)
+    whole = encoder.gram_inner(X, Y)
+    (gradient,) = torch.autograd.grad(whole, X)
+    monkeypatch.setattr(random, "_ROWS", 5)
+    monkeypatch.setattr("audiostyle.encoders.fused._CHUNK", 100)
+    chunked = encoder.gram_inner(X, Y)
+    assert chunked.item() == pytest.approx(whole.item(), rel=1e-12)
+    assert torch.allclose(torch.autograd.grad(chunked, X)[0], gradient, rtol=1e-10)
+
+
+@given(seed=st.integers(0, 1000), n_frames=st.integers(3, 12))
+def test_gram_matrix_is_symmetric_and_positive_semidefinite(seed, n_frames):
+    G = random_encoder(seed=seed).gram_matrix(clip(seed, n_frames))
+    assert torch.allclose(G, G.T, rtol=0, atol=1e-12 * float(G.abs().max()))
+    assert float(torch.linalg.eigvalsh(G).min()) >= -1e-12 * float(G.diagonal().sum())
+
+
+@given(seed=st.integers(0, 1000))
+def test_gram_matrix_forgets_the_order_of_patches(seed):
+    encoder = random_encoder(kernel_size=1, seed=seed)
+    X = clip(seed, 10)
+    order = torch.randperm(10, generator=torch.Generator().manual_seed(seed))
+    assert torch.allclose(encoder.gram_matrix(X), encoder.gram_matrix(X[:, order]), rtol=1e-12)
+
+
+@given(seed=st.integers(0, 100), infinite=st.booleans())
+def test_style_loss_is_a_distance_of_statistics(seed, infinite):
+    encoder = InfiniteEncoder(1, dtype=DOUBLE) if infinite else random_encoder(kernel_size=1, seed=seed)
+    X, Y = clip(seed, 8), clip(seed + 1, 11)
+    there, back = float(style_loss(encoder, X, Y)), float(style_loss(encoder, Y, X))
+    scale = float(encoder.gram_inner(X, X))
+    assert there == pytest.approx(back, abs=1e-12 * scale)
+    assert there >= -1e-12 * scale
+    assert float(style_loss(encoder, X, X)) == pytest.approx(0, abs=1e-12 * scale)
+    # kernel_size 1: repeating the clip repeats exactly its patches
+    assert float(style_loss(encoder, torch.cat([X, X], dim=1), Y)) == pytest.approx(there, abs=1e-12 * scale)
+
+
+def test_deeper_layer_convolves_the_features_below():
+    first = random_encoder()
+    second = random_encoder(n_filters=5, kernel_size=2, below=first, seed=1)
+    X = clip(0, 9)
+    F = first.features(X) / first.n_filters**0.5
+    expected = torch.relu(torch.nn.functional.conv1d(F[None], second.filters(12))[0])
+    assert torch.equal(second.features(X), expected)
+    assert second.receptive_field == 4
+    assert second.n_patches(9) == expected.shape[1]
+
+
+@pytest.mark.parametrize("kinds", ["stacked", "side by side", "infinite"])
+def test_layers_are_weighted_as_in_eq_4(kinds):
+    first = random_encoder()
+    layers = {
+        "stacked": [first, random_encoder(kernel_size=2, below=first, seed=1)],
+        "side by side": [first, random_encoder(kernel_size=5)],
+        "infinite": [InfiniteEncoder(1, dtype=DOUBLE), InfiniteEncoder(3, dtype=DOUBLE)],
+    }[kinds]
+    both = LayeredEncoder(layers, weights=(0.3, 2.0))
+    X, C, A = clip(0, 9), clip(1, 9), clip(2, 7)
+    for loss, other in ((content_loss, C), (style_loss, A)):
+        expected = 0.3 * float(loss(layers[0], X, other)) + 2.0 * float(loss(layers[1], X, other))
+        assert float(loss(both, X, other)) == pytest.approx(expected, rel=1e-12)
+
+
+def test_layers_need_a_clip_of_the_longest_patch():
+    both = LayeredEncoder([random_encoder(kernel_size=2), random_encoder(kernel_size=6)])
+    assert both.receptive_field == 6
+    assert float(content_loss(both, clip(0, both.receptive_field), clip(1, both.receptive_field))) > 0
+    with pytest.raises(ValueError, match="5 frames, fewer than one patch of kernel_size=6"):
+        content_loss(both, clip(0, 5), clip(1, 5))
+
+
+@pytest.mark.parametrize("kinds", ["random", "infinite", "mixed"])
+def test_gradient_of_layers_is_weighted_as_their_losses(kinds):
+    """Fused or by autograd, the gradient is that of w_1 L_1 + w_2 L_2, by finite differences of those losses."""
+    layers = {
+        "random": [random_encoder(), random_encoder(kernel_size=5)],
+        "infinite": [InfiniteEncoder(1, dtype=DOUBLE), InfiniteEncoder(3, dtype=DOUBLE)],
+        "mixed": [random_encoder(), InfiniteEncoder(4, dtype=DOUBLE)],
+    }[kinds]
+    weights = (0.3, 2.0)
+    X, C, A = clip(0, 9), clip(1, 9), clip(2, 7)
+    loss = TransferLoss(LayeredEncoder(layers, weights), C, A, balance=0.6)
+
+    def of_layers(X):
+        return sum(
+            w * (loss.content_weight * content_loss(e, X, C) + loss.style_weight * style_loss(e, X, A))
+            for w, e in zip(weights, layers, strict=True)
+        ).item()
+
+    value, direction, h = loss(X), clip(3, 9) - 0.5, 1e-5
+    assert value.total == pytest.approx(of_layers(X), rel=1e-10)
+    slope = (of_layers(X + h * direction) - of_layers(X - h * direction)) / (2 * h)
+    assert float((value.gradient * direction).sum()) == pytest.approx(slope, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: RandomEncoder(n_filters=0), "n_filters=0"),
+        (lambda: RandomEncoder(kernel_size=0), "kernel_size=0"),
+        (lambda: RandomEncoder(activation="tanh"), "activation='tanh'.*relu"),
+        (lambda: InfiniteEncoder(0), "kernel_size=0"),
+        (lambda: InfiniteEncoder(activation="tanh"), "activation='tanh'.*relu"),
+        (lambda: InfiniteEncoder(activation="selu"), "no closed form.*RandomEncoder"),
+        (lambda: LayeredEncoder([]), "at least one layer"),
+        (lambda: LayeredEncoder([RandomEncoder(2)], weights=(1, 1)), "must be 1 numbers"),
+        (
+            lambda: RandomEncoder(2).features(torch.ones(3, 5)),
+            "5 frames, fewer than one patch of kernel_size=11",
+        ),
+        (lambda: InfiniteEncoder().kernel(torch.ones(3, 5), torch.ones(3, 20)), "fewer than one patch"),
+        (lambda: RandomEncoder(2).features(torch.ones(3)), "shape"),
+        (lambda: random_encoder().patch_distance(clip(0, 5), clip(0, 6)), "equal length"),
+    ],
+)
+def test_bad_input_is_named(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_gram_matrix_too_large_for_memory(monkeypatch):
+    monkeypatch.setattr(random, "free_memory", lambda device: 1000)
+    with pytest.raises(MemoryError, match=r"n_filters=12 needs .*InfiniteEncoder"):
+        random_encoder().gram_matrix(clip(0, 5))
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+@pytest.mark.parametrize("kind", [RandomEncoder, InfiniteEncoder])
+def test_cuda_agrees_with_cpu(kind):
+    X, Y = clip(0, 30).float(), clip(1, 40).float()
+    on_gpu, on_cpu = kind(kernel_size=3, device="cuda"), kind(kernel_size=3)
+    assert float(on_gpu.gram_inner(X, Y)) == pytest.approx(float(on_cpu.gram_inner(X, Y)), rel=1e-5)

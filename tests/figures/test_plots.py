@@ -1,0 +1,154 @@
+"""Figures and players show the numbers they are given, on the axes that they name."""
+
+import base64
+import io
+import re
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+
+from audiostyle.encoders.infinite import InfiniteEncoder
+from audiostyle.figures.charts import show_bars
+from audiostyle.figures.kernels import show_kernels
+from audiostyle.figures.optimisation import show_losses
+from audiostyle.figures.players import player_row
+from audiostyle.figures.speakers import show_confusion
+from audiostyle.figures.speakers import show_curves as show_accuracy
+from audiostyle.figures.spectrograms import show_spectrograms
+from audiostyle.figures.trade_offs import draw_curves, show_instruments
+from audiostyle.figures.width import draw_timings
+from audiostyle.levels import rms
+from audiostyle.spectrogram import to_decibels
+from audiostyle.studies import trade_offs
+
+SR = 22050
+
+
+def test_decibels_of_magnitudes_have_a_floor_at_minus_80():
+    assert to_decibels(np.array([10.0, 1.0, 0.1, 0.0]), 10.0) == pytest.approx([0, -20, -40, -80])
+
+
+def test_spectrograms_side_by_side_share_the_loudest_as_0_db():
+    S = np.full((1025, 4), 0.01)
+    S[100, 2] = 1.0
+    figure = show_spectrograms({"loud": S, "soft": 0.1 * S}, max_hz=5000)
+    for ax, peak in zip(figure.axes, (0, -20), strict=False):
+        (mesh,) = ax.collections
+        shown = mesh.get_array()
+        assert shown.max() == pytest.approx(peak)
+        row, column = np.unravel_index(shown.argmax(), shown.shape)
+        assert (row, column) == (100, 2)
+        # cells are centred on their bin, in kHz, and on their frame, in seconds
+        corners = mesh.get_coordinates()[row : row + 2, column : column + 2].reshape(-1, 2)
+        assert corners.mean(axis=0).tolist() == pytest.approx([2 * 1024 / SR, 100 * SR / 2048 / 1000])
+        assert mesh.get_clim() == (-80, 0)
+        assert ax.get_ylim()[1] < 5.1
+
+
+def test_kernels_have_the_clip_of_the_columns_along_the_horizontal_axis(rng):
+    clips = {"long": rng.random((6, 30)), "short": rng.random((6, 12))}
+    figure = show_kernels(InfiniteEncoder(3), clips)
+    patches = {"long": 28, "short": 10}
+    limits = set()
+    for ax, (row, column) in zip(
+        figure.axes, (("long", "long"), ("long", "short"), ("short", "short")), strict=False
+    ):
+        (image,) = ax.images
+        assert image.get_array().shape == (patches[row], patches[column])
+        seconds = (patches[column] * 1024 / SR, patches[row] * 1024 / SR)
+        assert image.get_extent() == pytest.approx([0, seconds[0], 0, seconds[1]])
+        assert (ax.get_xlabel(), ax.get_ylabel()) == (f"{column} (s)", f"{row} (s)")
+        limits.add(image.get_clim()[1])
+    assert len(limits) == 1
+
+
+def test_losses_are_drawn_in_their_own_units():
+    losses = pd.DataFrame({"iteration": [0, 1, 2], "content": [0.0, 2.0, 4.0], "style": [30.0, 20.0, 10.0]})
+    ax = show_losses(losses, ax=plt.figure().subplots(), content_unit=4.0, style_unit=10.0)
+    content, style = ax.get_lines()
+    assert content.get_xydata().tolist() == [[1, 0.5], [2, 1.0]]  # 0 has no place on a logarithmic axis
+    assert style.get_xydata().tolist() == [[0, 3.0], [1, 2.0], [2, 1.0]]
+
+
+def test_first_bar_is_on_top():
+    ax = show_bars({"a": 1.0, "b": 3.0}, ax=plt.figure().subplots(), xlabel="x", title="t")
+    assert [bar.get_width() for bar in ax.patches] == [1.0, 3.0]
+    assert ax.transData.transform((0, 0))[1] > ax.transData.transform((0, 1))[1]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"]
+
+
+def test_confusion_has_who_speaks_in_rows_and_who_is_named_in_columns():
+    ax = show_confusion(["a", "a", "b", "b"], ["a", "b", "b", "b"], ax=plt.figure().subplots(), title="t")
+    assert ax.images[0].get_array().tolist() == [[1, 1], [0, 2]]
+    written = {(text.get_position(), text.get_text()) for text in ax.texts}
+    assert written == {((0, 0), "1"), ((1, 0), "1"), ((1, 1), "2")}
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("named", "speaks")
+
+
+def test_instruments_have_the_share_that_was_removed():
+    rows = [
+        {
+            "content": c,
+            "style": s,
+            "mfcc_frechet_before": 10.0,
+            "mfcc_frechet": left,
+            "chroma_similarity": 0.9,
+        }
+        for c, s, left in (("violin", "piano", 2.5), ("piano", "violin", 8.0))
+    ]
+    ax = show_instruments(pd.DataFrame(rows)).axes[0]
+    # columns are styles: violin, piano
+    assert {(text.get_position(), text.get_text()) for text in ax.texts} == {
+        ((1, 0), "0.75"),
+        ((0, 1), "0.20"),
+    }
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("style", "content")
+
+
+def test_chance_is_one_over_the_number_of_speakers():
+    rows = [
+        {"value": n, "method": "paper", "n_speakers": n, "accuracy": 0.9, "ci_low": 0.8, "ci_high": 0.95}
+        for n in (2, 4)
+    ]
+    ax = show_accuracy(pd.DataFrame(rows), ax=plt.figure().subplots(), xlabel="speakers", title="t")
+    (chance,) = (line for line in ax.get_lines() if line.get_label() == "chance")
+    assert chance.get_xydata().tolist() == [[2, 0.5], [4, 0.25]]
+    (bars,) = ax.containers
+    assert bars[2][0].get_segments()[0] == pytest.approx(np.array([[2, 0.8], [2, 0.95]]))
+
+
+def test_bars_of_a_trade_off_reach_from_the_least_seed_to_the_largest():
+    rows = [
+        {"method": trade_offs.PAPER, "balance": 0.5, "chroma_similarity": x, "mfcc_frechet": y}
+        for x, y in ((0.4, 10.0), (0.5, 10.0), (0.9, 40.0))
+    ]
+    ax = draw_curves(pd.DataFrame(rows), ax=plt.figure().subplots())
+    horizontal, vertical = (bar.get_segments()[0] for bar in ax.containers[0][2])
+    assert horizontal == pytest.approx(np.array([[0.4, 20.0], [0.9, 20.0]]))
+    assert vertical == pytest.approx(np.array([[0.6, 10.0], [0.6, 40.0]]))
+
+
+def test_timings_are_drawn_in_milliseconds():
+    rows = [("frame kernel", 64, 0.5), ("frame kernel", 128, 0.75), ("infinite width", 0, 0.002)]
+    table = pd.DataFrame(rows, columns=["form", "n_filters", "seconds"])
+    ax = draw_timings(table, ax=plt.figure().subplots(), x="n_filters", xlabel="N")
+    lines = {line.get_label(): line.get_ydata() for line in ax.get_lines()}
+    assert list(lines["frame kernel"]) == [500, 750]
+    assert list(lines["infinite width"]) == [2, 2]
+
+
+def test_players_in_a_row_are_equally_loud_and_none_clips(content, style):
+    peaky = 0.02 * content
+    peaky[10_000:10_200] += 0.5 * np.hanning(200)
+    page = player_row({"content": 0.05 * content, "style": style, "peaky": peaky}, SR).data
+    sounds = [
+        soundfile.read(io.BytesIO(base64.b64decode(code)))[0]
+        for code in re.findall(r"data:audio/mpeg;base64,([^\"]+)", page)
+    ]
+    assert len(sounds) == 3
+    levels = [rms(y) for y in sounds]
+    assert levels == pytest.approx([levels[0]] * 3, rel=0.1)  # MP3 loses a little of each
+    assert max(np.max(np.abs(y)) for y in sounds) < 1.0

@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+
+from audiostyle.measures.content import chroma_similarity, onset_f_measure, pitch_agreement, tempo_ratio
+
+SR = 22050
+SCALE = [220, 247, 277, 294, 330, 370, 415, 440]
+
+
+def clicks(times, seconds=4.0):
+    y = np.zeros(int(seconds * SR), dtype=np.float32)
+    burst = np.exp(-np.arange(800) / 100) * np.sin(np.arange(800) * 0.5)
+    for t in times:
+        start = int(t * SR)
+        y[start : start + 800] += burst
+    return y
+
+
+def test_chroma_knows_notes_and_not_timbre(make_melody):
+    a, b = make_melody(SCALE, harmonics=[1]), make_melody(SCALE, harmonics=[1, 0.3])
+    semitone_up = make_melody([f * 2 ** (1 / 12) for f in SCALE], harmonics=[1])
+    octave_up = make_melody([2 * f for f in SCALE], harmonics=[1])
+    assert chroma_similarity(a, a, SR) == pytest.approx(1)
+    assert chroma_similarity(octave_up, a, SR) > 0.9
+    assert chroma_similarity(b, a, SR) > 0.9
+    assert chroma_similarity(semitone_up, a, SR) < 0.5
+    assert chroma_similarity(np.zeros_like(a), a, SR) == 0
+    half = np.where(np.arange(len(a)) < len(a) // 2, a, 0)
+    # where one is silent nothing is compared; a frame or two at the cut hold a click
+    assert chroma_similarity(half, a, SR) > 0.9
+
+
+def test_pitch_agreement_counts_the_frames_that_agree(make_melody):
+    a = make_melody(SCALE, harmonics=[1, 0.5, 0.3], seconds_each=0.5)
+    half_wrong = make_melody(
+        SCALE[:4] + [1.2 * f for f in SCALE[4:]], harmonics=[1, 0.5, 0.3], seconds_each=0.5
+    )
+    assert pitch_agreement(a, a, SR) == 1
+    assert pitch_agreement(0.3 * a, a, SR) > 0.95
+    assert pitch_agreement(half_wrong, a, SR) == pytest.approx(0.5, abs=0.08)  # frames at the note's edges
+    detuned = make_melody([f * 2 ** (20 / 1200) for f in SCALE], harmonics=[1, 0.5, 0.3], seconds_each=0.5)
+    assert pitch_agreement(detuned, a, SR) > 0.9  # 20 cents
+    assert np.isnan(pitch_agreement(a, np.zeros_like(a), SR))
+
+
+def test_onsets_within_50_ms_count():
+    times = [0.5, 1.1, 1.9, 2.4, 3.3]
+    a = clicks(times)
+    assert onset_f_measure(a, a, SR) == 1
+    assert onset_f_measure(clicks([t + 0.02 for t in times]), a, SR) == 1
+    assert onset_f_measure(clicks([t + 0.15 for t in times]), a, SR) == 0
+    # three of five found, none wrong: precision 1, recall 3/5
+    assert onset_f_measure(clicks(times[:3]), a, SR) == pytest.approx(2 * 0.6 / 1.6)
+    assert onset_f_measure(np.zeros_like(a), a, SR) == 0
+
+
+def test_tempo_ratio_of_clicks():
+    beats = {bpm: clicks(np.arange(0.1, 11, 60 / bpm), seconds=12.0) for bpm in (100, 125)}
+    assert tempo_ratio(beats[100], beats[100], SR) == 1
+    # estimates lie on a grid of lags some 3 % apart
+    assert tempo_ratio(beats[125], beats[100], SR) == pytest.approx(1.25, rel=0.05)

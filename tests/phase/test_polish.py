@@ -1,0 +1,174 @@
+import numpy as np
+import pytest
+import torch
+
+from audiostyle import TransferConfig, transfer_style
+from audiostyle.audio import set_level
+from audiostyle.encoders.infinite import InfiniteEncoder
+from audiostyle.losses import TransferLoss, style_loss
+from audiostyle.optimize import minimize
+from audiostyle.phase.griffin_lim import griffin_lim, phase_of
+from audiostyle.phase.polish import WaveformLoss, polish, polished_phase
+from audiostyle.phase.reconstruct import reconstruct_phase
+from audiostyle.spectrogram import log_magnitude, stft
+
+STFT = {"n_fft": 256, "hop_length": 128}
+
+
+@pytest.fixture
+def pair(content, style):
+    return content[:8000], style[:7000]
+
+
+@pytest.fixture
+def loss(pair):
+    C, A = (log_magnitude(y, **STFT) for y in pair)
+    return TransferLoss(InfiniteEncoder(3), C, A, balance=0.7)
+
+
+def transferred(content, style, **settings):
+    return transfer_style(content, style, config=TransferConfig(n_iter=40, **settings), progress=False)
+
+
+def share_of_style(result, style):
+    """Style loss of the sound itself over that of the content."""
+    X, A = log_magnitude(result.y_computed), log_magnitude(set_level(style))
+    return float(style_loss(InfiniteEncoder(), X, A)) / result.style_unit
+
+
+@pytest.mark.parametrize("n_samples", [6000, 6016, 6143])
+def test_gradient_of_the_waveform_loss_is_the_slope(rng, n_samples):
+    c, a, y, v = rng.normal(size=(4, n_samples))
+    C, A = (log_magnitude(0.05 * x, **STFT) for x in (c, a))
+    objective = WaveformLoss(TransferLoss(InfiniteEncoder(3, dtype=torch.float64), C, A, balance=0.5), **STFT)
+    y, v = torch.as_tensor(0.05 * y), torch.as_tensor(v)
+    step = 1e-6
+    slope = (objective(y + step * v).total - objective(y - step * v).total) / (2 * step)
+    assert float(objective(y).gradient @ v) == pytest.approx(slope, rel=1e-6)
+
+
+def test_gradient_of_the_waveform_loss_is_autograds(pair, loss):
+    y = torch.as_tensor(pair[0]).clone().requires_grad_(True)
+    X = log_magnitude(y, **STFT)
+    X.backward(loss(X.detach()).gradient)
+    ours = WaveformLoss(loss, **STFT)(y.detach()).gradient
+    assert float((ours - y.grad).norm() / y.grad.norm()) < 1e-5
+
+
+def test_gradient_is_finite_in_silence(pair, loss):
+    y = torch.as_tensor(pair[0]).clone()
+    y[2000:4000] = 0
+    assert torch.isfinite(WaveformLoss(loss, **STFT)(y).gradient).all()
+    assert torch.isfinite(WaveformLoss(loss, **STFT)(torch.zeros_like(y)).gradient).all()
+
+
+def test_polish_beats_every_phase_method_on_the_sound(pair, loss):
+    content, style = pair
+    S = torch.expm1(minimize(loss, log_magnitude(content, **STFT), n_iter=200).x).numpy()
+    A = log_magnitude(style, **STFT)
+    fresh = InfiniteEncoder(3)
+
+    def of_sound(y):
+        return float(style_loss(fresh, log_magnitude(y, **STFT), A))
+
+    options = {"hop_length": 128, "length": len(content)}
+    others = [
+        of_sound(reconstruct_phase(S, method=method, init=init, n_iter=100, **options))
+        for method in ("griffin_lim", "fast_griffin_lim", "local_weights")
+        for init in ("random", "zero", "pghi", phase_of(content, **STFT))
+    ]
+    minimum, convergence = polished_phase(loss, S, content, hop_length=128)
+    assert of_sound(minimum.x) < min(others)
+    assert len(convergence) == 31
+
+
+def test_polish_begins_with_the_phase_of_the_content(pair, loss):
+    content, _ = pair
+    S = stft(content, **STFT).abs().numpy()
+    options = {"n_iter": 0, "hop_length": 128, "length": len(content), "return_convergence": True}
+    _, (expected,) = griffin_lim(S, init=phase_of(content, **STFT), **options)
+    _, (chance,) = griffin_lim(S, init="random", **options)
+    _, convergence = polished_phase(loss, S, content, n_iter=0, hop_length=128)
+    assert convergence[0] == expected < chance - 20
+
+
+def test_polish_only_lowers_its_loss(pair, loss):
+    totals = []
+
+    def record(step):
+        totals.append(step.value.total)
+        return False
+
+    minimum = polish(loss, pair[0], n_iter=15, callback=record, **STFT)
+    assert np.all(np.diff(totals) <= 0)
+    assert minimum.total == totals[-1] < totals[0]
+    assert minimum.x.shape == pair[0].shape
+
+
+def test_content_alone_leaves_the_content(pair):
+    content, _ = pair
+    C, A = (log_magnitude(y, **STFT) for y in pair)
+    only = TransferLoss(InfiniteEncoder(3), C, A, balance=0.0)
+    minimum = polish(only, content, n_iter=20, **STFT)
+    assert np.array_equal(minimum.x.numpy(), content)
+
+
+def test_polish_is_the_default_and_needs_no_seed(content, style):
+    assert TransferConfig().phase == "polish"
+    first, second = (transferred(content, style, polish_iter=5, seed=seed) for seed in (0, 1))
+    assert np.array_equal(first.y, second.y)
+    assert len(first.convergence) == 32
+    assert len(first.polish_losses) == 6
+    assert first.polish_losses["total"].is_monotonic_decreasing
+
+
+def test_polished_sound_is_nearer_to_the_style_than_after_griffin_lim(content, style):
+    polished = transferred(content, style, polish_iter=40)
+    plain = transferred(content, style, phase="griffin_lim")
+    assert np.array_equal(polished.S, plain.S)
+    of_polished, of_plain = (share_of_style(result, style) for result in (polished, plain))
+    assert of_polished < of_plain
+    assert of_polished == pytest.approx(
+        polished.polish_losses["style"].iloc[-1] / polished.style_unit, rel=1e-3
+    )
+
+
+@pytest.mark.parametrize("start", ["content", "noise"])
+def test_waveform_phase_optimises_the_sound_itself(content, style, start):
+    result = transferred(content, style, phase="waveform", start=start)
+    assert result.y.shape == content.shape
+    assert result.convergence.size == 0
+    assert result.losses["total"].iloc[-1] < result.losses["total"].iloc[0]
+    of_sound = share_of_style(result, style)
+    assert of_sound == pytest.approx(result.losses["style"].iloc[-1] / result.style_unit, rel=1e-3)
+
+
+def test_match_holds_for_the_waveform(content, style):
+    config = TransferConfig(phase="waveform", match=0.4, n_iter=100)
+    result = transfer_style(content, style, config=config, progress=False)
+    assert 1 - share_of_style(result, style) ** 0.5 == pytest.approx(0.4, abs=0.02)
+
+
+def test_who_stops_the_optimiser_waits_for_no_polish(content, style):
+    result = transfer_style(
+        content, style, progress=False, callback=lambda iteration, losses, S: iteration == 2
+    )
+    assert result.losses["iteration"].iloc[-1] == 2
+    assert len(result.polish_losses) == 1
+
+
+def test_callback_sees_the_magnitudes_of_the_sound(content, style):
+    seen = []
+
+    def callback(iteration, losses, S):
+        seen.append(S)
+        return False
+
+    config = TransferConfig(phase="waveform", n_iter=2)
+    transfer_style(content, style, config=config, progress=False, callback=callback)
+    assert np.allclose(seen[0].numpy(), stft(set_level(content)).abs().numpy())
+
+
+def test_unknown_phase_is_named():
+    with pytest.raises(ValueError, match="phase='wavenet'"):
+        TransferConfig(phase="wavenet")

@@ -1,0 +1,44 @@
+"""Fixtures shared by the tests of the speakers."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from audiostyle.datasets.corpora import Recordings
+
+SR = 16000
+
+
+def _vowel(pitch, formants, rng, seconds):
+    """A buzz at a pitch through resonances: a voice, as far as a spectrum goes."""
+    t = np.arange(int(seconds * SR)) / SR
+    wandering = pitch * (1 + 0.05 * np.sin(2 * np.pi * rng.uniform(2, 4) * t + rng.uniform(0, 6)))
+    phase = 2 * np.pi * np.cumsum(wandering) / SR
+    harmonics = np.arange(1, 25)
+    shift = rng.uniform(0.9, 1.1)
+    gains = sum(np.exp(-(((harmonics * pitch - shift * f) / 250) ** 2)) for f in formants)
+    y = (gains[:, None] * np.sin(harmonics[:, None] * phase)).sum(0) + 0.01 * rng.standard_normal(len(t))
+    return (0.05 * y / np.sqrt(np.mean(y**2))).astype(np.float32)
+
+
+@pytest.fixture
+def vowel():
+    return _vowel
+
+
+def _voices(n_each=6, seconds=0.9, *, texts=None, name="synthetic"):
+    rng = np.random.default_rng(3)
+    speakers = {"ann": (210, (700, 1800)), "bob": (110, (500, 1300)), "cyd": (150, (400, 2300))}
+    ys, owners = [], []
+    for speaker, (pitch, formants) in speakers.items():
+        for _ in range(n_each):
+            ys.append(_vowel(pitch, formants, rng, seconds * rng.uniform(0.9, 1.1)))
+            owners.append(speaker)
+    texts = texts or (None,) * len(ys)
+    return Recordings(name, tuple(ys), np.array(owners), tuple(texts), (Path("x"),) * len(ys))
+
+
+@pytest.fixture
+def voices():
+    return _voices

@@ -1,0 +1,117 @@
+"""Parts of a corpus and changed recordings: what is changed, in which half, and nothing else."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from audiostyle.datasets.corpora import SAMPLE_RATE, Recordings
+from audiostyle.speakers import probes
+from audiostyle.speakers.probes import beside_paper, confounds, single_cues, steps, take
+from audiostyle.speakers.table import split_items
+
+NAMES = ("ann", "bob", "cyd")
+
+
+@pytest.fixture
+def items(rng):
+    """Noise of three speakers, four utterances each, that begin and end with silence."""
+    ys = []
+    for i in range(12):
+        y = rng.normal(size=8000 + 100 * i).astype(np.float32)
+        y[: 500 + 50 * i] = y[-500:] = 0
+        ys.append(0.05 * y)
+    texts = tuple(f"{i % 4:03d}" for i in range(12))
+    files = tuple(Path(f"{i}.wav") for i in range(12))
+    return Recordings("noise", tuple(ys), np.repeat(NAMES, 4), texts, files)
+
+
+def high_share(y):
+    power = np.abs(np.fft.rfft(y)) ** 2
+    return power[np.fft.rfftfreq(len(y), 1 / SAMPLE_RATE) > 5000].sum() / power.sum()
+
+
+def test_first_speakers_first_utterances_first_seconds(items):
+    part = take(items, speakers=2, utterances=3, seconds=0.25)
+    assert part.speakers.tolist() == ["ann"] * 3 + ["bob"] * 3
+    assert [path.stem for path in part.paths] == ["0", "1", "2", "4", "5", "6"]
+    assert part.texts == ("000", "001", "002") * 2
+    for y, i in zip(part.ys, (0, 1, 2, 4, 5, 6), strict=True):
+        np.testing.assert_array_equal(y, items.ys[i][: SAMPLE_RATE // 4])
+
+
+def test_steps_are_two_half_and_all(items):
+    assert steps(items) == {"speakers": [2, 3], "utterances": [2, 3, 4]}
+
+
+def test_confounds_change_what_they_name_in_the_half_they_name(items, monkeypatch):
+    heard = []
+
+    def record(changed, method, train, test):
+        heard.append((changed, set(train.tolist()), set(test.tolist())))
+        return items.speakers[test]
+
+    monkeypatch.setattr(probes, "predict", record)
+    table = confounds(items, methods=("paper",))
+    assert (table["paper"] == 1).all()
+    cases = dict(zip(zip(table["change"], table["of"], strict=True), heard, strict=True))
+    train, test = (set(side.tolist()) for side in split_items(items))
+
+    def of(change, where="all"):
+        changed, *sides = cases[change, where]
+        assert sides == [train, test], change
+        return changed.ys
+
+    assert of("none", "–") == items.ys
+    gains = [
+        20 * np.log10(y.std() / x.std()) for x, y in zip(items.ys, of("level: ±10 dB at random"), strict=True)
+    ]
+    assert min(gains) >= -10
+    assert max(gains) <= 10
+    assert np.std(gains) > 2
+    for i, y in enumerate(of("silence: cut at both ends")):
+        # to within a window of 512 samples at either end
+        assert len(y) == pytest.approx(7000 + 50 * i, abs=1024)
+    for i, y in enumerate(of("channel: 3.4 kHz low-pass")):
+        assert high_share(y) < 0.01 < high_share(items.ys[i])
+    for i, y in enumerate(of("channel: 3.4 kHz low-pass", "test")):
+        assert (high_share(y) < 0.01) == (i in test)
+    for x, y in zip(items.ys, of("channel: random tilt"), strict=True):
+        assert np.linalg.norm(y) == pytest.approx(np.linalg.norm(x), rel=1e-5)
+        assert not np.allclose(x, y, atol=1e-3)
+
+
+def test_crossed_split_exchanges_every_second_speaker(items, monkeypatch):
+    sides = []
+    monkeypatch.setattr(
+        probes,
+        "predict",
+        lambda _, __, train, test: sides.append((train, test)) or items.speakers[test],
+    )
+    confounds(items, methods=("paper",))
+    train, test = sides[-1]
+    assert train.tolist() == [0, 2, 5, 7, 8, 10]
+    assert sorted([*train, *test]) == list(range(12))
+    first = {items.texts[i] for i in train if items.speakers[i] == "ann"}
+    assert first == {items.texts[i] for i in test if items.speakers[i] == "bob"}
+
+
+def test_duration_alone_names_the_speaker_of_the_nearest_duration(rng):
+    seconds = [1.0, 1.01, 2.0, 2.01, 3.0, 1.02]
+    ys = tuple(rng.normal(size=int(s * SAMPLE_RATE)).astype(np.float32) for s in seconds)
+    items = Recordings("toy", ys, np.repeat(NAMES, 2), (None,) * 6, (Path("x"),) * 6)
+    table = single_cues(items).set_index("cue")
+    assert table.loc["duration", "accuracy"] == pytest.approx(2 / 3)  # cyd's second is as short as ann's
+
+
+def test_seeds_are_summarised_below_the_papers_rows():
+    about = {"corpus": "c", "n_speakers": 4, "n_test": 80, "split": "halves"}
+    rows = [about | {"encoder": "random-8", "seed": s, "accuracy": a} for s, a in ((0, 0.5), (1, 0.7))]
+    rows.append(about | {"encoder": "infinite", "seed": None, "accuracy": 0.9})
+    table = beside_paper(pd.DataFrame(rows).astype({"seed": "Int64"}))
+    assert table["mean"].tolist()[:2] == [0.925, 0.485]
+    ours = table.iloc[2:].set_index("encoder")
+    assert ours["mean"].to_dict() == pytest.approx({"infinite": 0.9, "random-8": 0.6})
+    assert ours.loc["random-8", "std"] == pytest.approx(np.std([0.5, 0.7], ddof=1))
+    assert ours["seeds"].to_dict() == {"infinite": 0, "random-8": 2}

@@ -1,0 +1,62 @@
+"""What is written under ``results/``: notebooks run in any order, and none may undo another's work."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from audiostyle import TransferConfig
+from audiostyle.datasets.clips import get_pair
+from audiostyle.figures.pairs import write_runs
+from audiostyle.studies.pairs import run_pair
+from audiostyle.studies.presets import get_preset
+from audiostyle.studies.results import Results
+
+
+@pytest.fixture
+def results():
+    return Results("smoke", "bundled")
+
+
+def test_manifest_keeps_the_entries_of_other_notebooks(results):
+    results.save_manifest(first={"seconds": 1.5})
+    results.save_manifest(second=TransferConfig(balance=0.8))
+    kept = json.loads(results.save_manifest(first={"seconds": 2.5}).read_text())
+    assert kept["first"] == {"seconds": 2.5}
+    assert kept["second"]["balance"] == 0.8
+    assert (kept["preset"], kept["edition"]) == ("smoke", "bundled")
+    assert kept["versions"]["numpy"] == np.__version__
+
+
+def test_update_replaces_the_rows_of_its_keys_and_keeps_the_others(results):
+    def rows(**values):
+        return pd.DataFrame(
+            [{"pair": pair, "seed": seed, "x": x} for (pair, seed), x in values["of"].items()]
+        )
+
+    results.update_table(rows(of={("b", 0): 1.0, ("b", 1): 2.0}), "table", keys=["pair", "seed"])
+    results.update_table(rows(of={("a", 0): 3.0}), "table", keys=["pair", "seed"])
+    results.update_table(rows(of={("b", 1): 4.0}), "table", keys=["pair", "seed"])
+    found = results.load_table("table").to_numpy().tolist()
+    assert found == [["a", 0, 3.0], ["b", 0, 1.0], ["b", 1, 4.0]]
+
+
+def test_editions_never_share_a_file(results):
+    results.save_table(pd.DataFrame({"x": [1]}), "table")
+    with pytest.raises(FileNotFoundError, match=r"recorded.table\.csv does not exist; make it with"):
+        Results("smoke", "recorded").load_table("table")
+
+
+@pytest.mark.parametrize("edition", ["bundled", "recorded"])
+def test_sound_made_from_recordings_stays_out_of_the_results(edition):
+    config = TransferConfig(n_filters=16, n_iter=2, phase="griffin_lim", griffin_lim_iter=2)
+    preset = replace(get_preset("smoke"), duration=1.0, config=config)
+    run = run_pair(get_pair("instrument-1", "bundled"), preset, progress=False)
+    run = replace(run, pair=replace(run.pair, edition=edition))
+    results = Results("smoke", edition)
+    write_runs([run], results)
+    assert (results.folder / "figures" / "instrument-1.png").is_file()
+    sounds = [path.suffix for path in results.folder.rglob("*") if path.parent.name == "audio"]
+    assert sounds == ([".ogg"] if edition == "bundled" else [])

@@ -1,0 +1,65 @@
+import pytest
+
+from audiostyle import paths
+from audiostyle.widgets.form import Form, button, slider
+
+WAIT = 120
+
+
+# All controls
+
+
+def test_every_control_has_a_label_and_a_tooltip(lab, explorer):
+    forms = [lab.settings, lab.saving, explorer.form, explorer.abx.form]
+    fields = [field for form in forms for field in form.fields]
+    assert len(fields) > 20
+    for field in fields:
+        assert field["label"].strip()
+        assert len(field["tooltip"]) > 10, field
+
+
+def test_a_disabled_button_does_nothing():
+    form, pressed = Form("Test", [button("go", "Go", "Begin the work")], {}), []
+    form.on_press("go", lambda: pressed.append("go"))
+    form.disabled = ["go"]
+    form._on_message(form, {"type": "press", "name": "go"}, [])
+    assert pressed == []
+    form.disabled = []
+    form._on_message(form, {"type": "press", "name": "go"}, [])
+    assert pressed == ["go"]
+
+
+def test_a_number_is_within_both_limits_of_its_control():
+    form = Form("Test", [slider("x", "X", "Between one and two", (1.0, 2.0, 0.1))], {"x": 1.5})
+    for allowed in (1.0, 2.0):
+        form.update(x=allowed)
+    for wrong in (0.9, 2.1):
+        with pytest.raises(ValueError, match=rf"x={wrong} is not allowed; it must be 1\.0 to 2\.0"):
+            form.update(x=wrong)
+    assert form["x"] == 2.0
+
+
+def test_sound_and_settings_are_offered_together(lab):
+    lab.run()
+    assert lab.wait(WAIT)
+    sent = []
+    lab.saving.send = lambda content, buffers=None: sent.append((content["name"], content["first"], buffers))
+    sound = lab.save("mine", "wav")
+    settings = sound.with_suffix(".json")
+    # the first of them removes what was offered before, the second must not
+    assert sent == [
+        ("mine.wav", True, [sound.read_bytes()]), ("mine.json", False, [settings.read_bytes()])
+    ]  # fmt: skip
+
+
+def test_page_asks_no_other_machine_for_anything():
+    parts = [p for p in (paths.root() / "audiostyle" / "widgets" / "static").rglob("*") if p.is_file()]
+    assert len(parts) >= 8
+    for part in parts:
+        text = part.read_text(encoding="utf-8")
+        if part.name == "index.html.j2":
+            # The one address in it is the one that is taken out.
+            assert text.count("https://") == 1
+        else:
+            # The name of a namespace is no request.
+            assert "http" not in text.replace("http://www.w3.org/2000/svg", ""), part.name
