@@ -2,8 +2,8 @@
 
 1. *The style at every pitch.* It is transposed by −18 … 18 semitones, so that a note of the content finds its like.
 2. *Descriptions that a timbre hardly changes* (`describe`): the fine structure of a frame, which is where its partials
-   are; its course, which is how every band moves over a quarter of a second; its pitches, as sums over partials; the
-   age of its note.
+   are; its course, which is how every band moves over a quarter of a second; its pitches, as sums over partials; its
+   notes, as activations of combs; the age of its latest note.
 3. *Match.* The similarity of frame t of the content and frame s of the transposed style is a weighted sum of the
    cosines of these descriptions, less penalties for the difference in age and for the transposition. A softmax over
    the most similar frames gives weights w_ts, and the levels in 80 mel bands are expected to be
@@ -35,21 +35,25 @@ SR, N_FFT, HOP = 22050, 2048, 512
 N_BANDS = 80
 SEMITONES = range(-18, 19)
 KINDS = ("instrument", "voice")
+_COSINES = ("fine", "course", "pitch", "notes")
 _LEVEL = 0.07
 # Frames of the style that are used, and most similar ones that are averaged.
-_STYLE_FRAMES, _NEIGHBOURS = 1400, 250
+_STYLE_FRAMES, _NEIGHBOURS = 1400, 120
 # Frames of the content that are matched or filtered at a time.
 _CHUNK = 192
 # Natural logarithm of power under the loudest band of the style below which levels are not told apart (63 dB).
 _RANGE = 14.5
+_FLOOR = 18.4
 # Cosines of an envelope: along bins, along bands for E, and along bands for the smooth part of the blend.
 _LINE, _FORMANTS, _SMOOTH = 20, 10, 14
 # Context of fine structure, course and pitches in frames; upper end of the fine structure in Hz.
 _FINE, _COURSE, _PITCH, _FINE_TOP = 3, 11, 5, 4000
 # Pitches: steps per semitone, lowest in Hz, octaves, partials and the weight of each over that of the one before.
 _STEPS, _LOWEST, _OCTAVES, _PARTIALS, _DECAY = 3, 65.4, 5, 8, 0.85
+# Notes: frames of context, steps per semitone, rounds of the activations.
+_NOTES, _NOTE_STEPS, _NOTE_ROUNDS = 7, 2, 30
 # Rounds in which the gain is fitted, as the bands overlap.
-_ROUNDS = 4
+_ROUNDS = 10
 # A clip whose fine structure persists less over 140 ms, as a cosine, is a voice that speaks.
 _STEADY, _STEADY_LAG = 0.38, 6
 
@@ -59,7 +63,7 @@ class Weights(NamedTuple):
 
     Parameters
     ----------
-    fine, course, pitch : float
+    fine, course, pitch, notes : float
         Factors of the cosines.
     age : float
         Per unit of the difference in log age.
@@ -70,6 +74,7 @@ class Weights(NamedTuple):
     fine: float
     course: float
     pitch: float
+    notes: float
     age: float
     semitone: float
     saturation: float
@@ -105,27 +110,27 @@ class Settings(NamedTuple):
 
 
 # By these the most similar frames are chosen, before low bands, high bands and loudness weigh them.
-_NEAREST = Weights(3.0, 1.5, 2.5, 0.7, 0.1, 0.0)
+_NEAREST = Weights(3.0, 1.5, 1.0, 2.0, 0.7, 0.1, 0.0)
 SETTINGS = {
     "instrument": Settings(
-        low=Weights(25.9, 2.33, 8.02, 4.94, 0.57, 0.0178),
-        high=Weights(7.07, 4.04, 3.12, 3.66, 0.53, 0.0154),
-        loudness=Weights(10.5, 14.9, 0.0, 17.6, 0.21, 0.0063),
-        envelope=((0.53, 5.6), (0.60, 26.4), (0.43, 181.0), (1.22, 6.7)),
+        low=Weights(20.19, 2.03, 3.13, 31.56, 3.80, 0.383, 0.0146),
+        high=Weights(5.62, 4.04, 2.78, 6.14, 3.50, 0.527, 0.0168),
+        loudness=Weights(9.68, 14.52, 0.0, 9.18, 18.25, 0.286, 0.0133),
+        envelope=((0.58, 5.8), (0.51, 56.6), (0.45, 1873.2), (1.03, 9.8)),
         loud=0.46,
-        smooth=(-2.05, -1.79, -2.39, -4.89),
-        rest=(1.35, -1.30, -4.07, -1.69),
-        doubt=(1.68, -17.9),
+        smooth=(-2.16, -1.93, -2.23, -8.14),
+        rest=(2.84, -2.44, -3.05, -4.67),
+        doubt=(1.88, -21.02),
     ),
     "voice": Settings(
-        low=Weights(2.60, 3.05, 0.0, 0.92, 0.15, 0.0004),
-        high=Weights(3.84, 7.94, 1.62, 0.0, 0.33, 0.0255),
-        loudness=Weights(8.36, 11.7, 0.0, 0.0, 0.03, -0.0286),
-        envelope=((-1.37, 11.2), (1.68, 75.5), (0.88, 8.3), (1.09, 26.8)),
-        loud=0.55,
-        smooth=(-0.15, -0.37, -0.41, -1.01),
-        rest=(2.67, -3.64, -7.5, 1.91),
-        doubt=(-0.59, -21.0),
+        low=Weights(3.64, 2.50, 0.0, 8.40, 1.39, 0.152, -0.0072),
+        high=Weights(3.72, 7.77, 1.32, 1.58, 0.0, 0.444, 0.0287),
+        loudness=Weights(6.97, 9.13, 0.0, 7.62, 1.79, 0.216, 0.0012),
+        envelope=((-1.35, 14.2), (1.56, 152.9), (0.49, 32.7), (1.04, 37.5)),
+        loud=0.58,
+        smooth=(-0.12, -0.27, -0.12, -3.75),
+        rest=(4.0, -4.35, -6.2, -1.0),
+        doubt=(0.89, -19.12),
     ),
 }
 
@@ -136,9 +141,10 @@ class Description:
 
     Parameters
     ----------
-    fine, course, pitch : torch.Tensor [shape=(n_values, n_frames)]
+    fine, course, pitch, notes : torch.Tensor [shape=(n_values, n_frames)]
         Columns of unit norm: log magnitudes up to 4 kHz less their envelope, of three frames; standardised log energies
-        of the bands, of eleven frames; sums over eight partials, three pitches to a semitone, of five frames.
+        of the bands, of eleven frames; sums over eight partials, three pitches to a semitone, of five frames;
+        activations of notes, two to a semitone, of seven frames.
     age : torch.Tensor [shape=(n_frames,)]
         Natural logarithm of the frames since the last onset, plus 2.
     bands : torch.Tensor [shape=(80, n_frames)]
@@ -148,6 +154,7 @@ class Description:
     fine: torch.Tensor
     course: torch.Tensor
     pitch: torch.Tensor
+    notes: torch.Tensor
     age: torch.Tensor
     bands: torch.Tensor
 
@@ -274,7 +281,7 @@ def match_timbre(
         kind = KINDS[(C.steadiness + A.steadiness) / 2 < _STEADY]
     library = _Library(source, A, device)
     bands, shares, similarity = _expected_bands(C, A, library, SETTINGS[kind])
-    fitted = Filter(_fitted_gain(mid, bands, device))
+    fitted = Filter(_fitted_gain(mid, sr, bands, float(C.bands.max()) - _FLOOR, device))
     return Match(fitted.apply(content, sr), fitted, kind, shares, similarity)
 
 
@@ -295,8 +302,9 @@ def describe(y: np.ndarray, *, device: str | torch.device = "cpu") -> Descriptio
     n_frames = 1 + math.ceil(len(y) / HOP)
     S = _magnitudes(y, n_frames, N_FFT, 1.0, device)
     fine, course, bands = _fine_and_course(S)
-    pitch = _unit(_stacked(_pitches(_magnitudes(y, n_frames, 2 * N_FFT, 1.0, device)), _PITCH))
-    return Description(fine, course, pitch, _age(S), bands)
+    long = _magnitudes(y, n_frames, 2 * N_FFT, 1.0, device)
+    pitch, notes = _stacked(_pitches(long), _PITCH), _stacked(_notes(long), _NOTES)
+    return Description(fine, course, _unit(pitch), _unit(notes), _age(S), bands)
 
 
 def transposed(y: np.ndarray, semitones: float) -> np.ndarray:
@@ -313,7 +321,7 @@ class _Library:
     def __init__(self, y: np.ndarray, A: Description, device: str | torch.device) -> None:
         n_frames = len(A.age)
         kept = torch.linspace(0, n_frames - 1, min(n_frames, _STYLE_FRAMES)).round().long()
-        fine, course, pitch, bands, envelope = [], [], [], [], []
+        fine, course, pitch, notes, bands, envelope = [], [], [], [], [], []
         formants = _low_cosines(N_BANDS, _FORMANTS, device)
         original = formants @ A.bands
         centres = librosa.mel_frequencies(N_BANDS + 2, fmin=0, fmax=SR / 2)[1:-1]
@@ -321,15 +329,20 @@ class _Library:
             rate = 2 ** (semitones / 12)
             S = _magnitudes(transposed(y, semitones), n_frames, N_FFT, rate, device)
             f, c, b = _fine_and_course(S)
-            if rate < 1:  # played slower it ends below half the sample rate; above, the style itself stands in
+            if (
+                rate < 1
+            ):  # played slower it ends below half the sample rate; above, the style itself stands in
                 top = int(np.searchsorted(centres, SR / 2 * rate * 0.97))
                 b[top:] = A.bands[top:]
             fine.append(f[:, kept])
             course.append(c[:, kept])
-            pitch.append(_moved(A.pitch, semitones)[:, kept])
+            pitch.append(_moved(A.pitch, _PITCH, semitones * _STEPS)[:, kept])
+            notes.append(_moved(A.notes, _NOTES, semitones * _NOTE_STEPS)[:, kept])
             bands.append(b[:, kept])
             envelope.append((original - formants @ b)[:, kept])
-        self.fine, self.course, self.pitch = (torch.cat(parts, 1) for parts in (fine, course, pitch))
+        self.fine, self.course, self.pitch, self.notes = (
+            torch.cat(parts, 1) for parts in (fine, course, pitch, notes)
+        )
         self.bands = torch.cat(bands, 1).clamp_min(float(A.bands.max()) - _RANGE).T.contiguous()
         self.envelope = torch.cat(envelope, 1).T.contiguous()
         self.loudness = torch.cat(bands, 1).logsumexp(0)
@@ -353,9 +366,7 @@ def _expected_bands(C: Description, A: Description, library: _Library, settings:
     shares = torch.zeros(len(SEMITONES), device=device)
     similarities = []
     for frames in torch.arange(C.bands.shape[1], device=device).split(_CHUNK):
-        cosines = torch.stack(
-            [getattr(C, name)[:, frames].T @ getattr(library, name) for name in ("fine", "course", "pitch")]
-        )
+        cosines = torch.stack([getattr(C, name)[:, frames].T @ getattr(library, name) for name in _COSINES])
         ages = (C.age[frames, None] - library.age).abs()
         coarse = _similarity(cosines, ages, library.semitones, _NEAREST)
         nearest = coarse.topk(min(_NEIGHBOURS, coarse.shape[1]), dim=1).indices
@@ -390,6 +401,7 @@ def _similarity(cosines, ages, semitones, weights: Weights) -> torch.Tensor:
         weights.fine * cosines[0]
         + weights.course * cosines[1]
         + weights.pitch * cosines[2]
+        + weights.notes * cosines[3]
         - weights.age * ages
         - weights.semitone * semitones.abs()
         + weights.saturation * semitones.square()
@@ -408,9 +420,10 @@ def _shape(w, semitones, library: _Library, nearest, envelope) -> torch.Tensor:
     return levels[:, 0].T - (w * library.loudness[nearest]).sum(1)
 
 
-def _fitted_gain(y: np.ndarray, bands: torch.Tensor, device) -> torch.Tensor:
+def _fitted_gain(y: np.ndarray, sr: int, bands: torch.Tensor, floor: float, device) -> torch.Tensor:
     """Return the log gain with which the content's bands have the expected energies."""
     mel = _mel(device)
+    top = min(N_FFT // 2, int(0.94 * sr / SR * N_FFT / 2))
     spread = (mel / mel.sum(0).clamp_min(1e-9)).T
     power = _magnitudes(y, bands.shape[1], N_FFT, 1.0, device).square()
     log_gain = torch.zeros_like(power)
@@ -418,7 +431,8 @@ def _fitted_gain(y: np.ndarray, bands: torch.Tensor, device) -> torch.Tensor:
         P, G = power[:, frames], torch.zeros_like(power[:, frames])
         for _ in range(_ROUNDS):
             G += spread @ (bands[:, frames] - (mel @ (P * G.exp()) + 1e-9).log())
-        log_gain[:, frames] = 0.5 * G
+        log_gain[:, frames] = 0.5 * torch.minimum(G, spread @ (bands[:, frames] - floor))
+    log_gain[top:] = log_gain[top]
     return log_gain
 
 
@@ -428,10 +442,12 @@ def _analysed(y: np.ndarray, sr: int, name: str) -> np.ndarray:
 
 
 def _magnitudes(y: np.ndarray, n_frames: int, n_fft: int, rate: float, device) -> torch.Tensor:
-    """Magnitudes [shape=(n_bins, n_frames)] of a waveform played at a rate, at the times of the original's frames."""
+    """Return magnitudes [shape=(n_bins, n_frames)] of a waveform played at a rate, at the original's times."""
     y = torch.as_tensor(y, dtype=torch.float32, device=device)
     padded = torch.nn.functional.pad(y, (n_fft // 2, n_fft // 2 + n_fft))
-    starts = (torch.arange(n_frames, device=device) * (HOP / rate)).round().long().clamp_max(len(padded) - n_fft)
+    starts = (
+        (torch.arange(n_frames, device=device) * (HOP / rate)).round().long().clamp_max(len(padded) - n_fft)
+    )
     frames = padded.unfold(0, n_fft, 1)[starts] * torch.hann_window(n_fft, device=device)
     return torch.fft.rfft(frames, dim=1).abs().T
 
@@ -445,10 +461,9 @@ def _fine_and_course(S: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch
 
 
 def _pitches(S: torch.Tensor) -> torch.Tensor:
-    """Sums over partials [shape=(n_pitches, n_frames)] of whitened magnitudes of twice the window (Hermes 1988)."""
+    """Add up partials [shape=(n_pitches, n_frames)] of whitened magnitudes of twice the window (Hermes 1988)."""
     root = (S / S.max().clamp_min(1e-9)).sqrt()
-    line = torch.nn.functional.avg_pool1d(root.T[:, None], 31, 1, 15)[:, 0].T
-    peaks = (root / (line + 0.01 * root.mean() + 0.02)).clamp(0, 6) - 1
+    peaks = (root / (_mean_over(root, 31) + 0.01 * root.mean() + 0.02)).clamp(0, 6) - 1
     pitches = _LOWEST * 2 ** (torch.arange(12 * _STEPS * _OCTAVES) / (12 * _STEPS))
     total = torch.zeros(len(pitches), S.shape[1], device=S.device)
     for partial in range(1, _PARTIALS + 1):
@@ -458,10 +473,54 @@ def _pitches(S: torch.Tensor) -> torch.Tensor:
     return total.clamp_min(0)
 
 
-def _moved(pitch: torch.Tensor, semitones: int) -> torch.Tensor:
-    """Shift stacked pitches along their axis, as a transposition does, to columns of unit norm."""
-    frames = pitch.reshape(_PITCH, -1, pitch.shape[1])
-    steps = semitones * _STEPS
+def _notes(S: torch.Tensor) -> torch.Tensor:
+    """Return activations of notes [shape=(n_notes, n_frames)] by non-negative least squares (Lee & Seung 2000).
+
+    The templates of a note are combs of partials that fall slowly, fast, and with even ones nearly absent.
+    """
+    combs = _combs(S.device)
+    root = S[: combs.shape[0]].pow(0.6)
+    line = _mean_over(root, 101).pow(0.8)
+    peaks = root / (line + 0.05 * root.mean())
+    peaks = (peaks - 0.6 * _mean_over(peaks, 31)).clamp_min(0)
+    least = 0.3 * peaks.mean() + 1e-9
+    wanted, overlap = combs.T @ peaks, combs.T @ combs
+    H = peaks.mean().expand(combs.shape[1], S.shape[1])
+    for _ in range(_NOTE_ROUNDS):
+        H = H * (wanted / (overlap @ H + least))
+    H = H.reshape(3, -1, S.shape[1]).sum(0)
+    loudest = H.max(0, keepdim=True).values
+    H = (H / (0.3 * loudest + 0.1 * loudest.mean() + 1e-9)).clamp_max(2)
+    near = torch.nn.functional.avg_pool1d(H.T[:, None], 3, 1, 1)[:, 0].T
+    return (3 * near + 1e-6).sqrt()
+
+
+def _mean_over(F: torch.Tensor, n: int) -> torch.Tensor:
+    """Average n neighbouring bins."""
+    return torch.nn.functional.avg_pool1d(F.T[:, None], n, 1, n // 2, count_include_pad=False)[:, 0].T
+
+
+@lru_cache(maxsize=2)
+def _combs(device: torch.device) -> torch.Tensor:
+    """Return templates [shape=(n_bins, 3 n_notes)] of unit norm up to 5.5 kHz, for twice the window."""
+    spacing = SR / (2 * N_FFT)
+    frequencies = torch.arange(math.ceil(5500 / spacing)) * spacing
+    notes = 440 * 2 ** ((torch.arange(31, 97, 1 / _NOTE_STEPS) - 69) / 12)
+    templates = []
+    for decay, even in ((0.65, 1.0), (0.88, 1.0), (0.85, 0.12)):
+        total = torch.zeros(len(frequencies), len(notes))
+        for partial in range(1, 129):
+            share = decay ** (partial - 1) * (even if partial % 2 == 0 else 1.0)
+            present = notes * partial <= 5500
+            apart = (frequencies[:, None] - notes[present] * partial) / (1.3 * spacing)
+            total[:, present] += share * torch.exp(-0.5 * apart.square())
+        templates.append(_unit(total))
+    return torch.cat(templates, 1).to(device)
+
+
+def _moved(stacked: torch.Tensor, n: int, steps: int) -> torch.Tensor:
+    """Shift n stacked frames along their axis, as a transposition does, to columns of unit norm."""
+    frames = stacked.reshape(n, -1, stacked.shape[1])
     moved = torch.zeros_like(frames)
     if steps >= 0:
         moved[:, steps:] = frames[:, : frames.shape[1] - steps]
@@ -471,16 +530,14 @@ def _moved(pitch: torch.Tensor, semitones: int) -> torch.Tensor:
 
 
 def _age(S: torch.Tensor) -> torch.Tensor:
-    """Log age of the last onset: a peak of the rise over two frames, with the past widened (Böck & Widmer 2013)."""
+    """Return the log age of the last onset, a peak of the rise over two frames (Böck & Widmer 2013)."""
     mel = torch.as_tensor(librosa.filters.mel(sr=SR, n_fft=N_FFT, n_mels=2 * N_BANDS), device=S.device)
     levels = (mel @ S.square() + 3e-4).log()
     past = torch.nn.functional.max_pool1d(levels.T[:, None], 3, 1, 1)[:, 0].T
     rise = torch.nn.functional.pad((levels[:, 2:] - past[:, :-2]).clamp_min(0).mean(0), (2, 0))
     rise = rise.cpu().numpy().astype(np.float64)
     least = float(0.12 * np.percentile(rise, 99))
-    onsets = librosa.util.peak_pick(
-        rise, pre_max=3, post_max=3, pre_avg=8, post_avg=8, delta=least, wait=4
-    )
+    onsets = librosa.util.peak_pick(rise, pre_max=3, post_max=3, pre_avg=8, post_avg=8, delta=least, wait=4)
     onsets = np.unique(np.concatenate([[-3], onsets]))
     frames = np.arange(len(rise))
     since = frames - onsets[np.searchsorted(onsets, frames, side="right") - 1]
