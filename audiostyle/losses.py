@@ -1,6 +1,7 @@
 """Content and style losses: the paper's equations as printed, and the kernel form that everything else uses."""
 
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass
 
 import torch
@@ -206,15 +207,23 @@ class TransferLoss:
     content, style : array or tensor [shape=(n_bins, n_frames)]
         Log magnitudes; the lengths may differ.
     balance : float in [0, 1]
+    units : tuple of float or None
+        E and s0, where they are another encoder's; None measures them.
 
     Attributes
     ----------
     balance : float
-        The balance in use.
+        The balance in use; `at` gives another one.
     content_unit, style_unit : float
         E and s0.
+    units : tuple of float
+        Both.
     content_weight, style_weight : float
         Factors of the two losses in the total.
+
+    Notes
+    -----
+    An evaluation writes into memory that is kept, also by what `at` returns: they serve one thread at a time.
 
     Notebook: 03_transfer_one_pair.ipynb
     """
@@ -226,15 +235,21 @@ class TransferLoss:
         style: Spectrogram,
         *,
         balance: float = 0.5,
+        units: tuple[float, float] | None = None,
     ) -> None:
         self.encoder = encoder
         content, style = (as_tensor(x, device=encoder.device).to(encoder.dtype) for x in (content, style))
         self._losses = encoder.fused_losses(content, style) or _autograd_losses(encoder, content, style)
-        self.content_unit, self.style_unit = loss_units(encoder, content, style)
-        self.set_balance(balance)
+        self.units = self.content_unit, self.style_unit = units or loss_units(encoder, content, style)
+        self._weigh(balance)
 
-    def set_balance(self, balance: float) -> None:
-        """Set both weights from a balance in [0, 1]."""
+    def at(self, balance: float) -> "TransferLoss":
+        """Return the objective of the same clips at another balance in [0, 1]."""
+        other = copy(self)
+        other._weigh(balance)
+        return other
+
+    def _weigh(self, balance: float) -> None:
         self.balance = balance
         self.content_weight = (1 - balance) ** 2 / self.content_unit
         self.style_weight = balance**2 / self.style_unit

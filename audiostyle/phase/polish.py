@@ -53,9 +53,9 @@ class WaveformLoss:
         """Style loss of the content, s0."""
         return self.loss.style_unit
 
-    def set_balance(self, balance: float) -> None:
-        """Set both weights from a balance in [0, 1]."""
-        self.loss.set_balance(balance)
+    def at(self, balance: float) -> "WaveformLoss":
+        """Return the same at another balance in [0, 1]."""
+        return WaveformLoss(self.loss.at(balance), n_fft=self.n_fft, hop_length=self.hop_length)
 
     def __call__(self, y: torch.Tensor) -> Evaluation:
         """Evaluate at a waveform y [shape=(n_samples,)]; the gradient has its shape."""

@@ -12,8 +12,8 @@ from audiostyle import paths
 from audiostyle.audio import load_audio, save_audio
 from audiostyle.config import ENCODERS, TransferConfig
 from audiostyle.datasets.clips import Pair, PairAudio, load_pair, made_of
+from audiostyle.datasets.keys import cache_key
 from audiostyle.files import whole_file
-from audiostyle.keys import cache_key
 from audiostyle.measures.table import sound_numbers
 from audiostyle.studies.presets import Preset
 from audiostyle.transfer import TransferResult, transfer_style

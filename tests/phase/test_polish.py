@@ -134,8 +134,8 @@ def test_polished_sound_is_nearer_to_the_style_than_after_griffin_lim(content, s
 
 
 @pytest.mark.parametrize("start", ["content", "noise"])
-def test_waveform_phase_optimises_the_sound_itself(content, style, start):
-    result = transferred(content, style, phase="waveform", start=start)
+def test_samples_as_unknowns_optimise_the_sound_itself(content, style, start):
+    result = transferred(content, style, unknowns="samples", start=start)
     assert result.y.shape == content.shape
     assert result.convergence.size == 0
     assert result.losses["total"].iloc[-1] < result.losses["total"].iloc[0]
@@ -143,8 +143,8 @@ def test_waveform_phase_optimises_the_sound_itself(content, style, start):
     assert of_sound == pytest.approx(result.losses["style"].iloc[-1] / result.style_unit, rel=1e-3)
 
 
-def test_match_holds_for_the_waveform(content, style):
-    config = TransferConfig(phase="waveform", match=0.4, n_iter=100)
+def test_match_holds_for_samples(content, style):
+    config = TransferConfig(unknowns="samples", match=0.4, n_iter=100)
     result = transfer_style(content, style, config=config, progress=False)
     assert 1 - share_of_style(result, style) ** 0.5 == pytest.approx(0.4, abs=0.02)
 
@@ -164,7 +164,7 @@ def test_callback_sees_the_magnitudes_of_the_sound(content, style):
         seen.append(S)
         return False
 
-    config = TransferConfig(phase="waveform", n_iter=2)
+    config = TransferConfig(unknowns="samples", n_iter=2)
     transfer_style(content, style, config=config, progress=False, callback=callback)
     assert np.allclose(seen[0].numpy(), stft(set_level(content)).abs().numpy())
 
@@ -172,3 +172,8 @@ def test_callback_sees_the_magnitudes_of_the_sound(content, style):
 def test_unknown_phase_is_named():
     with pytest.raises(ValueError, match="phase='wavenet'"):
         TransferConfig(phase="wavenet")
+
+
+def test_the_old_spelling_is_told_the_new_one():
+    with pytest.raises(ValueError, match="phase='waveform' is now unknowns='samples'"):
+        TransferConfig(phase="waveform")
