@@ -163,8 +163,8 @@ def minimize_to_share(
     share: float,
     *,
     n_iter: int,
-    tolerance: float = 1e-6,
-    lower: float | None = 0.0,
+    tolerance: float,
+    lower: float | None,
     callback: Callable[[Step], bool] | None = None,
 ) -> tuple[Minimum, float]:
     """Find the balance at which a share of the style distance √(style loss) is removed, and the minimum there.

@@ -18,8 +18,8 @@ from audiostyle.encoders.base import Encoder, Spectrogram
 from audiostyle.levels import match_loudness
 from audiostyle.losses import TransferLoss
 from audiostyle.optimize import Minimum, Step, minimize, minimize_to_share
-from audiostyle.phase.griffin_lim import griffin_lim, spectral_convergence
-from audiostyle.phase.polish import WaveformLoss, polished_phase
+from audiostyle.phase.griffin_lim import FAST_ITER, FAST_MOMENTUM, griffin_lim, phase_of, spectral_convergence
+from audiostyle.phase.polish import WaveformLoss, polish
 from audiostyle.spectrogram import as_tensor, log_magnitude, stft
 
 Callback = Callable[[int, dict, torch.Tensor], bool]
@@ -304,26 +304,20 @@ def make_sound(
     minimum, S = optimum.minimum, optimum.S
     if config.unknowns == "samples":
         return Sound(minimum.x.cpu().numpy(), np.empty(0))
+    frames = {"n_fft": config.n_fft, "hop_length": config.hop_length}
+    way = {"n_iter": config.griffin_lim_iter, "momentum": config.momentum, "seed": config.seed}
+    if config.phase == "polish":
+        way = {"n_iter": FAST_ITER, "momentum": FAST_MOMENTUM, "init": phase_of(content, **frames)}
+    shared = {"hop_length": config.hop_length, "length": len(content), "device": config.device}
+    y, convergence = griffin_lim(S, return_convergence=True, **way, **shared)
     if config.phase == "griffin_lim":
-        found = griffin_lim(
-            S,
-            n_iter=config.griffin_lim_iter,
-            hop_length=config.hop_length,
-            momentum=config.momentum,
-            seed=config.seed,
-            length=len(content),
-            return_convergence=True,
-            device=config.device,
-        )
-        return Sound(*found)
+        return Sound(y, convergence)
     # Who stops the optimiser wants the sound now.
     n_iter = 0 if minimum.reason == "callback" else config.polish_iter
-    polish, convergence = polished_phase(
-        optimum.loss, S, content, n_iter=n_iter, hop_length=config.hop_length, callback=callback
-    )
-    y = polish.x.cpu().numpy()
+    polished = polish(optimum.loss, y, n_iter=n_iter, callback=callback, **frames)
+    y = polished.x.cpu().numpy()
     last = spectral_convergence(S, y, hop_length=config.hop_length)
-    return Sound(y, np.append(convergence, last), polish)
+    return Sound(y, np.append(convergence, last), polished)
 
 
 def _prepare(y: np.ndarray, name: str, sr: int, config: TransferConfig) -> np.ndarray:

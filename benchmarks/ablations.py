@@ -25,7 +25,7 @@ from audiostyle.datasets.corpora import SAMPLE_RATE, load_recordings
 from audiostyle.encoders.infinite import InfiniteEncoder
 from audiostyle.encoders.layered import LayeredEncoder
 from audiostyle.measures.table import evaluate_sound
-from audiostyle.phase.griffin_lim import griffin_lim, phase_of
+from audiostyle.phase.griffin_lim import FAST_MOMENTUM, griffin_lim, phase_of
 from audiostyle.spectrogram import log_magnitude, stft
 from audiostyle.studies.pairs import levelled
 from audiostyle.studies.results import Results
@@ -86,7 +86,7 @@ def ablated_sound(
         expand(found.minimum.x).numpy(),
         n_iter=200,
         hop_length=config.hop_length,
-        momentum=0.99,
+        momentum=FAST_MOMENTUM,
         init=phase_of(content, n_fft=config.n_fft, hop_length=config.hop_length),
         length=len(content),
     )

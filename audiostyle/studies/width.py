@@ -144,7 +144,7 @@ def slope_error(table: pd.DataFrame) -> float:
     return float(deviation / np.linalg.norm(x - x.mean()))
 
 
-def minimum_under(given: Problem, encoder: Encoder, balance: float, *, n_iter: int = 300) -> torch.Tensor:
+def minimum_under(given: Problem, encoder: Encoder, balance: float, *, n_iter: int) -> torch.Tensor:
     """Return the log magnitudes that minimise the objective under an encoder."""
     config = TransferConfig(balance=balance, n_iter=n_iter)
     return optimise(given.content, given.style, config, encoder=encoder).minimum.x

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -6,13 +8,14 @@ from audiostyle import TransferConfig, transfer_style
 from audiostyle.audio import set_level
 from audiostyle.encoders.infinite import InfiniteEncoder
 from audiostyle.losses import TransferLoss, style_loss
-from audiostyle.optimize import minimize
 from audiostyle.phase.griffin_lim import griffin_lim, phase_of
-from audiostyle.phase.polish import WaveformLoss, polish, polished_phase
+from audiostyle.phase.polish import WaveformLoss, polish
 from audiostyle.phase.reconstruct import reconstruct_phase
 from audiostyle.spectrogram import log_magnitude, stft
+from audiostyle.transfer import make_sound, optimise
 
 STFT = {"n_fft": 256, "hop_length": 128}
+SMALL = TransferConfig(kernel_size=3, balance=0.7, n_iter=200, **STFT)
 
 
 @pytest.fixture
@@ -62,10 +65,10 @@ def test_gradient_is_finite_in_silence(pair, loss):
     assert torch.isfinite(WaveformLoss(loss, **STFT)(torch.zeros_like(y)).gradient).all()
 
 
-def test_polish_beats_every_phase_method_on_the_sound(pair, loss):
+def test_polish_beats_every_phase_method_on_the_sound(pair):
     content, style = pair
-    S = torch.expm1(minimize(loss, log_magnitude(content, **STFT), n_iter=200).x).numpy()
-    A = log_magnitude(style, **STFT)
+    optimum = optimise(content, style, SMALL)
+    A = log_magnitude(set_level(style), **STFT)
     fresh = InfiniteEncoder(3)
 
     def of_sound(y):
@@ -73,22 +76,23 @@ def test_polish_beats_every_phase_method_on_the_sound(pair, loss):
 
     options = {"hop_length": 128, "length": len(content)}
     others = [
-        of_sound(reconstruct_phase(S, method=method, init=init, n_iter=100, **options))
+        of_sound(reconstruct_phase(optimum.S, method=method, init=init, n_iter=100, **options))
         for method in ("griffin_lim", "fast_griffin_lim", "local_weights")
         for init in ("random", "zero", "pghi", phase_of(content, **STFT))
     ]
-    minimum, convergence = polished_phase(loss, S, content, hop_length=128)
-    assert of_sound(minimum.x) < min(others)
-    assert len(convergence) == 31
+    sound = make_sound(optimum, content, SMALL)
+    assert of_sound(sound.y) < min(others)
+    assert len(sound.convergence) == 32
 
 
-def test_polish_begins_with_the_phase_of_the_content(pair, loss):
-    content, _ = pair
-    S = stft(content, **STFT).abs().numpy()
+def test_polish_begins_with_the_phase_of_the_content(pair):
+    content, style = pair
+    start = replace(SMALL, n_iter=0, polish_iter=0)
+    optimum = optimise(content, style, start)
     options = {"n_iter": 0, "hop_length": 128, "length": len(content), "return_convergence": True}
-    _, (expected,) = griffin_lim(S, init=phase_of(content, **STFT), **options)
-    _, (chance,) = griffin_lim(S, init="random", **options)
-    _, convergence = polished_phase(loss, S, content, n_iter=0, hop_length=128)
+    _, (expected,) = griffin_lim(optimum.S, init=phase_of(content, **STFT), **options)
+    _, (chance,) = griffin_lim(optimum.S, init="random", **options)
+    convergence = make_sound(optimum, content, start).convergence
     assert convergence[0] == expected < chance - 20
 
 
