@@ -43,10 +43,11 @@ _SETTINGS = {
     "n_filters": "random filters",
     "kernel_size": "frames a filter spans",
     "activation": "nonlinearity after the filters",
+    "unknowns": "what is optimised: magnitudes as in the paper, or the samples, which keeps melody better",
     "start": "what the optimisation starts from",
     "n_iter": "most iterations of the optimiser",
     "tolerance": "stop when an iteration lowers the loss by less than this fraction",
-    "phase": "how the sound is made; griffin_lim is the paper's way",
+    "phase": "how magnitudes become sound; griffin_lim is the paper's way",
     "griffin_lim_iter": "iterations of Griffin-Lim, with --phase griffin_lim",
     "momentum": "momentum of Griffin-Lim",
     "polish_iter": "most iterations on the samples, with --phase polish",
@@ -118,8 +119,8 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
             config.option(name),
             dest=f"config_{name}",
             type=float if default is None else type(default),
-            choices=choices,
-            metavar=None if choices else name.upper(),
+            # Checked by the configuration, which knows of names that were given up.
+            metavar=f"{{{','.join(choices)}}}" if choices else name.upper(),
             default=default,
             help=text if default is None else f"{text} (%(default)s)",
         )
@@ -185,7 +186,8 @@ def _transfer(args: argparse.Namespace) -> None:
     _check_cost(settings, len(content), len(style))
     result = transfer_style(content, style, settings.sr, settings, progress=not args.quiet)
     save_audio(args.output, result.y, result.sr)
-    of_what = "in the magnitudes, " if settings.phase == "griffin_lim" else ""
+    of_magnitudes = settings.unknowns == "magnitudes" and settings.phase == "griffin_lim"
+    of_what = "in the magnitudes, " if of_magnitudes else ""
     found = "" if settings.match is None else f"balance {result.balance:.2f}, "
     _say(
         f"{args.output}: {len(result.y) / result.sr:.1f} s, {found}{result.losses['iteration'].iloc[-1]} iterations, "

@@ -9,15 +9,19 @@ from numbers import Integral
 ACTIVATIONS = ("relu", "leaky_relu", "selu", "none")
 ENCODERS = ("infinite", "random")
 STARTS = ("content", "noise")
-PHASES = ("polish", "griffin_lim", "waveform")
+UNKNOWNS = ("magnitudes", "samples")
+PHASES = ("polish", "griffin_lim")
 # Settings of a transfer that are names, and the names allowed.
-CHOICES = {"encoder": ENCODERS, "activation": ACTIVATIONS, "start": STARTS, "phase": PHASES}
+CHOICES = {
+    "encoder": ENCODERS,
+    "activation": ACTIVATIONS,
+    "unknowns": UNKNOWNS,
+    "start": STARTS,
+    "phase": PHASES,
+}
 SAMPLE_RATES = (1000, 768_000)  # lowest and highest in Hz
 # Lowest and highest root mean square to compute at. Far outside, the squares of magnitudes leave float32.
 LEVELS = (1e-6, 1e6)
-
-# Most rounds of the search for `TransferConfig.match`.
-MATCH_ROUNDS = 12
 
 
 def check_allowed(condition: bool, name: str, value: object, allowed: str) -> None:
@@ -85,17 +89,18 @@ class TransferConfig:
     match : float in (0, 0.9] or None
         Instead of a balance, the share of the style distance √(style loss) to remove. The balance is searched
         for in up to 12 rounds of at most `n_iter` iterations each, and is found in `TransferResult.balance`.
+    unknowns : {"magnitudes", "samples"}
+        What is optimised. ``"magnitudes"``: a spectrogram, as the paper; `phase` then makes the sound.
+        ``"samples"``: the sound itself; keeps melody better and style less.
     start : {"content", "noise"}
-        Spectrogram from which the optimisation starts. The paper starts from the content (section 2.3).
+        Spectrogram or sound from which the optimisation starts. The paper starts from the content (section 2.3).
     n_iter : int
         Most iterations of the optimiser.
     tolerance : float
         Stop when an iteration lowers the loss by less than this fraction.
-    phase : {"polish", "griffin_lim", "waveform"}
-        How the sound is made. ``"griffin_lim"``: as the paper, from a random phase. ``"polish"``: Griffin-Lim from
-        the content's phase, then L-BFGS on the samples with the same loss (`audiostyle.phase.polish`).
-        ``"waveform"``: no magnitudes are optimised, but the samples, from the content or from noise; keeps
-        melody better and style less.
+    phase : {"polish", "griffin_lim"}
+        How magnitudes become sound. ``"griffin_lim"``: as the paper, from a random phase. ``"polish"``: Griffin-Lim
+        from the content's phase, then L-BFGS on the samples with the same loss (`audiostyle.phase.polish`).
     griffin_lim_iter : int
         Iterations of Griffin-Lim, Algorithm 1 of the paper (``phase="griffin_lim"`` only).
     momentum : float in [0, 1)
@@ -125,6 +130,7 @@ class TransferConfig:
     activation: str = "relu"
     balance: float = 0.5
     match: float | None = None
+    unknowns: str = "magnitudes"
     start: str = "content"
     n_iter: int = 300
     tolerance: float = 1e-6
@@ -162,6 +168,8 @@ class TransferConfig:
         low, high = LEVELS
         check_allowed(low <= self.level <= high, "level", self.level, f"from {low:g} to {high:g}")
         check_allowed(self.tolerance >= 0.0, "tolerance", self.tolerance, "at least 0")
+        if self.phase == "waveform":
+            raise ValueError("phase='waveform' is now unknowns='samples'")
         for name, allowed in CHOICES.items():
             check_allowed(
                 getattr(self, name) in allowed, name, getattr(self, name), f"one of {', '.join(allowed)}"

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from audiostyle.config import MATCH_ROUNDS, TransferConfig
+from audiostyle.config import TransferConfig
 from audiostyle.encoders.random import free_memory
+from audiostyle.optimize import MOST_ROUNDS
 
 # Measured on clips of 10 s to 3 min: arrays of a spectrogram's size that are held at once, for content and style.
 _CONTENT_COPIES, _STYLE_COPIES = 40, 12
@@ -66,8 +67,8 @@ def expected_cost(config: TransferConfig, n_content: int, n_style: int) -> Cost:
         filters = config.n_filters * n_bins * k
         numbers += _FILTER_COPIES * filters + _FEATURE_COPIES * config.n_filters * (content + style)
         seconds = (4 * filters * content + 6 * config.n_filters * entries) / _RATE
-    n_iter = config.n_iter * (1 if config.match is None else MATCH_ROUNDS)
-    if config.phase == "polish":
+    n_iter = config.n_iter * (1 if config.match is None else MOST_ROUNDS)
+    if config.unknowns == "magnitudes" and config.phase == "polish":
         n_iter += config.polish_iter
     return Cost(_FLOAT * numbers, seconds, n_iter)
 

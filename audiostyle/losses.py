@@ -1,12 +1,14 @@
 """Content and style losses: the paper's equations as printed, and the kernel form that everything else uses."""
 
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass
 
 import torch
 
 from audiostyle.encoders.base import Encoded, Encoder, Spectrogram
-from audiostyle.encoders.layered import LayeredEncoder
+from audiostyle.encoders.fused import FusedLosses
+from audiostyle.encoders.infinite import InfiniteEncoder
 from audiostyle.encoders.random import RandomEncoder
 from audiostyle.spectrogram import as_tensor
 
@@ -66,9 +68,7 @@ def paper_style_loss(
     return difference.square().sum() / (4 * encoder.n_filters**2)
 
 
-def content_loss(
-    encoder: Encoder | LayeredEncoder, X: Spectrogram | Encoded, content: Spectrogram | Encoded
-) -> torch.Tensor:
+def content_loss(encoder: Encoder, X: Spectrogram | Encoded, content: Spectrogram | Encoded) -> torch.Tensor:
     """Compute the mean over patches of ½ (K_xx + K_pp − 2 K_xp) on the diagonal.
 
     Parameters
@@ -92,12 +92,10 @@ def content_loss(
     >>> float(content_loss(RandomEncoder(16, kernel_size=2), X, X))
     0.0
     """
-    return _sum_over_layers(encoder, lambda layer: layer.patch_distance(X, content).mean(dtype=torch.float64))
+    return _sum_over_layers(encoder, mean_distance, X, content)
 
 
-def style_loss(
-    encoder: Encoder | LayeredEncoder, X: Spectrogram | Encoded, style: Spectrogram | Encoded
-) -> torch.Tensor:
+def style_loss(encoder: Encoder, X: Spectrogram | Encoded, style: Spectrogram | Encoded) -> torch.Tensor:
     """Compute mean(K_xx²) + mean(K_aa²) − 2 mean(K_xa²).
 
     It is ‖G_x/n_patches_x − G_a/n_patches_a‖²_F / N² for the Gram matrices G, at any lengths.
@@ -125,11 +123,15 @@ def style_loss(
     0.0
     """
 
-    def of_layer(layer: Encoder) -> torch.Tensor:
-        x, a = layer.encode(X), layer.encode(style)
+    def of_layer(layer: Encoder, x: Encoded, a: Encoded) -> torch.Tensor:
         return mean_square(layer, x, x) + mean_square(layer, a, a) - 2 * mean_square(layer, x, a)
 
-    return _sum_over_layers(encoder, of_layer)
+    return _sum_over_layers(encoder, of_layer, X, style)
+
+
+def mean_distance(encoder: Encoder, x: Encoded, y: Encoded) -> torch.Tensor:
+    """Compute the mean of `Encoder.patch_distance` in float64."""
+    return encoder.patch_distance(x, y).mean(dtype=torch.float64)
 
 
 def mean_square(encoder: Encoder, x: Spectrogram | Encoded, y: Spectrogram | Encoded) -> torch.Tensor:
@@ -138,7 +140,7 @@ def mean_square(encoder: Encoder, x: Spectrogram | Encoded, y: Spectrogram | Enc
     return encoder.gram_inner(x, y) / (x.n_patches * y.n_patches)
 
 
-def patch_energy(encoder: Encoder | LayeredEncoder, X: Spectrogram) -> float:
+def patch_energy(encoder: Encoder, X: Spectrogram) -> float:
     """Compute the mean of ½ ‖patch‖² over the patches of a clip, the unit of the content loss."""
     power = as_tensor(X).square().sum(dim=0, dtype=torch.float64)
 
@@ -148,9 +150,7 @@ def patch_energy(encoder: Encoder | LayeredEncoder, X: Spectrogram) -> float:
     return float(_sum_over_layers(encoder, of_layer))
 
 
-def loss_units(
-    encoder: Encoder | LayeredEncoder, content: Spectrogram, style: Spectrogram
-) -> tuple[float, float]:
+def loss_units(encoder: Encoder, content: Spectrogram, style: Spectrogram) -> tuple[float, float]:
     """Compute E and s0, by which both losses of a pair are divided wherever they are compared with another's.
 
     Parameters
@@ -166,12 +166,15 @@ def loss_units(
     s0 : float
         Style loss of the content, at least a millionth of the style's own energy.
     """
-    least = _LEAST_STYLE * float(_sum_over_layers(encoder, lambda layer: mean_square(layer, style, style)))
+    least = _LEAST_STYLE * float(_sum_over_layers(encoder, lambda layer, a: mean_square(layer, a, a), style))
     return patch_energy(encoder, content), max(float(style_loss(encoder, content, style)), least)
 
 
-def _sum_over_layers(encoder, term: Callable[[Encoder], torch.Tensor]) -> torch.Tensor:
-    return sum(w * term(layer) for w, layer in zip(encoder.layer_weights, encoder.layers, strict=True))
+def _sum_over_layers(encoder: Encoder, term: Callable[..., torch.Tensor], *clips) -> torch.Tensor:
+    """Add up a term of each layer and of clips as it sees them, eq. 4."""
+    seen = [encoder.encode(clip).layers for clip in clips]
+    parts = zip(encoder.layer_weights, encoder.layers, *seen, strict=True)
+    return sum(w * term(layer, *clips) for w, layer, *clips in parts)
 
 
 @dataclass(frozen=True)
@@ -206,35 +209,49 @@ class TransferLoss:
     content, style : array or tensor [shape=(n_bins, n_frames)]
         Log magnitudes; the lengths may differ.
     balance : float in [0, 1]
+    units : tuple of float or None
+        E and s0, where they are another encoder's; None measures them.
 
     Attributes
     ----------
     balance : float
-        The balance in use.
+        The balance in use; `at` gives another one.
     content_unit, style_unit : float
         E and s0.
+    units : tuple of float
+        Both.
     content_weight, style_weight : float
         Factors of the two losses in the total.
+
+    Notes
+    -----
+    An evaluation writes into memory that is kept, also by what `at` returns: they serve one thread at a time.
 
     Notebook: 03_transfer_one_pair.ipynb
     """
 
     def __init__(
         self,
-        encoder: Encoder | LayeredEncoder,
+        encoder: Encoder,
         content: Spectrogram,
         style: Spectrogram,
         *,
         balance: float = 0.5,
+        units: tuple[float, float] | None = None,
     ) -> None:
         self.encoder = encoder
         content, style = (as_tensor(x, device=encoder.device).to(encoder.dtype) for x in (content, style))
-        self._losses = encoder.fused_losses(content, style) or _autograd_losses(encoder, content, style)
-        self.content_unit, self.style_unit = loss_units(encoder, content, style)
-        self.set_balance(balance)
+        self._losses = _evaluator(encoder, content, style)
+        self.units = self.content_unit, self.style_unit = units or loss_units(encoder, content, style)
+        self._weigh(balance)
 
-    def set_balance(self, balance: float) -> None:
-        """Set both weights from a balance in [0, 1]."""
+    def at(self, balance: float) -> "TransferLoss":
+        """Return the objective of the same clips at another balance in [0, 1]."""
+        other = copy(self)
+        other._weigh(balance)
+        return other
+
+    def _weigh(self, balance: float) -> None:
         self.balance = balance
         self.content_weight = (1 - balance) ** 2 / self.content_unit
         self.style_weight = balance**2 / self.style_unit
@@ -246,8 +263,26 @@ class TransferLoss:
         return Evaluation(content, style, total, gradient)
 
 
-def _autograd_losses(encoder, content: torch.Tensor, style: torch.Tensor):
-    """Return content loss, style loss and gradient as a function of X, by autograd."""
+def _evaluator(encoder: Encoder, content: torch.Tensor, style: torch.Tensor) -> Callable:
+    """Return content loss, style loss and gradient as a function of X and both weights, the fastest there is."""
+    if isinstance(encoder, InfiniteEncoder):
+        return FusedLosses(encoder, content, style)
+    if all(isinstance(layer, InfiniteEncoder) for layer in encoder.layers):
+        return _fused_layers(encoder, content, style)
+    return _autograd_losses(encoder, content, style)
+
+
+def _fused_layers(encoder: Encoder, content: torch.Tensor, style: torch.Tensor) -> Callable:
+    fused = [FusedLosses(layer, content, style) for layer in encoder.layers]
+
+    def evaluate(X: torch.Tensor, content_weight: float, style_weight: float):
+        found = zip(*(losses(X, content_weight, style_weight) for losses in fused), strict=True)
+        return tuple(sum(w * x for w, x in zip(encoder.layer_weights, each, strict=True)) for each in found)
+
+    return evaluate
+
+
+def _autograd_losses(encoder: Encoder, content: torch.Tensor, style: torch.Tensor) -> Callable:
     fixed = [
         (layer, weight, layer.encode(content), a := layer.encode(style), float(mean_square(layer, a, a)))
         for layer, weight in zip(encoder.layers, encoder.layer_weights, strict=True)
@@ -258,7 +293,7 @@ def _autograd_losses(encoder, content: torch.Tensor, style: torch.Tensor):
         content_sum = style_sum = torch.zeros((), dtype=torch.float64, device=X.device)
         for layer, weight, p, a, style_self in fixed:
             x = layer.encode(X)
-            content_sum = content_sum + weight * layer.patch_distance(x, p).mean(dtype=torch.float64)
+            content_sum = content_sum + weight * mean_distance(layer, x, p)
             cross = mean_square(layer, x, x) + style_self - 2 * mean_square(layer, x, a)
             style_sum = style_sum + weight * cross
         (gradient,) = torch.autograd.grad(content_weight * content_sum + style_weight * style_sum, X)

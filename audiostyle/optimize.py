@@ -1,12 +1,13 @@
-"""Limited-memory BFGS with a lower bound, on torch tensors.
+"""Limited-memory BFGS with a lower bound, on torch tensors, and the search for a balance around it.
 
 SciPy's L-BFGS-B solves the same problem and is the oracle in the tests; its per-iteration cost on 200 000
 variables is many times that of an evaluation here.
 """
 
+import math
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
@@ -14,6 +15,11 @@ import torch
 _HISTORY = 10
 _ARMIJO = 1e-4
 _MAX_BACKTRACKS = 20
+# The search for a share of the style distance: most rounds, the tolerance from which a round counts, and how close in
+# log(style distance) is close enough.
+MOST_ROUNDS = 12
+_ROUND_TOLERANCE = 1e-5
+_MISS = 0.01
 
 
 class Step(NamedTuple):
@@ -42,8 +48,8 @@ class Minimum:
     ----------
     x : torch.Tensor
         Iterate with the lowest loss.
-    total : float
-        Its loss.
+    value : object
+        What the function returned there.
     n_iter, n_evaluations : int
         Iterations made and evaluations used.
     reason : str
@@ -51,10 +57,15 @@ class Minimum:
     """
 
     x: torch.Tensor
-    total: float
+    value: object
     n_iter: int
     n_evaluations: int
     reason: str
+
+    @property
+    def total(self) -> float:
+        """The lowest loss."""
+        return self.value.total
 
 
 def minimize(
@@ -108,7 +119,7 @@ def minimize(
     n_evaluations, iteration, reason = 1, 0, "n_iter"
     pairs: deque = deque(maxlen=_HISTORY)
     if callback is not None and callback(Step(0, value, x)):
-        return Minimum(x, value.total, 0, 1, "callback")
+        return Minimum(x, value, 0, 1, "callback")
     while iteration < n_iter:
         free = None if lower is None else (x > lower) | (value.gradient <= 0)
         gradient = value.gradient if free is None else value.gradient * free
@@ -143,7 +154,74 @@ def minimize(
         if decrease <= tolerance * abs(value.total):
             reason = "tolerance"
             break
-    return Minimum(x, value.total, iteration, n_evaluations, reason)
+    return Minimum(x, value, iteration, n_evaluations, reason)
+
+
+def minimize_to_share(
+    objective,
+    x0: torch.Tensor,
+    share: float,
+    *,
+    n_iter: int,
+    tolerance: float,
+    lower: float | None,
+    callback: Callable[[Step], bool] | None = None,
+) -> tuple[Minimum, float]:
+    """Find the balance at which a share of the style distance √(style loss) is removed, and the minimum there.
+
+    Secant on log(style distance) against the log of the weights' ratio (b / (1 − b))². Each round starts where the
+    one before ended, and runs to a finer tolerance.
+
+    Parameters
+    ----------
+    objective : object
+        Has ``at(balance)``, a function for `minimize` whose values have ``style`` too, and ``style_unit``, the style
+        loss of which the share is taken.
+    x0 : torch.Tensor
+        Start.
+    share : float in (0, 1)
+    n_iter : int >= 0
+        Most iterations of a round; there are 12 rounds at most.
+    tolerance, lower
+        As for `minimize`.
+    callback : callable or None
+        As for `minimize`; every round counts from 0. Returning True stops the search.
+
+    Returns
+    -------
+    minimum : Minimum
+        That of the last round, with the iterations and evaluations of all.
+    balance : float
+    """
+    wanted = math.log(1 - share)
+    points: list[tuple[float, float]] = []
+    log_ratio, x, n_evaluations, made = 0.0, x0, 0, 0
+    for round_ in range(MOST_ROUNDS):
+        odds, finest = math.exp(log_ratio / 2), max(tolerance, 10.0 ** -(3 + round_))
+        balance = odds / (1 + odds)
+        minimum = minimize(
+            objective.at(balance), x, n_iter=n_iter, tolerance=finest, lower=lower, callback=callback
+        )
+        x = minimum.x
+        n_evaluations, made = n_evaluations + minimum.n_evaluations, made + minimum.n_iter
+        style = max(minimum.value.style, 1e-12 * objective.style_unit)
+        reached = 0.5 * math.log(style / objective.style_unit)
+        near = abs(reached - wanted) < _MISS and finest <= _ROUND_TOLERANCE
+        if near or minimum.reason == "callback":
+            break
+        points.append((log_ratio, reached))
+        log_ratio = _secant(points, wanted)
+    return replace(minimum, n_evaluations=n_evaluations, n_iter=made), balance
+
+
+def _secant(points: list[tuple[float, float]], wanted: float) -> float:
+    (x1, y1) = points[-1]
+    slope = -0.5  # typical: the distance falls with the square root of the ratio of weights
+    if len(points) > 1:
+        (x0, y0) = points[-2]
+        if abs(x1 - x0) > 0.05:  # nearer points differ by how far each round got, not by the weights
+            slope = min(max((y1 - y0) / (x1 - x0), -1.5), -0.1)
+    return x1 + max(-4.0, min(4.0, (wanted - y1) / slope))
 
 
 def _finite(value, iteration: int):

@@ -1,9 +1,8 @@
-"""Style transfer: one clip's content, another's style."""
+"""Style transfer, one clip's content and another's style: prepare, optimise, make the sound, set its level."""
 
-import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import librosa
 import numpy as np
@@ -12,20 +11,17 @@ import torch
 from tqdm.std import tqdm
 
 from audiostyle.audio import check_waveform, fix_length, set_level
-from audiostyle.config import MATCH_ROUNDS, TransferConfig
+from audiostyle.config import TransferConfig
 from audiostyle.cost import check_memory
 from audiostyle.encoders import make_encoder
+from audiostyle.encoders.base import Encoder, Spectrogram
 from audiostyle.levels import match_loudness
 from audiostyle.losses import TransferLoss
-from audiostyle.optimize import Minimum, Step, minimize
-from audiostyle.phase.griffin_lim import griffin_lim, spectral_convergence
-from audiostyle.phase.polish import WaveformLoss, polished_phase
-from audiostyle.spectrogram import log_magnitude, stft
+from audiostyle.optimize import Minimum, Step, minimize, minimize_to_share
+from audiostyle.phase.griffin_lim import FAST_ITER, FAST_MOMENTUM, griffin_lim, phase_of, spectral_convergence
+from audiostyle.phase.polish import WaveformLoss, polish
+from audiostyle.spectrogram import as_tensor, log_magnitude, stft
 
-# The search for `TransferConfig.match`: the tolerance from which a round counts, and how close in log(style distance)
-# is close enough.
-_MATCH_TOLERANCE = 1e-5
-_MATCH_MISS = 0.01
 Callback = Callable[[int, dict, torch.Tensor], bool]
 
 
@@ -42,7 +38,7 @@ class TransferResult:
         Its sample rate in Hz.
     S : np.ndarray [shape=(n_bins, n_frames), non-negative]
         The optimised linear magnitudes, at the level of the configuration, before any phase was found; with
-        ``phase="waveform"`` those of the sound itself.
+        ``unknowns="samples"`` those of the sound itself.
     losses : pd.DataFrame
         Columns ``iteration, content, style, total``; row 0 is the start. With ``match`` the weights in the total
         change from round to round.
@@ -50,7 +46,7 @@ class TransferResult:
         The settings.
     convergence : np.ndarray [shape=(n,)]
         Spectral convergence in dB after 0, 1, ... Griffin-Lim iterations; with ``phase="polish"`` the last entry
-        is that of the polished sound, which gives up these magnitudes for the loss. Empty for ``"waveform"``.
+        is that of the polished sound, which gives up these magnitudes for the loss. Empty with ``unknowns="samples"``.
     content_unit, style_unit : float
         E and s0 of the balance (`audiostyle.losses.TransferLoss`): divide the two losses by them to compare pairs.
     balance : float
@@ -62,7 +58,7 @@ class TransferResult:
     seconds : dict
         Wall time of ``optimize`` and ``phase``.
     polish_losses : pd.DataFrame or None
-        As `losses`, of the sound during the polish; None for other phases.
+        As `losses`, of the sound during the polish; None where there is none.
     gain : float
         Factor from the level of the computation to that of `y`, before single peaks were limited.
     level_note : str
@@ -114,8 +110,8 @@ def transfer_style(
 ) -> TransferResult:
     """Give the content the style of another clip.
 
-    Minimises ``(1 − b)² L_content / E + b² L_style / s0`` over non-negative magnitudes
-    (`audiostyle.losses.TransferLoss`), then makes the sound as ``config.phase`` says.
+    Minimises ``(1 − b)² L_content / E + b² L_style / s0`` (`audiostyle.losses.TransferLoss`) over non-negative
+    magnitudes, then makes the sound as ``config.phase`` says; or over the samples themselves.
 
     Parameters
     ----------
@@ -162,89 +158,170 @@ def transfer_style(
     config = config or TransferConfig()
     content, style = (_prepare(y, name, sr, config) for y, name in ((content, "content"), (style, "style")))
     check_memory(config, len(content), len(style))
-    log_content, log_style = (
-        _log_magnitude(y, name, config) for y, name in ((content, "content"), (style, "style"))
-    )
-
     started = time.perf_counter()
-    loss = TransferLoss(make_encoder(config), log_content, log_style, balance=config.balance)
-    if config.phase == "waveform":
-        objective = WaveformLoss(loss, n_fft=config.n_fft, hop_length=config.hop_length)
-        start = _start_waveform(content, config)
-    else:
-        objective, start = loss, start_spectrogram(log_content, config)
     with tqdm(desc="transfer", disable=not progress) as bar:
-        record = _Record(bar, callback, config)
-        minimum = _optimise(objective, start, config, record)
-        S = _magnitudes(minimum.x, config).cpu().numpy()
+        search = _Stage("transfer", config.n_iter, config, bar, callback)
+        optimum = optimise(content, style, config, callback=search)
         optimised = time.perf_counter()
-        y, convergence, polish_losses = _sound(loss, minimum.x, S, content, config, record)
-        record.begin("done", 0)
-    levelled = match_loudness(y, content, config.sr)
+        polish = _Stage("polish", config.polish_iter, config, bar, callback, seen=len(search.rows) - 1)
+        sound = make_sound(optimum, content, config, callback=polish)
+        bar.total = bar.n
+        bar.set_description("done")
+    levelled = match_loudness(sound.y, content, config.sr)
+    stopped = sound.polish is not None and sound.polish.reason == "callback"
     return TransferResult(
         y=levelled.y,
         sr=config.sr,
-        S=S,
-        losses=pd.DataFrame(record.rows),
+        S=optimum.S,
+        losses=pd.DataFrame(search.rows),
         config=config,
-        convergence=convergence,
-        content_unit=loss.content_unit,
-        style_unit=loss.style_unit,
-        balance=loss.balance,
-        n_evaluations=minimum.n_evaluations,
-        reason="callback" if record.stopped else minimum.reason,
+        convergence=sound.convergence,
+        content_unit=optimum.loss.content_unit,
+        style_unit=optimum.loss.style_unit,
+        balance=optimum.loss.balance,
+        n_evaluations=optimum.minimum.n_evaluations,
+        reason="callback" if stopped else optimum.minimum.reason,
         seconds={"optimize": optimised - started, "phase": time.perf_counter() - optimised},
-        polish_losses=polish_losses,
+        polish_losses=pd.DataFrame(polish.rows) if sound.polish else None,
         gain=levelled.gain,
         level_note=levelled.note,
     )
 
 
-def _sound(
-    loss: TransferLoss,
-    x: torch.Tensor,
-    S: np.ndarray,
+@dataclass(frozen=True)
+class Optimum:
+    """What `optimise` found.
+
+    Parameters
+    ----------
+    minimum : audiostyle.optimize.Minimum
+        Its ``x`` are log magnitudes [shape=(n_bins, n_frames)], or the samples [shape=(n_samples,)].
+    loss : TransferLoss
+        The objective on log magnitudes, at the balance that was given or found.
+    S : np.ndarray [shape=(n_bins, n_frames), non-negative]
+        Linear magnitudes.
+    """
+
+    minimum: Minimum
+    loss: TransferLoss
+    S: np.ndarray
+
+
+def optimise(
+    content: np.ndarray | Spectrogram,
+    style: np.ndarray | Spectrogram,
+    config: TransferConfig,
+    *,
+    encoder: Encoder | None = None,
+    callback: Callable[[Step], bool] | None = None,
+) -> Optimum:
+    """Minimise the objective of a transfer over magnitudes or samples, as ``config.unknowns`` says.
+
+    Parameters
+    ----------
+    content, style : np.ndarray [shape=(n_samples,)], or array or tensor [shape=(n_bins, n_frames)]
+        Waveforms at ``config.sr``, which are brought to ``config.level``; or log magnitudes as they are, with
+        ``unknowns="magnitudes"``.
+    config : TransferConfig
+    encoder : Encoder or None
+        None takes that of the configuration.
+    callback : callable or None
+        As for `audiostyle.optimize.minimize`, or `audiostyle.optimize.minimize_to_share` with ``match``.
+
+    Returns
+    -------
+    Optimum
+
+    Raises
+    ------
+    ValueError
+        If a clip is silent or shorter than one patch.
+    RuntimeError
+        If the loss becomes non-finite.
+
+    Notebook: 03_transfer_one_pair.ipynb
+    """
+    C, A = (_log_magnitude(y, name, config) for y, name in ((content, "content"), (style, "style")))
+    loss = TransferLoss(encoder or make_encoder(config), C, A, balance=config.balance)
+    if config.unknowns == "samples":
+        objective = WaveformLoss(loss, n_fft=config.n_fft, hop_length=config.hop_length)
+        start, lower = _start_samples(content, config), None
+    else:
+        objective, start, lower = loss, start_spectrogram(C, config), 0.0
+    limits = {"n_iter": config.n_iter, "tolerance": config.tolerance, "lower": lower, "callback": callback}
+    if config.match is None:
+        minimum = minimize(objective, start, **limits)
+    else:
+        minimum, balance = minimize_to_share(objective, start, config.match, **limits)
+        loss = loss.at(balance)
+    return Optimum(minimum, loss, _magnitudes(minimum.x, config).cpu().numpy())
+
+
+@dataclass(frozen=True)
+class Sound:
+    """What `make_sound` made.
+
+    Parameters
+    ----------
+    y : np.ndarray [shape=(n_samples,), dtype=float32]
+        At the level of the computation.
+    convergence : np.ndarray [shape=(n,)]
+        As in `TransferResult`.
+    polish : audiostyle.optimize.Minimum or None
+        That of the polish, if there was one.
+    """
+
+    y: np.ndarray
+    convergence: np.ndarray
+    polish: Minimum | None = None
+
+
+def make_sound(
+    optimum: Optimum,
     content: np.ndarray,
     config: TransferConfig,
-    record: "_Record",
-) -> tuple[np.ndarray, np.ndarray, pd.DataFrame | None]:
-    """Make the sound; returns it with the spectral convergence and, where it was polished, the losses."""
-    if config.phase == "waveform":
-        return x.cpu().numpy(), np.empty(0), None
-    shared = {"hop_length": config.hop_length, "device": config.device, "return_convergence": True}
+    *,
+    callback: Callable[[Step], bool] | None = None,
+) -> Sound:
+    """Make the sound of an optimum as ``config.phase`` says; samples are a sound already.
+
+    Parameters
+    ----------
+    optimum : Optimum
+        What `optimise` found for the same configuration.
+    content : np.ndarray [shape=(n_samples,)]
+        The content's waveform: the polish starts from its phase, and the sound has its length.
+    config : TransferConfig
+    callback : callable or None
+        Gets an `audiostyle.optimize.Step` of the polish at its start and after every iteration; True stops.
+
+    Returns
+    -------
+    Sound
+
+    Notebook: 03_transfer_one_pair.ipynb
+    """
+    minimum, S = optimum.minimum, optimum.S
+    if config.unknowns == "samples":
+        return Sound(minimum.x.cpu().numpy(), np.empty(0))
+    frames = {"n_fft": config.n_fft, "hop_length": config.hop_length}
+    way = {"n_iter": config.griffin_lim_iter, "momentum": config.momentum, "seed": config.seed}
+    if config.phase == "polish":
+        way = {"n_iter": FAST_ITER, "momentum": FAST_MOMENTUM, "init": phase_of(content, **frames)}
+    shared = {"hop_length": config.hop_length, "length": len(content), "device": config.device}
+    y, convergence = griffin_lim(S, return_convergence=True, **way, **shared)
     if config.phase == "griffin_lim":
-        options = {"n_iter": config.griffin_lim_iter, "momentum": config.momentum, "seed": config.seed}
-        return *griffin_lim(S, length=len(content), **options, **shared), None
-    rows: list[dict] = []
-
-    def follow(step: Step) -> bool:
-        rows.append({"iteration": step.iteration, **_losses(step)})
-        record.show(len(record.rows) - 1 + step.iteration, rows[-1])
-        return step.iteration > 0 and record.ask(len(record.rows) - 1 + step.iteration, step)
-
+        return Sound(y, convergence)
     # Who stops the optimiser wants the sound now.
-    n_iter = 0 if record.stopped else config.polish_iter
-    record.begin("polish", n_iter)
-    minimum, convergence = polished_phase(
-        loss, S, content, n_iter=n_iter, hop_length=config.hop_length, callback=follow
-    )
-    y = minimum.x.cpu().numpy()
-    final = spectral_convergence(S, y, hop_length=config.hop_length)
-    return y, np.append(convergence, final), pd.DataFrame(rows)
-
-
-def _losses(step: Step) -> dict[str, float]:
-    return {name: getattr(step.value, name) for name in ("content", "style", "total")}
-
-
-def _magnitudes(x: torch.Tensor, config: TransferConfig) -> torch.Tensor:
-    """Return the linear magnitudes of what is optimised: log magnitudes [2 axes], or samples [1 axis]."""
-    if x.ndim == 1:
-        return stft(x, n_fft=config.n_fft, hop_length=config.hop_length).abs()
-    return torch.expm1(x)
+    n_iter = 0 if minimum.reason == "callback" else config.polish_iter
+    polished = polish(optimum.loss, y, n_iter=n_iter, callback=callback, **frames)
+    y = polished.x.cpu().numpy()
+    last = spectral_convergence(S, y, hop_length=config.hop_length)
+    return Sound(y, np.append(convergence, last), polished)
 
 
 def _prepare(y: np.ndarray, name: str, sr: int, config: TransferConfig) -> np.ndarray:
+    """Return a clip as a waveform at the configuration's sample rate that holds one patch."""
     y = check_waveform(y, name=name)
     if sr != config.sr:
         y = fix_length(librosa.resample(y, orig_sr=sr, target_sr=config.sr), round(len(y) * config.sr / sr))
@@ -256,9 +333,21 @@ def _prepare(y: np.ndarray, name: str, sr: int, config: TransferConfig) -> np.nd
     return y
 
 
-def _log_magnitude(y: np.ndarray, name: str, config: TransferConfig) -> torch.Tensor:
-    levelled = torch.as_tensor(set_level(y, config.level, name=name), device=config.device)
+def _log_magnitude(y: np.ndarray | Spectrogram, name: str, config: TransferConfig) -> torch.Tensor:
+    """Return the log magnitudes of a waveform at the configuration's level; log magnitudes stay what they are."""
+    if y.ndim == 2 and config.unknowns == "magnitudes":
+        return as_tensor(y, device=config.device)
+    levelled = as_tensor(
+        set_level(check_waveform(y, name=name), config.level, name=name), device=config.device
+    )
     return log_magnitude(levelled, n_fft=config.n_fft, hop_length=config.hop_length)
+
+
+def _magnitudes(x: torch.Tensor, config: TransferConfig) -> torch.Tensor:
+    """Return the linear magnitudes of log magnitudes [2 axes] or of samples [1 axis]."""
+    if x.ndim == 1:
+        return stft(x, n_fft=config.n_fft, hop_length=config.hop_length).abs()
+    return torch.expm1(x)
 
 
 def start_spectrogram(log_content: torch.Tensor, config: TransferConfig) -> torch.Tensor:
@@ -270,102 +359,43 @@ def start_spectrogram(log_content: torch.Tensor, config: TransferConfig) -> torc
     return noise * 2 * log_content.mean()
 
 
-def _start_waveform(content: np.ndarray, config: TransferConfig) -> torch.Tensor:
+def _start_samples(content: np.ndarray, config: TransferConfig) -> torch.Tensor:
     start = set_level(content, config.level)
     if config.start == "noise":
         start = set_level(np.random.default_rng(config.seed).normal(size=len(content)), config.level)
     return torch.as_tensor(start, device=config.device)
 
 
-def _optimise(
-    objective: TransferLoss | WaveformLoss, start: torch.Tensor, config: TransferConfig, record: "_Record"
-) -> Minimum:
-    if config.match is None:
-        return _minimise(objective, start, config, config.tolerance, record)
-    return _match(objective, start, config, record)
+class _Stage:
+    """Callback of an optimiser: keeps the losses, moves the progress bar, asks the user's callback.
 
+    `seen` is the last iteration that the user's callback saw; this stage goes on counting from there.
+    """
 
-def _minimise(
-    objective, x: torch.Tensor, config: TransferConfig, tolerance: float, record: "_Record"
-) -> Minimum:
-    record.begin("transfer", config.n_iter)
-    lower = None if config.phase == "waveform" else 0.0
-    return minimize(objective, x, n_iter=config.n_iter, tolerance=tolerance, lower=lower, callback=record)
-
-
-class _Record:
-    """Callback of the optimiser: keeps the losses, moves the progress bar, asks the user's callback."""
-
-    def __init__(self, bar: tqdm, callback: Callback | None, config: TransferConfig) -> None:
+    def __init__(
+        self,
+        name: str,
+        n_iter: int,
+        config: TransferConfig,
+        bar: tqdm,
+        callback: Callback | None,
+        seen: int = -1,
+    ) -> None:
+        self.name, self.n_iter, self.config = name, n_iter, config
+        self.bar, self.callback, self.seen = bar, callback, seen
         self.rows: list[dict] = []
-        self.bar = bar
-        self.callback = callback
-        self.config = config
-        self.stopped = False
 
     def __call__(self, step: Step) -> bool:
-        if self.rows and step.iteration == 0:
-            return False  # a continued run begins where the last one ended
-        value = _losses(step)
-        self.rows.append({"iteration": len(self.rows), **value})
-        self.show(len(self.rows) - 1, value)
-        return self.ask(len(self.rows) - 1, step)
-
-    def begin(self, stage: str, n_iter: int) -> None:
-        """Name what comes next on the progress bar, of at most `n_iter` iterations more than were made."""
-        self.bar.total = self.bar.n + n_iter
-        self.bar.set_description(stage)
-
-    def show(self, iteration: int, value: dict[str, float]) -> None:
-        """Move the progress bar to an iteration."""
+        if step.iteration == 0:
+            self.bar.total = self.bar.n + self.n_iter
+            self.bar.set_description(self.name)
+            if self.rows:  # another round begins where the last one ended
+                return False
+        losses = {name: getattr(step.value, name) for name in ("content", "style", "total")}
+        self.rows.append({"iteration": len(self.rows), **losses})
+        iteration = max(self.seen, 0) + len(self.rows) - 1
         self.bar.update(iteration - self.bar.n)
-        self.bar.set_postfix(content=f"{value['content']:.3g}", style=f"{value['style']:.3g}")
-
-    def ask(self, iteration: int, step: Step) -> bool:
-        """Return whether the user's callback wants to stop here."""
-        self.stopped = self.callback is not None and bool(
-            self.callback(iteration, _losses(step), _magnitudes(step.x, self.config))
-        )
-        return self.stopped
-
-
-def _match(
-    objective: TransferLoss | WaveformLoss, start: torch.Tensor, config: TransferConfig, record: _Record
-) -> Minimum:
-    """Find the balance at which the share `config.match` of the style distance is removed.
-
-    Secant on log(style distance) against the log of the weights' ratio. Each round is warm-started and runs to a
-    finer tolerance than the one before.
-    """
-    wanted = math.log(1 - config.match)
-    points: list[tuple[float, float]] = []
-    log_ratio, x, evaluations = 0.0, start, 0
-    for round_ in range(MATCH_ROUNDS):
-        tolerance = max(config.tolerance, 10.0 ** -(3 + round_))
-        minimum, reached = _minimise_at(objective, x, log_ratio, config, tolerance, record)
-        evaluations += minimum.n_evaluations
-        x = minimum.x
-        points.append((log_ratio, reached))
-        if record.stopped or (abs(reached - wanted) < _MATCH_MISS and tolerance <= _MATCH_TOLERANCE):
-            break
-        log_ratio = _secant(points, wanted)
-    return replace(minimum, n_evaluations=evaluations, n_iter=len(record.rows) - 1)
-
-
-def _minimise_at(objective, x, log_ratio: float, config: TransferConfig, tolerance: float, record: _Record):
-    """Minimise at the weights' ratio (b / (1 − b))² = exp(log_ratio); returns also log √(style / s0)."""
-    odds = math.exp(log_ratio / 2)
-    objective.set_balance(odds / (1 + odds))
-    minimum = _minimise(objective, x, config, tolerance, record)
-    style = max(record.rows[-1]["style"], 1e-12 * objective.style_unit)
-    return minimum, 0.5 * math.log(style / objective.style_unit)
-
-
-def _secant(points: list[tuple[float, float]], wanted: float) -> float:
-    (x1, y1) = points[-1]
-    slope = -0.5  # typical: the distance falls with the square root of the ratio of weights
-    if len(points) > 1:
-        (x0, y0) = points[-2]
-        if abs(x1 - x0) > 0.05:  # nearer points differ by how far each round got, not by the weights
-            slope = min(max((y1 - y0) / (x1 - x0), -1.5), -0.1)
-    return x1 + max(-4.0, min(4.0, (wanted - y1) / slope))
+        self.bar.set_postfix(content=f"{losses['content']:.3g}", style=f"{losses['style']:.3g}")
+        if self.callback is None or iteration <= self.seen:
+            return False
+        return bool(self.callback(iteration, losses, _magnitudes(step.x, self.config)))

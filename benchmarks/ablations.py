@@ -22,17 +22,14 @@ from audiostyle.config import TransferConfig
 from audiostyle.datasets import clips
 from audiostyle.datasets.clips import PairAudio
 from audiostyle.datasets.corpora import SAMPLE_RATE, load_recordings
-from audiostyle.encoders import make_encoder
 from audiostyle.encoders.infinite import InfiniteEncoder
 from audiostyle.encoders.layered import LayeredEncoder
-from audiostyle.losses import TransferLoss
 from audiostyle.measures.table import evaluate_sound
-from audiostyle.optimize import minimize
-from audiostyle.phase.griffin_lim import griffin_lim, phase_of
+from audiostyle.phase.griffin_lim import FAST_MOMENTUM, griffin_lim, phase_of
 from audiostyle.spectrogram import log_magnitude, stft
 from audiostyle.studies.pairs import levelled
 from audiostyle.studies.results import Results
-from audiostyle.transfer import start_spectrogram, transfer_style
+from audiostyle.transfer import optimise, transfer_style
 
 BALANCES = (0.5, 0.8)
 PAIRS = ("instrument-1", "speech-2")
@@ -74,21 +71,22 @@ def settings() -> Iterator[tuple[str, str, TransferConfig, dict]]:
             yield "filters", str(n), replace(DEFAULT, encoder="random", n_filters=n, seed=seed), {}
 
 
-def make_sound(audio: PairAudio, config: TransferConfig, *, compression="log1p", widths=None) -> np.ndarray:
+def ablated_sound(
+    audio: PairAudio, config: TransferConfig, *, compression="log1p", widths=None
+) -> np.ndarray:
     """Optimise compressed magnitudes and make the sound, at level 0.05."""
     content, style = levelled(audio, config.level)
     compress, expand = COMPRESSIONS[compression]
     C, A = (
         compress(stft(y, n_fft=config.n_fft, hop_length=config.hop_length).abs()) for y in (content, style)
     )
-    encoder = LayeredEncoder([InfiniteEncoder(k) for k in widths]) if widths else make_encoder(config)
-    loss = TransferLoss(encoder, C, A, balance=config.balance)
-    found = minimize(loss, start_spectrogram(C, config), n_iter=config.n_iter, tolerance=1e-5)
+    encoder = LayeredEncoder([InfiniteEncoder(k) for k in widths]) if widths else None
+    found = optimise(C, A, replace(config, tolerance=1e-5), encoder=encoder)
     return griffin_lim(
-        expand(found.x).numpy(),
+        expand(found.minimum.x).numpy(),
         n_iter=200,
         hop_length=config.hop_length,
-        momentum=0.99,
+        momentum=FAST_MOMENTUM,
         init=phase_of(content, n_fft=config.n_fft, hop_length=config.hop_length),
         length=len(content),
     )
@@ -102,7 +100,7 @@ def ablations(edition: str) -> Iterator[dict]:
         content, style = levelled(audio, DEFAULT.level)
         for choice, value, config, extra in settings():
             for balance in BALANCES:
-                y = make_sound(audio, replace(config, balance=balance), **extra)
+                y = ablated_sound(audio, replace(config, balance=balance), **extra)
                 numbers = evaluate_sound(y, content, style, pitch=False)
                 row = {"pair": name, "edition": edition, "choice": choice, "value": value}
                 yield row | {"balance": balance, "seed": config.seed} | numbers
@@ -145,7 +143,7 @@ def voices(_edition: str) -> Iterator[dict]:
         "content": None,
         "4096 filters, Griffin-Lim": TransferConfig(encoder="random", phase="griffin_lim", n_iter=40),
         "polish": DEFAULT,
-        "waveform": replace(DEFAULT, phase="waveform"),
+        "waveform": replace(DEFAULT, unknowns="samples"),
     }
     for content_name, style_name in permutations(by_speaker, 2):
         content, style = by_speaker[content_name][0], by_speaker[style_name][1]

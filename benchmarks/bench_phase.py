@@ -20,11 +20,10 @@ from audiostyle.config import TransferConfig
 from audiostyle.datasets import clips
 from audiostyle.files import whole_file
 from audiostyle.phase.griffin_lim import griffin_lim, phase_of, spectral_convergence
-from audiostyle.phase.polish import polished_phase
 from audiostyle.phase.reconstruct import reconstruct_phase
 from audiostyle.spectrogram import stft
 from audiostyle.studies.phase import CURVES, left_out
-from audiostyle.studies.trade_offs import optimum
+from audiostyle.transfer import make_sound, optimise
 from benchmarks.timing import interleaved, summary
 
 N_FFT = 2048
@@ -95,11 +94,12 @@ def methods(S: np.ndarray, hop: int, length: int, phase: np.ndarray | None, repe
 
 def polish_seconds(audio, repeats: int) -> list[dict]:
     """Seconds of the default's sound stage, and of the 200 iterations of Griffin-Lim it replaces."""
-    S, loss, _ = optimum(audio, TransferConfig())
+    config = TransferConfig()
+    optimum = optimise(audio.content, audio.style, config)
     content = set_level(audio.content)
     functions = {
-        "Griffin-Lim, 200 iterations": partial(griffin_lim, S, n_iter=200, length=len(content)),
-        "30 fast iterations and polish": partial(polished_phase, loss, S, content),
+        "Griffin-Lim, 200 iterations": partial(griffin_lim, optimum.S, n_iter=200, length=len(content)),
+        "30 fast iterations and polish": partial(make_sound, optimum, content, config),
     }
     return [
         {"benchmark": "polish", "method": name, "hop": 1024, **summary(values)}
@@ -124,7 +124,7 @@ def main() -> None:
             if kind == "speech":
                 found += against_librosa(S, hop, len(content), arguments.repeats)
             rows += [{"signal": kind} | row for row in found]
-    S, _, _ = optimum(audio, TransferConfig())
+    S = optimise(audio.content, audio.style, TransferConfig()).S
     found = methods(S, 1024, len(content), phase_of(content), arguments.repeats)
     found += polish_seconds(audio, arguments.repeats)
     rows += [{"signal": "transferred"} | row for row in found]

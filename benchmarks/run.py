@@ -18,7 +18,7 @@ from scipy import optimize as scipy_optimize
 from audiostyle import paths
 from audiostyle.files import whole_file
 from audiostyle.optimize import minimize
-from audiostyle.phase.griffin_lim import griffin_lim
+from audiostyle.phase.griffin_lim import FAST_MOMENTUM, griffin_lim
 from benchmarks.methods import FORMS, N_BINS, N_FILTERS, make_loss, spectrum
 from benchmarks.timing import in_fresh_process, interleaved, matrix_rate, summary
 
@@ -71,7 +71,7 @@ def whole_transfer(method: str, iterations: int) -> int:
     """Optimise 10 s for exactly `iterations` iterations, then 60 iterations of fast Griffin-Lim."""
     content, style = spectrum(10), spectrum(10, seed=1)
     found = minimize(make_loss(method, content, style), content, n_iter=iterations, tolerance=0.0)
-    griffin_lim(torch.expm1(found.x).numpy(), n_iter=60, momentum=0.99)
+    griffin_lim(torch.expm1(found.x).numpy(), n_iter=60, momentum=FAST_MOMENTUM)
     return found.n_iter
 
 

@@ -22,10 +22,10 @@ import torch
 
 from audiostyle import paths
 from audiostyle.datasets import clips
+from audiostyle.datasets.keys import cache_key
 from audiostyle.encoders.infinite import InfiniteEncoder
 from audiostyle.encoders.random import RandomEncoder
 from audiostyle.files import whole_file
-from audiostyle.keys import cache_key
 from audiostyle.studies import width
 from audiostyle.studies.results import Results
 
@@ -41,7 +41,9 @@ KEYS = ("encoder", "balance")
 
 def optimised(pair: clips.Pair, given: width.Problem, balances: tuple[float, ...]) -> dict:
     """Return the spectra of a pair by (encoder, balance): random ones from the cache where they are."""
-    spectra = {("infinite", b): width.optimise(given, InfiniteEncoder(), b, n_iter=N_ITER) for b in CURVE}
+    spectra = {
+        ("infinite", b): width.minimum_under(given, InfiniteEncoder(), b, n_iter=N_ITER) for b in CURVE
+    }
     bank = RandomEncoder(N_FILTERS, seed=SEED)
     for balance in balances:
         path = _stored(pair, balance)
@@ -49,7 +51,7 @@ def optimised(pair: clips.Pair, given: width.Problem, balances: tuple[float, ...
             X = torch.from_numpy(np.load(path, allow_pickle=False))
         else:
             started = time.perf_counter()
-            X = width.optimise(given, bank, balance, n_iter=N_ITER)
+            X = width.minimum_under(given, bank, balance, n_iter=N_ITER)
             path.parent.mkdir(parents=True, exist_ok=True)
             with whole_file(path) as temporary:
                 np.save(temporary, X.numpy())

@@ -107,14 +107,23 @@ def test_levels_at_which_nothing_can_be_computed(files, capsys, no_transfer, lev
     assert "it must be from 1e-06 to 1e+06" in error
 
 
+WAYS = [{"phase": phase} for phase in config.PHASES] + [{"unknowns": "samples"}]
+
+
 @pytest.mark.parametrize("level", config.LEVELS)
-@pytest.mark.parametrize("phase", config.PHASES)
-def test_the_levels_allowed_give_a_sound(content, style, phase, level):
+@pytest.mark.parametrize("way", WAYS)
+def test_the_levels_allowed_give_a_sound(content, style, way, level):
     settings = {"n_iter": 3, "polish_iter": 2, "griffin_lim_iter": 3}
-    given = config.TransferConfig(level=level, phase=phase, **settings)
+    given = config.TransferConfig(level=level, **way, **settings)
     result = transfer.transfer_style(content, style, SR, given, progress=False)
     assert np.isfinite(result.y).all()
     assert np.sqrt(np.mean(result.y**2)) > 0.3 * np.sqrt(np.mean(content**2))
+
+
+def test_names_that_no_setting_has(files, capsys, no_transfer):
+    command = ["transfer", "content.wav", "style.wav", "-o", "out.wav", "--phase"]
+    assert "must be one of polish, griffin_lim" in refused(capsys, *command, "wavenet")
+    assert "phase='waveform' is now unknowns='samples'" in refused(capsys, *command, "waveform")
 
 
 @pytest.mark.parametrize("rate", ["999", "768001", str(2**31)])
@@ -145,8 +154,8 @@ def test_seeds_that_no_generator_takes(seed):
 
 def test_the_greatest_seed_is_taken(content, style):
     settings = {"encoder": "random", "n_filters": 4, "n_iter": 1, "seed": 2**64 - 1, "start": "noise"}
-    for phase in config.PHASES:
-        given = config.TransferConfig(phase=phase, polish_iter=1, griffin_lim_iter=1, **settings)
+    for way in WAYS:
+        given = config.TransferConfig(**way, polish_iter=1, griffin_lim_iter=1, **settings)
         assert np.isfinite(transfer.transfer_style(content, style, SR, given, progress=False).y).all()
 
 

@@ -65,7 +65,7 @@ def test_longer_clips_and_shorter_hops_cost_more(encoder):
 def test_iterations_are_those_of_every_stage():
     config = TransferConfig(n_iter=100, polish_iter=7)
     assert expected_cost(config, TEN, TEN).n_iter == 107
-    assert expected_cost(replace(config, phase="waveform"), TEN, TEN).n_iter == 100
+    assert expected_cost(replace(config, unknowns="samples"), TEN, TEN).n_iter == 100
     assert expected_cost(replace(config, match=0.5), TEN, TEN).n_iter == 1207
 
 

@@ -55,7 +55,7 @@ def test_result_has_the_contents_length_and_level(content, style, config):
 PHASES = {
     "polish": {"phase": "polish", "polish_iter": 6},
     "griffin_lim": {"phase": "griffin_lim", "griffin_lim_iter": 6},
-    "waveform": {"phase": "waveform", "n_iter": 6},
+    "samples": {"unknowns": "samples", "n_iter": 6},
 }
 
 
@@ -301,6 +301,7 @@ def test_bad_input_is_named(content, style, which, spoil, message):
 @pytest.mark.parametrize(
     "bad",
     [
+        {"unknowns": "phases"},
         {"balance": -0.1},
         {"balance": 1.1},
         {"match": 0.95},

@@ -16,7 +16,6 @@ import numpy as np
 from audiostyle.audio import load_audio, set_level
 
 SAMPLE_RATE = 16000  # of every comparison of speakers: the lowest rate of the usual corpora
-LEVEL = 0.05
 SOUND_SUFFIXES = {".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif", ".opus", ".m4a"}
 
 _VCTK_FOLDERS = ("wav48_silence_trimmed", "wav48")
@@ -307,7 +306,7 @@ def _read_first(
             break
         try:
             y, _ = load_audio(item.path, sr=SAMPLE_RATE)
-            kept.append((item, set_level(y, LEVEL, name=str(item.path))))
+            kept.append((item, set_level(y, name=str(item.path))))
         # Unreadable, no regular file, empty, silent, a link to nothing: the caller's warning names the file.
         except (ValueError, OSError):
             skipped.append(item.path)

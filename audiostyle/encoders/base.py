@@ -26,20 +26,25 @@ class Encoded:
 
     Parameters
     ----------
-    features : torch.Tensor
+    features : torch.Tensor or tuple of Encoded
         What the encoder needs for its kernel; for `RandomEncoder` the features
-        [shape=(n_filters, n_patches)].
+        [shape=(n_filters, n_patches)], for a `LayeredEncoder` the clip as each layer sees it.
     n_patches : int
-        Number of patches.
+        Number of patches; of several layers, the fewest.
     """
 
-    features: torch.Tensor
+    features: "torch.Tensor | tuple[Encoded, ...]"
     n_patches: int
     _kept: dict = field(default_factory=dict, repr=False, compare=False)
 
+    @property
+    def layers(self) -> tuple["Encoded", ...]:
+        """The clip as each of `Encoder.layers` sees it."""
+        return self.features if isinstance(self.features, tuple) else (self,)
+
     def keep(self, key: object, compute: Callable[[], torch.Tensor]) -> torch.Tensor:
         """Return ``compute()``, at the first call with this key only; every time if the clip needs a gradient."""
-        if self.features.requires_grad:
+        if any(layer.features.requires_grad for layer in self.layers):
             return compute()
         if key not in self._kept:
             self._kept[key] = compute()
@@ -49,8 +54,12 @@ class Encoded:
 class Encoder:
     """What losses, transfer and speaker identification use of an encoder.
 
-    Subclasses define `encode`, `_kernel`, `_gram_inner` and `_patch_distance`. Wherever a clip is asked for, a
+    Subclasses define `_encode`, `_kernel`, `_gram_inner` and `_patch_distance`. Wherever a clip is asked for, a
     log magnitude spectrogram [shape=(n_bins, n_frames)] as array or tensor, or the result of `encode`, will do.
+
+    Every encoder keeps to these (`tests/encoders/test_contract.py`): kernels are symmetric, K_yx = K_xyᵀ;
+    `patch_distance` is the kernel distance on the diagonal, 0 between equal clips; `gram_inner` is Σ_l w_l ‖K_l‖²_F
+    over `layers`, whatever the chunks; the gradients of both are those of their values; no clip is changed.
     """
 
     kernel_size: int
@@ -103,7 +112,7 @@ class Encoder:
         return self._kernel(*self._encode_both(X, Y))
 
     def gram_inner(self, X: "Spectrogram | Encoded", Y: "Spectrogram | Encoded") -> torch.Tensor:
-        """Compute ‖K_xy‖²_F, the inner product of the two Gram matrices divided by N².
+        """Compute ‖K_xy‖²_F, the inner product of the two Gram matrices divided by N²; of layers, the weighted sum.
 
         Differentiable; row chunks keep the memory linear in the length of the longer clip.
 
@@ -137,13 +146,6 @@ class Encoder:
         """Encode two clips, a clip given twice once: that it is one and the same must not be lost."""
         x = self.encode(X)
         return x, x if Y is X else self.encode(Y)
-
-    def fused_losses(self, content: Spectrogram, style: Spectrogram):
-        """Return a faster way than autograd to evaluate the losses and their gradient, or None.
-
-        See `audiostyle.losses.TransferLoss`.
-        """
-        return None
 
 
 def same_numbers(X: torch.Tensor, Y: torch.Tensor) -> bool:

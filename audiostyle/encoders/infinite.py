@@ -19,11 +19,10 @@ from audiostyle.encoders.base import (
     LEAKY_SLOPE,
     Encoded,
     Encoder,
-    Spectrogram,
     check_activation,
     same_numbers,
 )
-from audiostyle.encoders.fused import FusedLosses, squared_sums, squared_sums_with_gradient
+from audiostyle.encoders.fused import squared_sums, squared_sums_with_gradient
 from audiostyle.encoders.patches import (
     box_1d,
     box_1d_transposed,
@@ -90,10 +89,6 @@ class InfiniteEncoder(Encoder):
         self.device = torch.device(device)
         self.dtype = dtype
         self._relu_share, self._linear_share = _SHARES[activation]
-
-    def fused_losses(self, content: Spectrogram, style: Spectrogram) -> "FusedLosses":
-        """Return the losses with their analytic gradient; see `FusedLosses`."""
-        return FusedLosses(self, content, style)
 
     def _encode(self, X: torch.Tensor) -> Encoded:
         return Encoded(X, X.shape[1] - self.kernel_size + 1)

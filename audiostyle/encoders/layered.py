@@ -1,12 +1,18 @@
 """Several encoders whose losses are added, eq. 4 of the paper."""
 
-from audiostyle.encoders.base import Spectrogram
+from collections.abc import Sequence
+
+import torch
+
+from audiostyle.encoders.base import Encoded, Encoder
 
 
-class LayeredEncoder:
+class LayeredEncoder(Encoder):
     """Several encoders whose losses are added with weights w_l (eq. 4 of the paper).
 
     The layers may be stacked (`RandomEncoder` with `below`) or stand side by side, such as several kernel sizes.
+    Gram matrices of different layers never meet: `gram_inner` is the weighted sum of those of the layers. So are
+    `kernel` and `patch_distance`, where the layers have patches of one length.
 
     Parameters
     ----------
@@ -18,7 +24,8 @@ class LayeredEncoder:
     Raises
     ------
     ValueError
-        If there is no layer, or not one non-negative weight for each.
+        If there is no layer, or not one non-negative weight for each; from `kernel` and `patch_distance` if the
+        layers have patches of different lengths.
 
     Examples
     --------
@@ -28,7 +35,10 @@ class LayeredEncoder:
     (0.5, 0.5)
     """
 
-    def __init__(self, layers, weights=None) -> None:
+    layers: tuple[Encoder, ...] = ()
+    layer_weights: tuple[float, ...] = ()
+
+    def __init__(self, layers: Sequence[Encoder], weights: Sequence[float] | None = None) -> None:
         self.layers = tuple(layers)
         if not self.layers:
             raise ValueError("a LayeredEncoder needs at least one layer")
@@ -37,23 +47,30 @@ class LayeredEncoder:
         )
         if len(self.layer_weights) != len(self.layers) or min(self.layer_weights) < 0:
             raise ValueError(f"weights={weights!r} must be {len(self.layers)} numbers of at least 0")
+        self.kernel_size = max(layer.kernel_size for layer in self.layers)
         self.receptive_field = max(layer.receptive_field for layer in self.layers)
         self.device = self.layers[0].device
         self.dtype = self.layers[0].dtype
 
-    def fused_losses(self, content: Spectrogram, style: Spectrogram):
-        """Return the layers' faster evaluations added up, or None where a layer has none."""
-        fused = [layer.fused_losses(content, style) for layer in self.layers]
-        if any(evaluate is None for evaluate in fused):
-            return None
+    def _encode(self, X: torch.Tensor) -> Encoded:
+        return Encoded(tuple(layer.encode(X) for layer in self.layers), self.n_patches(X.shape[1]))
 
-        def evaluate(X, content_weight, style_weight):
-            terms = [
-                (w * c, w * s, w * g)
-                for w, (c, s, g) in zip(
-                    self.layer_weights, (f(X, content_weight, style_weight) for f in fused), strict=True
-                )
-            ]
-            return tuple(sum(column) for column in zip(*terms, strict=True))
+    def _kernel(self, x: Encoded, y: Encoded) -> torch.Tensor:
+        self._check_one_length()
+        return self._sum("kernel", x, y)
 
-        return evaluate
+    def _gram_inner(self, x: Encoded, y: Encoded) -> torch.Tensor:
+        return self._sum("gram_inner", x, y)
+
+    def _patch_distance(self, x: Encoded, y: Encoded) -> torch.Tensor:
+        self._check_one_length()
+        return self._sum("patch_distance", x, y)
+
+    def _sum(self, method: str, x: Encoded, y: Encoded) -> torch.Tensor:
+        parts = zip(self.layer_weights, self.layers, x.layers, y.layers, strict=True)
+        return sum(w * getattr(layer, method)(a, b) for w, layer, a, b in parts)
+
+    def _check_one_length(self) -> None:
+        lengths = [layer.receptive_field for layer in self.layers]
+        if len(set(lengths)) > 1:
+            raise ValueError(f"layers whose patches have one length are needed, not {lengths} frames")

@@ -12,12 +12,7 @@ import torch
 
 from audiostyle.losses import Evaluation, TransferLoss
 from audiostyle.optimize import Minimum, Step, minimize
-from audiostyle.phase.griffin_lim import griffin_lim, phase_of
 from audiostyle.spectrogram import as_tensor, overlap_add, stft, window
-
-START_ITER = 30
-START_MOMENTUM = 0.99
-POLISH_ITER = 80
 
 
 class WaveformLoss:
@@ -53,9 +48,9 @@ class WaveformLoss:
         """Style loss of the content, s0."""
         return self.loss.style_unit
 
-    def set_balance(self, balance: float) -> None:
-        """Set both weights from a balance in [0, 1]."""
-        self.loss.set_balance(balance)
+    def at(self, balance: float) -> "WaveformLoss":
+        """Return the same at another balance in [0, 1]."""
+        return WaveformLoss(self.loss.at(balance), n_fft=self.n_fft, hop_length=self.hop_length)
 
     def __call__(self, y: torch.Tensor) -> Evaluation:
         """Evaluate at a waveform y [shape=(n_samples,)]; the gradient has its shape."""
@@ -81,8 +76,7 @@ def polish(
     loss: TransferLoss,
     y: np.ndarray,
     *,
-    n_iter: int = POLISH_ITER,
-    tolerance: float = 1e-6,
+    n_iter: int,
     n_fft: int = 2048,
     hop_length: int = 1024,
     callback: Callable[[Step], bool] | None = None,
@@ -97,8 +91,6 @@ def polish(
         Start, at the level of the computation: the content itself, or a waveform from a phase reconstruction.
     n_iter : int >= 0
         Most iterations.
-    tolerance : float >= 0
-        Stop when an iteration lowers the loss by less than this fraction.
     n_fft, hop_length : int > 0
         Of the STFT.
     callback : callable or None
@@ -116,52 +108,4 @@ def polish(
     """
     objective = WaveformLoss(loss, n_fft=n_fft, hop_length=hop_length)
     start = as_tensor(y, device=loss.encoder.device).to(loss.encoder.dtype)
-    return minimize(objective, start, n_iter=n_iter, tolerance=tolerance, lower=None, callback=callback)
-
-
-def polished_phase(
-    loss: TransferLoss,
-    S: np.ndarray,
-    content: np.ndarray,
-    *,
-    n_iter: int = POLISH_ITER,
-    hop_length: int = 1024,
-    callback: Callable[[Step], bool] | None = None,
-) -> tuple[Minimum, np.ndarray]:
-    """Turn optimised magnitudes into sound: fast Griffin-Lim from the content's phase, then `polish`.
-
-    Parameters
-    ----------
-    loss : TransferLoss
-        The objective whose minimum `S` is.
-    S : np.ndarray [shape=(n_bins, n_frames), non-negative]
-        Linear magnitudes.
-    content : np.ndarray [shape=(n_samples,)]
-        The content's waveform; its phase is the start, its length that of the result.
-    n_iter : int >= 0
-        Most iterations of the polish.
-    hop_length : int > 0
-        Samples between frames.
-    callback : callable or None
-        As for `polish`.
-
-    Returns
-    -------
-    minimum : audiostyle.optimize.Minimum
-        ``x`` is the waveform.
-    convergence : np.ndarray [shape=(31,)]
-        Spectral convergence of the Griffin-Lim iterations in dB.
-    """
-    n_fft = 2 * (S.shape[0] - 1)
-    y, convergence = griffin_lim(
-        S,
-        n_iter=START_ITER,
-        hop_length=hop_length,
-        momentum=START_MOMENTUM,
-        init=phase_of(content, n_fft=n_fft, hop_length=hop_length),
-        length=len(content),
-        return_convergence=True,
-        device=loss.encoder.device,
-    )
-    minimum = polish(loss, y, n_iter=n_iter, n_fft=n_fft, hop_length=hop_length, callback=callback)
-    return minimum, convergence
+    return minimize(objective, start, n_iter=n_iter, lower=None, callback=callback)

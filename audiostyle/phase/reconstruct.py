@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from audiostyle.phase.griffin_lim import griffin_lim
+from audiostyle.phase.griffin_lim import FAST_MOMENTUM, griffin_lim
 from audiostyle.phase.local_weights import local_weights
 
 METHODS = ("griffin_lim", "fast_griffin_lim", "local_weights", "initial")
@@ -45,7 +45,7 @@ def reconstruct_phase(
     if method == "local_weights":
         return local_weights(S, **options)
     if method == "fast_griffin_lim":
-        return griffin_lim(S, momentum=0.99, **options)
+        return griffin_lim(S, momentum=FAST_MOMENTUM, **options)
     if method == "initial":
         options["n_iter"] = 0
     return griffin_lim(S, **options)

@@ -15,10 +15,10 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from audiostyle.datasets.keys import cache_key
 from audiostyle.encoders.base import Encoder
 from audiostyle.encoders.random import RandomEncoder
 from audiostyle.files import whole_file
-from audiostyle.keys import cache_key
 
 # Patches of a group. 512 × 512 kernel values in float32 are 1 MB and stay in the cache of one core.
 GROUP_PATCHES = 512
@@ -60,8 +60,8 @@ def pairwise_gram_inner(
         Folder in which finished rows of blocks are kept, named after the content and the settings, so that a
         stopped run continues where it stopped. A damaged block is made again, with a warning that names it.
     settings : str
-        Everything that identifies the encoder, its code included (`audiostyle.keys.cache_key`), for the names of
-        the stored blocks.
+        Everything that identifies the encoder, its code included (`audiostyle.datasets.keys.cache_key`), for the
+        names of the stored blocks.
     progress : bool
         Show a progress bar.
 

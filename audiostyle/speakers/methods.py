@@ -14,9 +14,9 @@ import torch
 from audiostyle import paths
 from audiostyle.audio import fix_length
 from audiostyle.datasets.corpora import Recordings
+from audiostyle.datasets.keys import cache_key
 from audiostyle.encoders.infinite import InfiniteEncoder
 from audiostyle.encoders.random import RandomEncoder
-from audiostyle.keys import cache_key
 from audiostyle.speakers.gram_distance import pairwise_gram_inner
 from audiostyle.spectrogram import n_samples_for, stft
 

@@ -129,9 +129,9 @@ def score(pair: Pair, audio: PairAudio, result: TransferResult, *, n_fresh: int 
     table = pd.DataFrame(rows)
     own = table["method"] == method_name(config)
     table.loc[own, "style_share_optimised"] = float(result.losses["style"].iloc[-1] / result.style_unit)
-    if result.convergence.size:  # the waveform has no magnitudes to converge to
+    if config.unknowns == "magnitudes":  # samples need no phase
         table.loc[own, "spectral_convergence_db"] = float(result.convergence[-1])
-    table.loc[own, "phase"] = config.phase
+        table.loc[own, "phase"] = config.phase
     table.loc[own, "balance"] = config.balance
     table.loc[own, "seed"] = config.seed
     table.loc[own, "seconds"] = sum(result.seconds.values())

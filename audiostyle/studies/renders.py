@@ -12,14 +12,15 @@ from audiostyle import paths
 from audiostyle.audio import load_audio, save_audio
 from audiostyle.config import ENCODERS, TransferConfig
 from audiostyle.datasets.clips import Pair, PairAudio, load_pair, made_of
+from audiostyle.datasets.keys import cache_key
 from audiostyle.files import whole_file
-from audiostyle.keys import cache_key
 from audiostyle.measures.table import sound_numbers
+from audiostyle.phase.griffin_lim import FAST_ITER, FAST_MOMENTUM
 from audiostyle.studies.presets import Preset
 from audiostyle.transfer import TransferResult, transfer_style
 
-# Thirty fast Griffin-Lim iterations come as close as some hundred plain ones (notebook 01).
-QUICK_PHASE = {"phase": "griffin_lim", "griffin_lim_iter": 30, "momentum": 0.99}
+# What the polish starts from, and nothing more.
+QUICK_PHASE = {"phase": "griffin_lim", "griffin_lim_iter": FAST_ITER, "momentum": FAST_MOMENTUM}
 
 
 @dataclass(frozen=True)

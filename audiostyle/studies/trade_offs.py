@@ -9,26 +9,23 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-import torch
 
 from audiostyle.audio import fix_length, set_level
 from audiostyle.baselines.cross_synthesis import cross_synthesis
 from audiostyle.baselines.musaicing import nmf_musaicing
 from audiostyle.config import TransferConfig
 from audiostyle.datasets.clips import Pair, PairAudio
-from audiostyle.encoders import make_encoder
+from audiostyle.encoders.base import Spectrogram
 from audiostyle.encoders.infinite import InfiniteEncoder
-from audiostyle.losses import TransferLoss, loss_units, style_loss
+from audiostyle.losses import loss_units, style_loss
 from audiostyle.measures.fresh import fresh_encoder
 from audiostyle.measures.table import evaluate_sound
 from audiostyle.measures.truth import log_spectral_distance
-from audiostyle.optimize import minimize
 from audiostyle.phase.griffin_lim import phase_of, spectral_convergence
-from audiostyle.phase.polish import polished_phase
 from audiostyle.phase.reconstruct import reconstruct_phase
 from audiostyle.spectrogram import log_magnitude
 from audiostyle.studies.pairs import COPY_CONTENT, COPY_STYLE, levelled
-from audiostyle.transfer import transfer_style
+from audiostyle.transfer import Optimum, make_sound, optimise, transfer_style
 
 BALANCES = (0.3, 0.4, 0.5, 0.6, 0.7, 0.9)
 PAPER = "4096 filters, Griffin-Lim"
@@ -50,49 +47,28 @@ CONTENT_MEASURES = ("chroma_similarity", "pitch_agreement", "onset_f")
 KEYS = ["pair", "method", "balance", "seed"]
 
 
-def optimum(audio: PairAudio, config: TransferConfig) -> tuple[np.ndarray, TransferLoss, float]:
-    """Optimise the magnitudes of a pair.
-
-    Returns
-    -------
-    S : np.ndarray [shape=(n_bins, n_frames), non-negative]
-        Linear magnitudes.
-    loss : TransferLoss
-        Their objective.
-    seconds : float
-    """
-    started = time.perf_counter()
-    spectra = [
-        log_magnitude(y, n_fft=config.n_fft, hop_length=config.hop_length)
-        for y in levelled(audio, config.level)
-    ]
-    loss = TransferLoss(make_encoder(config), *spectra, balance=config.balance)
-    minimum = minimize(loss, spectra[0], n_iter=config.n_iter, tolerance=config.tolerance)
-    return torch.expm1(minimum.x).numpy(), loss, time.perf_counter() - started
-
-
 def sounds(
     audio: PairAudio,
-    S: np.ndarray,
-    loss: TransferLoss,
+    optimum: Optimum,
+    config: TransferConfig,
     *,
     methods: tuple[str, ...] = tuple(PHASES),
-    n_iter: int = 200,
     seed: int = 0,
 ) -> Iterator[tuple[str, np.ndarray, float]]:
-    """Turn magnitudes into sound by some of `PHASES` and by the polish.
+    """Turn the magnitudes of an optimum into sound by some of `PHASES` and by the polish.
 
     Yields name, waveform at level 0.05 and seconds.
     """
     content = set_level(audio.content)
+    options = {"n_iter": config.griffin_lim_iter, "seed": seed, "length": len(content)}
     for name in methods:
         method, init = PHASES[name]
         started = time.perf_counter()
         start = phase_of(content) if init == "content" else init
-        y = reconstruct_phase(S, method=method, init=start, n_iter=n_iter, seed=seed, length=len(content))
+        y = reconstruct_phase(optimum.S, method=method, init=start, **options)
         yield name, y, time.perf_counter() - started
     started = time.perf_counter()
-    y = polished_phase(loss, S, content)[0].x.numpy()
+    y = make_sound(optimum, content, replace(config, phase="polish")).y
     yield POLISH, y, time.perf_counter() - started
 
 
@@ -112,19 +88,18 @@ def curve_rows(
     config = config or TransferConfig()
     for balance in balances:
         at = replace(config, balance=balance)
-        S, loss, seconds = optimum(audio, at)
-        X = torch.log1p(torch.as_tensor(S))
-        optimised = loss(X).style / loss.style_unit
-        for method, y, more in sounds(audio, S, loss, methods=methods, n_iter=at.griffin_lim_iter):
+        started = time.perf_counter()
+        optimum = optimise(audio.content, audio.style, at)
+        seconds = time.perf_counter() - started
+        for method, y, more in sounds(audio, optimum, at, methods=methods):
             row = _row(pair, audio, method, y, balance=balance, seconds=seconds + more)
             yield row | {
-                "style_share_optimised": optimised,
-                "spectral_convergence_db": spectral_convergence(S, y),
+                "style_share_optimised": optimum.minimum.value.style / optimum.loss.style_unit,
+                "spectral_convergence_db": spectral_convergence(optimum.S, y),
             }
         started = time.perf_counter()
-        result = transfer_style(
-            audio.content, audio.style, audio.sr, replace(at, phase="waveform"), progress=False
-        )
+        samples = replace(at, unknowns="samples")
+        result = transfer_style(audio.content, audio.style, audio.sr, samples, progress=False)
         took = time.perf_counter() - started
         yield _row(pair, audio, WAVEFORM, result.y_computed, balance=balance, seconds=took)
 
@@ -208,14 +183,16 @@ def polish_rows(
     encoded = [encoder.encode(spectra[1]) for encoder in (fresh, limit)]
     _, before = loss_units(fresh, *spectra)
 
-    def losses(X: torch.Tensor) -> tuple[float, float]:
+    def losses(X: Spectrogram) -> tuple[float, float]:
         return tuple(
             float(style_loss(encoder, X, a)) for encoder, a in zip((fresh, limit), encoded, strict=True)
         )
 
     for balance in balances:
-        S, loss, took = optimum(audio, replace(config, balance=balance))
-        least_fresh, least_limit = losses(torch.log1p(torch.as_tensor(S)))
+        started = time.perf_counter()
+        optimum = optimise(audio.content, audio.style, replace(config, balance=balance))
+        took = time.perf_counter() - started
+        least_fresh, least_limit = losses(optimum.minimum.x)
         shared = {"pair": pair.pair, "edition": pair.edition, "balance": balance, "seed": 0}
         yield shared | {
             "method": "magnitudes",
@@ -224,7 +201,7 @@ def polish_rows(
             "over_optimum_limit": 1.0,
             "seconds": took,
         }
-        for method, y, seconds in sounds(audio, S, loss, n_iter=config.griffin_lim_iter):
+        for method, y, seconds in sounds(audio, optimum, config):
             fresh_loss, limit_loss = losses(log_magnitude(y))
             yield shared | {
                 "method": method,

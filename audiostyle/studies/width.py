@@ -15,14 +15,14 @@ import torch
 from scipy.special import polygamma
 
 from audiostyle.audio import set_level
-from audiostyle.config import ACTIVATIONS
+from audiostyle.config import ACTIVATIONS, TransferConfig
 from audiostyle.datasets.clips import PairAudio
 from audiostyle.encoders.base import Encoder
 from audiostyle.encoders.infinite import CLOSED_FORMS, InfiniteEncoder
 from audiostyle.encoders.random import RandomEncoder
 from audiostyle.losses import TransferLoss, content_loss, paper_content_loss, paper_style_loss, style_loss
-from audiostyle.optimize import minimize
 from audiostyle.spectrogram import log_magnitude
+from audiostyle.transfer import optimise
 
 # Filters that no optimisation here uses.
 FIRST_BANK = 20_000
@@ -85,10 +85,8 @@ def errors_of_width(
     for seed in seeds:
         for n in sizes:
             encoder = RandomEncoder(n, seed=seed)
-            loss = TransferLoss(encoder, given.content, given.style, balance=balance)
-            # Same weights as the limit: s0 of the bank would hide part of the error.
-            loss.content_weight, loss.style_weight = exact.content_weight, exact.style_weight
-            found = loss(X)
+            # Same units as the limit: s0 of the bank would hide part of the error.
+            found = TransferLoss(encoder, given.content, given.style, balance=balance, units=exact.units)(X)
             rows.append(
                 {
                     "n_filters": n,
@@ -146,10 +144,10 @@ def slope_error(table: pd.DataFrame) -> float:
     return float(deviation / np.linalg.norm(x - x.mean()))
 
 
-def optimise(given: Problem, encoder: Encoder, balance: float, *, n_iter: int = 300) -> torch.Tensor:
+def minimum_under(given: Problem, encoder: Encoder, balance: float, *, n_iter: int) -> torch.Tensor:
     """Return the log magnitudes that minimise the objective under an encoder."""
-    loss = TransferLoss(encoder, given.content, given.style, balance=balance)
-    return minimize(loss, given.content, n_iter=n_iter).x
+    config = TransferConfig(balance=balance, n_iter=n_iter)
+    return optimise(given.content, given.style, config, encoder=encoder).minimum.x
 
 
 def overfitting(
@@ -194,7 +192,7 @@ def overfitting(
         encoder = RandomEncoder(n, seed=seed) if n else limit
         at_start = float(style_loss(encoder, given.content, given.style))
         for balance in balances:
-            X = optimise(given, encoder, balance, n_iter=n_iter)
+            X = minimum_under(given, encoder, balance, n_iter=n_iter)
             scores = [
                 float(style_loss(bank, X, a)) / s for bank, a, s in zip(fresh, styles, before, strict=True)
             ]

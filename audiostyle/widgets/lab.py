@@ -31,7 +31,7 @@ _PHASES = {
     "polish": {},
     "quick": QUICK_PHASE,
     "paper": {"phase": "griffin_lim"},
-    "waveform": {"phase": "waveform"},
+    "samples": {"unknowns": "samples"},
 }
 _SETTINGS = ("balance", "encoder", "n_filters", "kernel_size", "n_iter", "seed")
 _MIME = {"wav": "audio/wav", "ogg": "audio/ogg", "flac": "audio/flac"}
@@ -359,7 +359,7 @@ def _settings_form() -> Form:
             "phase", "Phase", "How a sound is made of the magnitudes",
             [
                 ("polish", "polished samples"), ("quick", "quick Griffin-Lim (30)"),
-                ("paper", "Griffin-Lim (200), as the paper"), ("waveform", "samples only: keeps the melody"),
+                ("paper", "Griffin-Lim (200), as the paper"), ("samples", "samples only: keeps the melody"),
             ],
         ),
         number("seed", "Seed", "Seeds random filters and initial phase; the same seed gives the same samples",

@@ -1,15 +1,13 @@
 import numpy as np
 import pytest
-import torch
 
-from audiostyle.encoders.infinite import InfiniteEncoder
-from audiostyle.losses import TransferLoss
-from audiostyle.optimize import minimize
+from audiostyle.config import TransferConfig
 from audiostyle.phase.griffin_lim import griffin_lim, spectral_convergence
 from audiostyle.phase.pghi import phase_gradient, phase_gradient_heap
-from audiostyle.phase.polish import polish, polished_phase
+from audiostyle.phase.polish import polish
 from audiostyle.phase.reconstruct import METHODS, reconstruct_phase
-from audiostyle.spectrogram import log_magnitude, stft
+from audiostyle.spectrogram import stft
+from audiostyle.transfer import make_sound, optimise
 
 STFT = {"n_fft": 256, "hop_length": 128}
 
@@ -17,12 +15,6 @@ STFT = {"n_fft": 256, "hop_length": 128}
 @pytest.fixture
 def pair(content, style):
     return content[:8000], style[:7000]
-
-
-@pytest.fixture
-def loss(pair):
-    C, A = (log_magnitude(y, **STFT) for y in pair)
-    return TransferLoss(InfiniteEncoder(3), C, A, balance=0.7)
 
 
 HOP = 32
@@ -127,17 +119,16 @@ def test_length_beyond_the_frames_fades_out(rng, method):
         assert not y[covered + HOP :].any()
 
 
-@pytest.mark.parametrize("start", ["polished_phase", "polish"])
+@pytest.mark.parametrize("start", ["magnitudes", "content"])
 def test_no_peak_at_the_end_of_a_polished_sound(rng, start):
     for n_samples in EVERY_REMAINDER:
         content, style = 0.05 * rng.normal(size=(2, n_samples)).astype(np.float32)
         style = np.convolve(style, [1, 1, 1, 1], mode="same").astype(np.float32)
-        C, A = (log_magnitude(y, **SMALL) for y in (content, style))
-        loss = TransferLoss(InfiniteEncoder(3), C, A, balance=0.9)
-        if start == "polish":
-            y = polish(loss, content, n_iter=8, **SMALL).x.numpy()
+        config = TransferConfig(kernel_size=3, balance=0.9, n_iter=8, polish_iter=8, **SMALL)
+        optimum = optimise(content, style, config)
+        if start == "content":
+            y = polish(optimum.loss, content, n_iter=8, **SMALL).x.numpy()
         else:
-            S = torch.expm1(minimize(loss, C, n_iter=8).x).numpy()
-            y = polished_phase(loss, S, content, n_iter=8, hop_length=HOP)[0].x.numpy()
+            y = make_sound(optimum, content, config).y
         assert y.shape == (n_samples,)
         assert decibels_over_the_body(y) < 6

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -6,13 +8,14 @@ from audiostyle import TransferConfig, transfer_style
 from audiostyle.audio import set_level
 from audiostyle.encoders.infinite import InfiniteEncoder
 from audiostyle.losses import TransferLoss, style_loss
-from audiostyle.optimize import minimize
 from audiostyle.phase.griffin_lim import griffin_lim, phase_of
-from audiostyle.phase.polish import WaveformLoss, polish, polished_phase
+from audiostyle.phase.polish import WaveformLoss, polish
 from audiostyle.phase.reconstruct import reconstruct_phase
 from audiostyle.spectrogram import log_magnitude, stft
+from audiostyle.transfer import make_sound, optimise
 
 STFT = {"n_fft": 256, "hop_length": 128}
+SMALL = TransferConfig(kernel_size=3, balance=0.7, n_iter=200, **STFT)
 
 
 @pytest.fixture
@@ -62,10 +65,10 @@ def test_gradient_is_finite_in_silence(pair, loss):
     assert torch.isfinite(WaveformLoss(loss, **STFT)(torch.zeros_like(y)).gradient).all()
 
 
-def test_polish_beats_every_phase_method_on_the_sound(pair, loss):
+def test_polish_beats_every_phase_method_on_the_sound(pair):
     content, style = pair
-    S = torch.expm1(minimize(loss, log_magnitude(content, **STFT), n_iter=200).x).numpy()
-    A = log_magnitude(style, **STFT)
+    optimum = optimise(content, style, SMALL)
+    A = log_magnitude(set_level(style), **STFT)
     fresh = InfiniteEncoder(3)
 
     def of_sound(y):
@@ -73,22 +76,23 @@ def test_polish_beats_every_phase_method_on_the_sound(pair, loss):
 
     options = {"hop_length": 128, "length": len(content)}
     others = [
-        of_sound(reconstruct_phase(S, method=method, init=init, n_iter=100, **options))
+        of_sound(reconstruct_phase(optimum.S, method=method, init=init, n_iter=100, **options))
         for method in ("griffin_lim", "fast_griffin_lim", "local_weights")
         for init in ("random", "zero", "pghi", phase_of(content, **STFT))
     ]
-    minimum, convergence = polished_phase(loss, S, content, hop_length=128)
-    assert of_sound(minimum.x) < min(others)
-    assert len(convergence) == 31
+    sound = make_sound(optimum, content, SMALL)
+    assert of_sound(sound.y) < min(others)
+    assert len(sound.convergence) == 32
 
 
-def test_polish_begins_with_the_phase_of_the_content(pair, loss):
-    content, _ = pair
-    S = stft(content, **STFT).abs().numpy()
+def test_polish_begins_with_the_phase_of_the_content(pair):
+    content, style = pair
+    start = replace(SMALL, n_iter=0, polish_iter=0)
+    optimum = optimise(content, style, start)
     options = {"n_iter": 0, "hop_length": 128, "length": len(content), "return_convergence": True}
-    _, (expected,) = griffin_lim(S, init=phase_of(content, **STFT), **options)
-    _, (chance,) = griffin_lim(S, init="random", **options)
-    _, convergence = polished_phase(loss, S, content, n_iter=0, hop_length=128)
+    _, (expected,) = griffin_lim(optimum.S, init=phase_of(content, **STFT), **options)
+    _, (chance,) = griffin_lim(optimum.S, init="random", **options)
+    convergence = make_sound(optimum, content, start).convergence
     assert convergence[0] == expected < chance - 20
 
 
@@ -134,8 +138,8 @@ def test_polished_sound_is_nearer_to_the_style_than_after_griffin_lim(content, s
 
 
 @pytest.mark.parametrize("start", ["content", "noise"])
-def test_waveform_phase_optimises_the_sound_itself(content, style, start):
-    result = transferred(content, style, phase="waveform", start=start)
+def test_samples_as_unknowns_optimise_the_sound_itself(content, style, start):
+    result = transferred(content, style, unknowns="samples", start=start)
     assert result.y.shape == content.shape
     assert result.convergence.size == 0
     assert result.losses["total"].iloc[-1] < result.losses["total"].iloc[0]
@@ -143,8 +147,8 @@ def test_waveform_phase_optimises_the_sound_itself(content, style, start):
     assert of_sound == pytest.approx(result.losses["style"].iloc[-1] / result.style_unit, rel=1e-3)
 
 
-def test_match_holds_for_the_waveform(content, style):
-    config = TransferConfig(phase="waveform", match=0.4, n_iter=100)
+def test_match_holds_for_samples(content, style):
+    config = TransferConfig(unknowns="samples", match=0.4, n_iter=100)
     result = transfer_style(content, style, config=config, progress=False)
     assert 1 - share_of_style(result, style) ** 0.5 == pytest.approx(0.4, abs=0.02)
 
@@ -164,7 +168,7 @@ def test_callback_sees_the_magnitudes_of_the_sound(content, style):
         seen.append(S)
         return False
 
-    config = TransferConfig(phase="waveform", n_iter=2)
+    config = TransferConfig(unknowns="samples", n_iter=2)
     transfer_style(content, style, config=config, progress=False, callback=callback)
     assert np.allclose(seen[0].numpy(), stft(set_level(content)).abs().numpy())
 
@@ -172,3 +176,8 @@ def test_callback_sees_the_magnitudes_of_the_sound(content, style):
 def test_unknown_phase_is_named():
     with pytest.raises(ValueError, match="phase='wavenet'"):
         TransferConfig(phase="wavenet")
+
+
+def test_the_old_spelling_is_told_the_new_one():
+    with pytest.raises(ValueError, match="phase='waveform' is now unknowns='samples'"):
+        TransferConfig(phase="waveform")

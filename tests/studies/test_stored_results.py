@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from audiostyle import keys
 from audiostyle.config import TransferConfig
+from audiostyle.datasets import keys
 from audiostyle.datasets.clips import get_pair
 from audiostyle.datasets.corpora import Recordings
 from audiostyle.encoders.random import RandomEncoder
@@ -38,7 +38,7 @@ class TestWidthBenchmark:
                 made.append((encoder.n_filters, encoder.seed, balance, n_iter))
             return torch.full((2, 3), float(len(made)))
 
-        monkeypatch.setattr(benchmark.width, "optimise", optimise)
+        monkeypatch.setattr(benchmark.width, "minimum_under", optimise)
         return made
 
     def run(self, pair=PAIR, balances=(0.5,)):

@@ -96,8 +96,8 @@ def test_few_filters_are_fitted_and_the_limit_is_not(given):
     assert infinite["limit"] * given.style_unit == pytest.approx(infinite["own"] * float(at_start), rel=1e-5)
 
 
-def test_optimise_lowers_the_objective_and_stays_non_negative(given):
-    X = width.optimise(given, InfiniteEncoder(), 0.8, n_iter=20)
+def test_minimum_lowers_the_objective_and_stays_non_negative(given):
+    X = width.minimum_under(given, InfiniteEncoder(), 0.8, n_iter=20)
     limit = InfiniteEncoder()
     assert X.min() >= 0
     assert style_loss(limit, X, given.style) < style_loss(limit, given.content, given.style)

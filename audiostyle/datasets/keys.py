@@ -15,7 +15,7 @@ from pathlib import Path
 
 from audiostyle import __version__
 
-_PACKAGE = Path(__file__).resolve().parent
+_PACKAGE = Path(__file__).resolve().parents[1]
 # Those whose arithmetic enters results; an update may change their last digits.
 _LIBRARIES = ("librosa", "numpy", "scipy", "soundfile", "torch")
 

@@ -1,0 +1,168 @@
+"""What every encoder keeps to, as `audiostyle.encoders.base.Encoder` says it."""
+
+import numpy as np
+import pytest
+import torch
+
+from audiostyle.encoders.infinite import CLOSED_FORMS, InfiniteEncoder
+from audiostyle.encoders.layered import LayeredEncoder
+from audiostyle.encoders.random import RandomEncoder
+from audiostyle.losses import TransferLoss, content_loss, loss_units, patch_energy, style_loss
+
+DOUBLE = torch.float64
+
+
+def random_encoder(**settings):
+    return RandomEncoder(**({"n_filters": 12, "kernel_size": 3, "dtype": DOUBLE} | settings))
+
+
+def limit(kernel_size=3, activation="relu"):
+    return InfiniteEncoder(kernel_size, activation, dtype=DOUBLE)
+
+
+BELOW = random_encoder(kernel_size=2)
+STACKED = random_encoder(n_filters=7, kernel_size=2, below=BELOW, seed=1)
+WEIGHTS = (0.3, 2.0)
+ONE_LENGTH = {
+    "random": random_encoder(),
+    "selu": random_encoder(activation="selu"),
+    "stacked": STACKED,
+    **{f"infinite {activation}": limit(activation=activation) for activation in CLOSED_FORMS},
+    "layers": LayeredEncoder([random_encoder(), limit()], WEIGHTS),
+}
+EVERY = ONE_LENGTH | {
+    "stacked layers": LayeredEncoder([BELOW, STACKED], WEIGHTS),
+    "random layers": LayeredEncoder([random_encoder(), random_encoder(kernel_size=5)], WEIGHTS),
+    "infinite layers": LayeredEncoder([limit(1), limit(3)], WEIGHTS),
+    "mixed layers": LayeredEncoder([random_encoder(), limit(4)], WEIGHTS),
+}
+every = pytest.mark.parametrize("encoder", EVERY.values(), ids=EVERY)
+of_one_length = pytest.mark.parametrize("encoder", ONE_LENGTH.values(), ids=ONE_LENGTH)
+
+
+def clip(seed, n_frames, n_bins=6):
+    return torch.rand(n_bins, n_frames, generator=torch.Generator().manual_seed(seed), dtype=DOUBLE)
+
+
+@of_one_length
+def test_kernels_have_a_row_for_every_patch_and_are_symmetric(encoder):
+    X, Y = clip(0, 9), clip(1, 7)
+    K = encoder.kernel(X, Y)
+    assert K.shape == (encoder.n_patches(9), encoder.n_patches(7)) == (7, 5)
+    assert torch.allclose(encoder.kernel(Y, X), K.T, rtol=1e-12)
+    own = encoder.kernel(X, X)
+    assert torch.allclose(own, own.T, rtol=1e-12)
+    assert float(torch.linalg.eigvalsh(own).min()) >= -1e-12 * float(own.diagonal().sum())
+
+
+@every
+def test_gram_inner_is_the_weighted_sum_of_the_kernels_squared_norms(encoder):
+    X, Y = clip(0, 9), clip(1, 7)
+    for A, B in ((X, Y), (X, X)):
+        found = encoder.gram_inner(A, B)
+        layers = zip(encoder.layer_weights, encoder.layers, strict=True)
+        expected = sum(w * layer.kernel(A, B).square().sum() for w, layer in layers)
+        assert (found.shape, found.dtype) == ((), DOUBLE)
+        assert float(found) == pytest.approx(float(expected), rel=1e-12)
+        assert float(encoder.gram_inner(B, A)) == pytest.approx(float(found), rel=1e-12)
+
+
+@of_one_length
+def test_patch_distance_is_the_kernel_distance_on_the_diagonal(encoder):
+    X, Y = clip(0, 9), clip(1, 9)
+    K = [encoder.kernel(a, b).diagonal() for a, b in ((X, X), (Y, Y), (X, Y))]
+    found = encoder.patch_distance(X, Y)
+    assert torch.allclose(found, 0.5 * (K[0] + K[1] - 2 * K[2]), rtol=1e-10)
+    assert torch.allclose(encoder.patch_distance(Y, X), found, rtol=1e-10)
+    assert torch.equal(encoder.patch_distance(X, X.clone()), torch.zeros(7, dtype=DOUBLE))
+    with pytest.raises(ValueError, match="equal length"):
+        encoder.patch_distance(X, Y[:, :8])
+
+
+@every
+def test_gradients_are_those_of_the_values(encoder):
+    X, Y = clip(0, 7, 3).requires_grad_(True), clip(1, 6, 3).requires_grad_(True)
+    check = torch.autograd.gradcheck
+    assert check(encoder.gram_inner, (X, Y))
+    assert check(encoder.gram_inner, (X.detach(), Y))
+    assert check(lambda X: encoder.gram_inner(X, X), X)
+    assert check(lambda X, Z: content_loss(encoder, X, Z), (X, clip(2, 7, 3).requires_grad_(True)))
+
+
+@every
+def test_chunks_change_nothing(encoder, monkeypatch):
+    X, Y = clip(0, 30).requires_grad_(True), clip(1, 20)
+    whole = [encoder.gram_inner(X, Z) for Z in (Y, X)]
+    gradients = [torch.autograd.grad(value, X)[0] for value in whole]
+    monkeypatch.setattr("audiostyle.encoders.random._ROWS", 5)
+    monkeypatch.setattr("audiostyle.encoders.fused._CHUNK", 100)
+    for value, gradient, Z in zip(whole, gradients, (Y, X), strict=True):
+        chunked = encoder.gram_inner(X, Z)
+        assert chunked.item() == pytest.approx(value.item(), rel=1e-12)
+        assert torch.allclose(torch.autograd.grad(chunked, X)[0], gradient, rtol=1e-10)
+
+
+@every
+def test_clips_are_encoded_once_and_left_as_they_are(encoder):
+    X, Y = clip(0, 9), clip(1, 9)
+    kept = X.clone(), Y.clone()
+    x, y = encoder.encode(X), encoder.encode(Y)
+    assert encoder.encode(x) is x
+    assert x.n_patches == encoder.n_patches(9)
+    assert len(x.layers) == len(encoder.layers)
+    plain = [encoder.gram_inner(X, Y), encoder.gram_inner(X, X), style_loss(encoder, X, Y)]
+    for _ in range(2):
+        assert [encoder.gram_inner(x, y), encoder.gram_inner(x, x), style_loss(encoder, x, y)] == plain
+    assert content_loss(encoder, x, y) == content_loss(encoder, X.numpy(), Y.numpy())
+    assert torch.equal(X, kept[0])
+    assert torch.equal(Y, kept[1])
+
+
+@every
+def test_losses_are_added_over_layers_as_in_eq_4(encoder):
+    X, C, A = clip(0, 9), clip(1, 9), clip(2, 7)
+    terms = {
+        "content": lambda e: float(content_loss(e, X, C)),
+        "style": lambda e: float(style_loss(e, X, A)),
+        "energy": lambda e: patch_energy(e, C),
+    }
+    for name, term in terms.items():
+        of_layers = [term(layer) for layer in encoder.layers]
+        expected = np.dot(encoder.layer_weights, of_layers)
+        assert term(encoder) == pytest.approx(float(expected), rel=1e-12), name
+
+
+@every
+def test_objective_and_its_gradient_are_those_of_the_losses(encoder):
+    """Fused or by autograd."""
+    X, C, A = clip(0, 9).requires_grad_(True), clip(1, 9), clip(2, 14)
+    loss = TransferLoss(encoder, C, A, balance=0.6)
+    E, s0 = loss_units(encoder, C, A)
+    content, style = content_loss(encoder, X, C), style_loss(encoder, X, A)
+    total = 0.16 * content / E + 0.36 * style / s0
+    (gradient,) = torch.autograd.grad(total, X)
+    value = loss(X.detach())
+    assert value.content == pytest.approx(content.item(), rel=1e-11)
+    assert value.style == pytest.approx(style.item(), rel=1e-11)
+    assert value.total == pytest.approx(total.item(), rel=1e-11)
+    assert torch.allclose(value.gradient, gradient, rtol=1e-9, atol=1e-12)
+
+
+@every
+def test_a_clip_needs_one_patch_and_two_axes(encoder):
+    shortest = encoder.receptive_field
+    assert encoder.n_patches(shortest) == 1
+    assert float(content_loss(encoder, clip(0, shortest), clip(1, shortest))) > 0
+    with pytest.raises(
+        ValueError, match=f"{shortest - 1} frames, fewer than one patch of kernel_size={shortest}"
+    ):
+        encoder.encode(clip(0, shortest - 1))
+    with pytest.raises(ValueError, match="shape"):
+        encoder.gram_inner(torch.ones(9), torch.ones(9))
+
+
+def test_layers_of_several_lengths_have_no_common_kernel():
+    both = EVERY["infinite layers"]
+    for method in (both.kernel, both.patch_distance):
+        with pytest.raises(ValueError, match=r"patches have one length are needed, not \[1, 3\] frames"):
+            method(clip(0, 9), clip(1, 9))
