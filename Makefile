@@ -11,19 +11,19 @@ export OMP_WAIT_POLICY := PASSIVE
 export JUPYTER_PLATFORM_DIRS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env notebooks test lab data reproduce bench fuzz mutants lint browser app clean
+.PHONY: help env notebooks test lowest lab data reproduce bench fuzz mutants lint browser app clean
 
 help:  ## list these targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 env: .venv/.installed  ## create .venv with the pinned dependencies
 
-.venv/.installed: pyproject.toml
+.venv/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv || { echo "python3 -m venv failed; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
 	$(BIN)/pip install --quiet --upgrade pip
 	$(if $(TORCH_INDEX),$(BIN)/pip install --quiet --index-url $(TORCH_INDEX) \
-	  $$(grep -oE 'torch==[0-9.]+' pyproject.toml))
-	$(BIN)/pip install --quiet --editable '.[dev]'
+	  $$(grep -oE 'torch==[0-9.]+' constraints.txt))
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
 notebooks: env  ## execute all notebooks (preset quick) into results/quick
@@ -32,6 +32,18 @@ notebooks: env  ## execute all notebooks (preset quick) into results/quick
 test: env  ## run all tests: unit, property, structure, notebooks (preset smoke)
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 tests audiostyle
 	AUDIOSTYLE_PRESET=smoke $(BIN)/pytest -p no:xdist --nbmake notebooks
+
+lowest: .venv/lowest/.installed  ## run the unit tests with the lowest releases that pyproject.toml allows
+	OMP_NUM_THREADS=1 .venv/lowest/bin/python -m pytest -n 2 tests audiostyle
+
+.venv/lowest/.installed: pyproject.toml
+	$(PYTHON) -m venv .venv/lowest
+	.venv/lowest/bin/pip install --quiet --upgrade pip
+	sed -nE 's/^ +"([A-Za-z0-9_-]+)>=([0-9.]+),<.*/\1==\2/p' pyproject.toml > .venv/lowest/constraints.txt
+	$(if $(TORCH_INDEX),.venv/lowest/bin/pip install --quiet --index-url $(TORCH_INDEX) \
+	  $$(grep torch .venv/lowest/constraints.txt))
+	.venv/lowest/bin/pip install --quiet --constraint .venv/lowest/constraints.txt --editable '.[dev]'
+	@touch $@
 
 lint: env  ## check style and formatting
 	$(BIN)/ruff check .
@@ -44,14 +56,14 @@ lab: env  ## open JupyterLab on localhost, asking no other machine for news
 data: env  ## fetch the recorded clips, checked against their sha256
 	$(BIN)/python -m audiostyle fetch clips
 
-app: env  ## serve the style lab on localhost with Voilà
-	$(BIN)/python -m audiostyle.widgets.app
+app: env  ## serve the style lab to the browser, on this machine only
+	$(BIN)/python -m audiostyle app
 
 browser: env .venv/.browser  ## test the widgets in Chromium (installs it on Debian and Ubuntu if absent)
 	$(BIN)/pytest -m browser tests/browser
 
 .venv/.browser: pyproject.toml
-	$(BIN)/pip install --quiet --editable '.[dev,browser]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,browser]'
 	command -v chromium >/dev/null || { apt-get update -q && apt-get install -y -q chromium; }
 	@touch $@
 

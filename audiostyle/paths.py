@@ -1,46 +1,63 @@
-"""Directories of the repository and the environment variables that move them.
+"""Where things lie, and the environment variables that move them.
 
-This is the only module that knows where things lie. A relative value in an environment variable is relative
-to the repository root, because notebooks run with their own folder as the working directory.
+This is the only module that knows. In a checkout everything lies in the repository, from wherever it is called; an
+installed package writes results into the working directory, and keeps downloads and what can be computed again in
+the user's cache. A relative value of an environment variable is relative to the repository, because notebooks run
+with their own folder as the working directory, or to the working directory where there is none.
 """
 
 import os
+from importlib import resources
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+import platformdirs
+
+_PACKAGE = Path(__file__).resolve().parent
 
 
-def _from_environment(variable: str) -> Path | None:
-    value = os.environ.get(variable, "").strip()
-    if not value:
-        return None
-    return (ROOT / Path(value).expanduser()).resolve()
+def checkout() -> Path | None:
+    """Return the repository that holds this package, or None where it is installed without one."""
+    parent = _PACKAGE.parent
+    return parent if (parent / "pyproject.toml").is_file() else None
 
 
 def root() -> Path:
-    """Return the repository root."""
-    return ROOT
+    """Return the repository root.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the package is installed without the repository.
+    """
+    found = checkout()
+    if found is None:
+        raise FileNotFoundError(f"{_PACKAGE} lies in no checkout of audiostyle; run this from one")
+    return found
 
 
 def registry_dir() -> Path:
-    """Return the folder of the registry and of the bundled clips, ``data/`` in the repository."""
-    return ROOT / "data"
+    """Return the folder of the registry and of the bundled sounds, which come with the package."""
+    return Path(str(resources.files("audiostyle") / "datasets" / "bundled"))
 
 
 def notebooks_dir() -> Path:
-    """Return the folder of the notebooks."""
-    return ROOT / "notebooks"
+    """Return the folder of the notebooks, in the repository."""
+    return root() / "notebooks"
 
 
 def data_dir() -> Path:
-    """Return the folder for downloaded recordings: ``AUDIOSTYLE_DATA_DIR``, else ``data/recorded``.
+    """Return the folder for downloaded recordings.
+
+    ``AUDIOSTYLE_DATA_DIR``, else ``data/recorded`` of a checkout, else ``audiostyle/recorded`` in the user's cache.
 
     Raises
     ------
     ValueError
         If ``AUDIOSTYLE_DATA_DIR`` is set and names something that is not a folder.
     """
-    return _existing("AUDIOSTYLE_DATA_DIR") or ROOT / "data" / "recorded"
+    repository = checkout()
+    default = repository / "data" / "recorded" if repository else _user_cache() / "recorded"
+    return _existing("AUDIOSTYLE_DATA_DIR") or default
 
 
 def mirror_dir() -> Path | None:
@@ -55,23 +72,37 @@ def mirror_dir() -> Path | None:
 
 
 def results_root() -> Path:
-    """Return the folder of results: ``AUDIOSTYLE_RESULTS_DIR``, else ``results``.
+    """Return the folder of results: ``AUDIOSTYLE_RESULTS_DIR``, else ``results`` of a checkout or here.
 
     Raises
     ------
     ValueError
         If ``AUDIOSTYLE_RESULTS_DIR`` is set and names something that is not a folder.
     """
-    return _existing("AUDIOSTYLE_RESULTS_DIR") or ROOT / "results"
+    return _existing("AUDIOSTYLE_RESULTS_DIR") or _here() / "results"
 
 
 def cache_dir() -> Path:
-    """Return the folder for intermediate numbers that can be computed again, ``results/cache``."""
-    return results_root() / "cache"
+    """Return the folder for intermediate numbers that can be computed again.
+
+    ``cache`` among the results of a checkout, else ``audiostyle/computed`` in the user's cache.
+    """
+    return results_root() / "cache" if checkout() else _user_cache() / "computed"
+
+
+def _here() -> Path:
+    return checkout() or Path.cwd()
+
+
+def _user_cache() -> Path:
+    return platformdirs.user_cache_path("audiostyle", appauthor=False)
 
 
 def _existing(variable: str) -> Path | None:
-    folder = _from_environment(variable)
-    if folder is not None and not folder.is_dir():
+    value = os.environ.get(variable, "").strip()
+    if not value:
+        return None
+    folder = (_here() / Path(value).expanduser()).resolve()
+    if not folder.is_dir():
         raise ValueError(f"{variable}={os.environ[variable]!r} names no folder: {folder} does not exist")
     return folder

@@ -1,4 +1,4 @@
-"""Render the bundled clips into `data/clips/` and the known targets into `data/truth/`, with their checksums.
+"""Render the bundled clips and the known targets into `audiostyle/datasets/bundled/`, with their checksums.
 
 Usage, from anywhere: ``python data/make_clips.py [CLIP ...]``; without a name all clips are rendered.
 ``python data/make_clips.py --truth [NAME ...]`` renders the triples that `truth.csv` plans (its first six columns;
@@ -29,7 +29,7 @@ from synthesis import (
 )
 from tunes import INSTRUMENTS, TUNES, parts
 
-DATA = Path(__file__).resolve().parent
+DATA = Path(__file__).resolve().parents[1] / "audiostyle" / "datasets" / "bundled"
 SR = 22_050
 DURATION_S = 10.0
 MAX_BYTES = 150_000

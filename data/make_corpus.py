@@ -1,4 +1,4 @@
-"""Render the synthetic mini corpus into `data/mini_corpus/`: ten voices, sixteen sentences, VCTK's layout.
+"""Render the synthetic mini corpus of `audiostyle/datasets/bundled/`: ten voices, sixteen sentences, VCTK's layout.
 
 Usage, from anywhere: ``python data/make_corpus.py``. Needs the programs and packages listed in `synthesis.py`.
 
@@ -16,7 +16,7 @@ import numpy as np
 from scipy.signal import butter, lfilter, sosfiltfilt
 from synthesis import floor_noise, level, resample, room, speak, write_ogg
 
-CORPUS = Path(__file__).resolve().parent / "mini_corpus"
+CORPUS = Path(__file__).resolve().parents[1] / "audiostyle" / "datasets" / "bundled" / "mini_corpus"
 SR = 16_000
 BAND_HZ = 7000  # the engines differ in their highest frequency: 8 kHz for some, 11 kHz for others
 MAX_BYTES = 5_000_000

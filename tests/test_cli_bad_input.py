@@ -14,7 +14,9 @@ import soundfile
 import torch
 
 from audiostyle import config, paths, transfer
-from audiostyle.__main__ import _EXAMPLES, clips, main
+from audiostyle.__main__ import main
+from audiostyle.commands.transfer import EXAMPLES
+from audiostyle.datasets import clips
 
 SR = 22050
 HUGE = str(10**400)
@@ -345,8 +347,8 @@ def test_a_warning_is_one_line_without_a_place_in_the_code(files, capsys, monkey
 def _examples():
     """The transfers that README and the help show, as lists of words."""
     readme = (paths.root() / "README.md").read_text().replace("\\\n", " ")
-    found = re.findall(r"python -m audiostyle (transfer .+)", readme + _EXAMPLES["transfer"])
-    return [shlex.split(line) for line in found]
+    found = re.findall(r"\baudiostyle (transfer .+)", readme + EXAMPLES)
+    return [shlex.split(line) for line in found if "--recipe" not in line]
 
 
 @pytest.mark.parametrize("words", _examples(), ids=" ".join)

@@ -6,6 +6,7 @@ import subprocess
 import tomllib
 
 import yaml
+from packaging.requirements import Requirement
 
 from audiostyle import paths
 from benchmarks import readme
@@ -14,22 +15,47 @@ ROOT = paths.root()
 PACKAGE = ROOT / "audiostyle"
 
 
-def test_environment_takes_its_versions_from_pyproject():
+def test_environment_takes_the_constraints():
     pip = [
         item
         for item in yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
         if item != "pip"
     ]
-    assert pip == ["python=3.11", {"pip": ["-e .[dev]"]}]
+    assert pip == ["python=3.11", {"pip": ["-c constraints.txt", "-e .[dev]"]}]
 
 
-def test_every_dependency_is_pinned():
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    listed = project["dependencies"] + [
-        row for rows in project["optional-dependencies"].values() for row in rows
-    ]
-    assert [row for row in listed if not re.fullmatch(r"[A-Za-z0-9_.-]+==[0-9][0-9a-z.]*", row)] == []
-    assert "torch==2.13.0" in listed
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+def _pins(lines):
+    """Name and release of requirements that name one release each."""
+    return dict(re.fullmatch(r"([A-Za-z0-9_.-]+)==([0-9][0-9a-z.]*)", line).groups() for line in lines)
+
+
+def test_tools_are_pinned():
+    for extra in ("dev", "browser"):
+        assert _pins(PROJECT["optional-dependencies"][extra])
+
+
+def test_every_requirement_is_a_range_around_the_release_in_use():
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    pins = _pins(line for line in lines if not line.startswith("#"))
+    ranges = {need.name: need.specifier for need in map(Requirement, PROJECT["dependencies"])}
+    assert pins.keys() == ranges.keys()
+    assert pins["torch"] == "2.13.0"
+    for name, allowed in ranges.items():
+        assert sorted(one.operator for one in allowed) == ["<", ">="], name
+        assert pins[name] in allowed, name
+
+
+def test_lowest_releases_are_all_found_by_make():
+    (rule,) = re.findall(r"sed -nE '(.+)' pyproject.toml", (ROOT / "Makefile").read_text())
+    command = ["sed", "-nE", rule, "pyproject.toml"]
+    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    lowest = (str(one) for need in PROJECT["dependencies"] for one in Requirement(need).specifier)
+    assert sorted(_pins(found.split()).values()) == sorted(
+        one.removeprefix(">=") for one in lowest if one.startswith(">=")
+    )
 
 
 def _tracked():

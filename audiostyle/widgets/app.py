@@ -1,16 +1,27 @@
-"""The style lab as a page of its own: ``python -m audiostyle.widgets.app``.
+"""The style lab as a page of its own: ``audiostyle app``.
 
-Voilà serves ``10_style_lab.ipynb`` on this machine only, behind a token, and the browser is told to load nothing
-from anywhere else.
+Voilà serves it on this machine only, behind a token, and the browser is told to load nothing from anywhere else.
 """
 
+import inspect
 import os
-import sys
+import tempfile
 import webbrowser
+from pathlib import Path
+
+import nbformat
 
 from audiostyle import paths
 from audiostyle.widgets import form
 
+_TEXT = """# Style lab: two sounds of your own, a result in seconds
+
+Choose or upload a content and a style, cut them on their waveforms, press **Run**, and listen. *Content* gives the
+notes or words, *style* the timbre and texture; balance 0 returns the content, 1 asks for the style alone. Three to
+fifteen seconds of each are a good start. Notebook 10 says what every control means.
+
+The voice in a recording is a person's. Ask before you convert it, and say of a result that it is synthetic.
+"""
 _MESSAGE_BYTES = 256 * 2**20
 # Blobs are the scripts of the widgets and what they show; "eval" is how JupyterLab's parts are put together.
 _POLICY = "; ".join(
@@ -36,13 +47,35 @@ def server_settings() -> dict:
     }
 
 
-def main(argv: list[str] | None = None) -> None:
+def page() -> nbformat.NotebookNode:
+    """Return the page as a notebook: the style lab with the default pair, one preview made.
+
+    Its results go where those of this process would; its kernel runs in another folder.
+    """
+    code = f"""
+        from audiostyle.datasets.clips import get_pair
+        from audiostyle.widgets.lab import StyleLab
+
+        pair = get_pair("instrument-1", "bundled")
+        lab = StyleLab({str(paths.results_root() / "saved")!r})
+        lab.select(content=pair.content_clip, style=pair.style_clip, balance=0.7)
+        lab.run(preview=True)
+        lab
+        """
+    cells = [nbformat.v4.new_markdown_cell(_TEXT), nbformat.v4.new_code_cell(inspect.cleandoc(code))]
+    kernel = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
+    return nbformat.v4.new_notebook(cells=cells, metadata=kernel)
+
+
+def serve(*, port: int = 8866, browser: bool = True) -> None:
     """Serve the style lab until interrupted.
 
     Parameters
     ----------
-    argv : list of str or None
-        Options of Voilà, such as ``--port=8867`` or ``--no-browser``; None takes those of the command line.
+    port : int
+        Port on 127.0.0.1; one near it is taken where it is not free.
+    browser : bool
+        Open the page in the browser.
 
     Notebook: 10_style_lab.ipynb
     """
@@ -59,17 +92,11 @@ def main(argv: list[str] | None = None) -> None:
         def launch_browser(self) -> None:
             webbrowser.open(self.display_url)
 
-    Lab.launch_instance(
-        argv=[
-            str(paths.notebooks_dir() / "10_style_lab.ipynb"),
-            "--template=audiostyle",
-            "--token",
-            *(sys.argv[1:] if argv is None else argv),
-            "--Voila.ip=127.0.0.1",
-        ],
-        tornado_settings=server_settings(),
-    )
-
-
-if __name__ == "__main__":
-    main()
+    with tempfile.TemporaryDirectory() as folder:
+        notebook = Path(folder) / "style_lab.ipynb"
+        nbformat.write(page(), notebook)
+        options = ["--template=audiostyle", "--token", "--Voila.ip=127.0.0.1", f"--port={port}"]
+        Lab.launch_instance(
+            argv=[str(notebook), *options, *([] if browser else ["--no-browser"])],
+            tornado_settings=server_settings(),
+        )

@@ -4,12 +4,13 @@ Native controls bring labels, keyboard and screen reader with them; their script
 """
 
 from collections.abc import Callable
+from importlib import resources
 from pathlib import Path
 
 import anywidget
 import traitlets
 
-STATIC = Path(__file__).parent / "static"
+STATIC = Path(str(resources.files("audiostyle") / "widgets" / "static"))
 
 
 def script(name: str) -> str:

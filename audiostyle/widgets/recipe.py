@@ -9,6 +9,7 @@ from pathlib import Path
 from audiostyle import __version__, paths
 from audiostyle.audio import load_audio, save_audio
 from audiostyle.config import TransferConfig, option
+from audiostyle.datasets.clips import clips, locate
 from audiostyle.files import sha256, whole_file
 from audiostyle.transfer import TransferResult, transfer_style
 
@@ -33,6 +34,34 @@ class Cut:
     sha256: str
     start: float
     duration: float
+
+    def find(self, folder: str | os.PathLike = ".") -> Path:
+        """Return where the file lies: here, in a folder, in the repository, or among the clips of the registry.
+
+        Parameters
+        ----------
+        folder : path
+            Where else to look than in the working directory.
+
+        Raises
+        ------
+        FileNotFoundError
+            If it is in none of these.
+        ValueError
+            If it is not the file it was.
+        """
+        places = [Path(), Path(folder), *filter(None, [paths.checkout()])]
+        # Clips of the registry lie elsewhere on another machine.
+        known = [locate(clip) for clip in clips() if clip.sha256 == self.sha256]
+        tried = [*(place / self.path for place in places), *known]
+        found = next((path for path in tried if path.is_file()), None)
+        if found is None:
+            raise FileNotFoundError(
+                f"{self.path} is in none of the places looked at; put it beside the settings or say where it lies"
+            )
+        if sha256(found) != self.sha256:
+            raise ValueError(f"{found} is not the file the result was made from: its checksum differs")
+        return found
 
 
 @dataclass(frozen=True)
@@ -85,15 +114,8 @@ class Recipe:
         # Behind the two dashes a file called --output=x.wav is a file.
         return shlex.join([*words, "--", self.content.path, self.style.path])
 
-    def run(self, *, folder: str | os.PathLike | None = None, **files: str | os.PathLike) -> TransferResult:
+    def run(self) -> TransferResult:
         """Make the result again.
-
-        Parameters
-        ----------
-        folder : path or None
-            Where to look for files that a bare name tells; None looks in the working directory.
-        **files
-            ``content`` and ``style``: files to use wherever they lie now.
 
         Returns
         -------
@@ -101,19 +123,12 @@ class Recipe:
 
         Raises
         ------
-        FileNotFoundError
-            If a file is not found.
-        ValueError
-            If it is not the file it was.
+        FileNotFoundError, ValueError
+            As `Cut.find`.
         """
         content, style = (
-            _load(
-                getattr(self, name),
-                Path(files[name]) if name in files else None,
-                Path(folder or "."),
-                self.config.sr,
-            )
-            for name in ("content", "style")
+            load_audio(cut.find(), sr=self.config.sr, start=cut.start, duration=cut.duration)[0]
+            for cut in (self.content, self.style)
         )
         return transfer_style(content, style, self.config.sr, self.config, progress=False)
 
@@ -126,24 +141,12 @@ def _changed(config: TransferConfig) -> dict[str, object]:
     }
 
 
-def _load(cut: Cut, override: Path | None, folder: Path, sr: int):
-    tried = [override] if override else [Path(cut.path), folder / cut.path, paths.root() / cut.path]
-    path = next((path for path in tried if path.is_file()), None)
-    if path is None:
-        raise FileNotFoundError(
-            f"{cut.path} is in none of the places looked at; put it beside the settings or name it with "
-            f"content= or style="
-        )
-    if sha256(path) != cut.sha256:
-        raise ValueError(f"{path} is not the file the result was made from: its checksum differs")
-    return load_audio(path, sr=sr, start=cut.start, duration=cut.duration)[0]
-
-
 def make_cut(path: Path, start: float, duration: float, *, uploaded: bool = False) -> Cut:
     """Describe a part of a file; an upload by its bare name, a file of the repository relative to it."""
     shown = path.name if uploaded else str(path)
-    if not uploaded and path.is_relative_to(paths.root()):
-        shown = path.relative_to(paths.root()).as_posix()
+    repository = paths.checkout()
+    if repository is not None and not uploaded and path.is_relative_to(repository):
+        shown = path.relative_to(repository).as_posix()
     return Cut(shown, sha256(path), round(start, 3), round(duration, 3))
 
 

@@ -74,7 +74,7 @@ def ending(process):
 def app_address(environment, tmp_path_factory):
     """The page that ``make app`` serves."""
     log = tmp_path_factory.mktemp("voila") / "log"
-    command = [sys.executable, "-m", "audiostyle.widgets.app", "--no-browser", "--port=8977"]
+    command = [sys.executable, "-m", "audiostyle", "app", "--no-browser", "--port=8977"]
     process, address = serve(command, environment, log)
     yield address
     ending(process)

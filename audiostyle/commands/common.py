@@ -1,0 +1,73 @@
+"""What the commands share: how one is added, what it says, and what it refuses before it begins."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+
+class UserError(Exception):
+    """A mistake in what was asked for: one line on standard error and exit code 2."""
+
+
+def add_command(
+    commands, name: str, run: Callable[[argparse.Namespace], None], text: str, *, examples: str | None = None
+) -> argparse.ArgumentParser:
+    """Add a command to a group of subparsers; returns its parser, to give it options.
+
+    Parameters
+    ----------
+    commands : object
+        What ``ArgumentParser.add_subparsers`` returns.
+    name : str
+        What is typed.
+    run : callable
+        Takes what was parsed.
+    text : str
+        One sentence for ``--help``.
+    examples : str or None
+        Shown below the options.
+    """
+    parser = commands.add_parser(
+        name,
+        help=text,
+        description=text,
+        epilog=examples,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(run=run)
+    return parser
+
+
+def say(text: str) -> None:
+    """Write a line to standard output."""
+    sys.stdout.write(text + "\n")
+
+
+def check_output(path: Path, inputs: tuple[Path, ...] = ()) -> None:
+    """Fail before minutes of work, not after.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        File to write.
+    inputs : tuple of pathlib.Path
+        Files that are read and must not be replaced.
+    """
+    from audiostyle.audio import check_target
+
+    check_target(path)
+    if any(path.exists() and one.exists() and path.samefile(one) for one in inputs):
+        raise UserError(f"{path} is one of the sounds read; write the result into another file")
+
+
+def check_device(name: str) -> None:
+    """Raise a UserError unless torch can compute on the device."""
+    import torch
+
+    try:
+        torch.empty(0, device=name)
+    # torch says in many ways that a device is absent; a backend that is not installed is an import that fails.
+    except (RuntimeError, AssertionError, ImportError) as error:
+        why = str(error).splitlines()[0].split(":")[0].rstrip(".")
+        raise UserError(f"--device {name} cannot be used here ({why}); use cpu") from error

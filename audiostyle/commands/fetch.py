@@ -1,0 +1,35 @@
+"""``audiostyle fetch``: recordings of the pairs and corpora of speakers, each file checked."""
+
+import argparse
+from pathlib import Path
+
+from audiostyle import paths
+from audiostyle.commands.common import add_command, say
+
+_EXAMPLES = """examples:
+  audiostyle fetch clips                 the recordings of the six pairs, about 20 MB
+  audiostyle fetch vctk                  what Table 1 needs of VCTK 0.92, some 100 MB of 11 GB
+  audiostyle fetch librispeech           test-clean, 346 MB
+"""
+
+
+def add(commands) -> None:
+    """Add the command to a group of subparsers."""
+    text = "Download recordings; every file is checked."
+    parser = add_command(commands, "fetch", _run, text, examples=_EXAMPLES)
+    parser.add_argument("what", choices=("clips", "vctk", "librispeech"))
+    parser.add_argument("--to", type=Path, help="folder to download into")
+
+
+def _run(args: argparse.Namespace) -> None:
+    from audiostyle.datasets import archives, clips
+
+    if args.to is not None:
+        args.to.mkdir(parents=True, exist_ok=True)
+    if args.what == "clips":
+        fetched = clips.fetch_clips(args.to)
+        where = args.to or paths.mirror_dir() or paths.data_dir()
+        say(f"{len(fetched)} recordings are present and whole in {where}")
+        return
+    fetch = {"vctk": archives.fetch_vctk, "librispeech": archives.fetch_librispeech}[args.what]
+    say(f"{args.what} is in {fetch(args.to)}")

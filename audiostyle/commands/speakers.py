@@ -1,0 +1,76 @@
+"""``audiostyle speakers``: who is speaking, by Gram distance."""
+
+import argparse
+import json
+import os
+from pathlib import Path
+
+from audiostyle import config, paths
+from audiostyle.commands.common import UserError, add_command, check_device, check_output, say
+
+_EXAMPLES = """examples:
+  audiostyle speakers                              ten synthetic voices that come with the package
+  audiostyle speakers LibriSpeech/test-clean --speakers 61,121,237,260 --per-speaker 40 --json table.json
+  audiostyle speakers VCTK --n-speakers 4 --per-speaker 40 --encoder random --seeds 10
+"""
+
+
+def add(commands) -> None:
+    """Add the command to a group of subparsers."""
+    text = "Tell who is speaking by Gram distance (Table 1)."
+    parser = add_command(commands, "speakers", _run, text, examples=_EXAMPLES)
+    parser.add_argument(
+        "corpus",
+        type=Path,
+        nargs="?",
+        default=paths.registry_dir() / "mini_corpus",
+        help="VCTK, LibriSpeech or any folder of <speaker>/<utterance> (the bundled voices)",
+    )
+    parser.add_argument("--speakers", help="names a,b,c (all)")
+    parser.add_argument("--n-speakers", type=int, help="the first so many speakers, in string order (all)")
+    parser.add_argument("--per-speaker", type=int, help="utterances of each, in the order of names (all)")
+    parser.add_argument("--methods", default="paper,best", help="names a,b,c (%(default)s)")
+    parser.add_argument("--split", choices=("alternate", "halves"), help="one split (both)")
+    parser.add_argument("--text", choices=("any", "disjoint"), default="any")
+    parser.add_argument("--encoder", choices=config.ENCODERS, default="infinite")
+    parser.add_argument("--n-filters", type=int, default=4096, help="random filters (%(default)s)")
+    parser.add_argument("--seeds", type=int, default=1, help="banks of random filters (%(default)s)")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument(
+        "--jobs", type=int, default=1, help="processes, at most one for each core (%(default)s)"
+    )
+    parser.add_argument("--json", type=Path, help="write the rows as a JSON list")
+    parser.add_argument("--no-cache", action="store_true", help="compute all distances anew")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+
+
+def _run(args: argparse.Namespace) -> None:
+    from audiostyle.speakers.table import speaker_table, table_records
+
+    check_device(args.device)
+    if args.json is not None:
+        recordings = (args.json,) if args.json.resolve().is_relative_to(args.corpus.resolve()) else ()
+        check_output(args.json, recordings)
+    if args.jobs < 1:
+        raise UserError(f"--jobs {args.jobs} is not allowed; it must be at least 1")
+    table = speaker_table(
+        args.corpus,
+        speakers=args.speakers.split(",") if args.speakers else args.n_speakers,
+        per_speaker=args.per_speaker,
+        methods=args.methods.split(","),
+        n_seeds=args.seeds,
+        split=args.split,
+        text=args.text,
+        encoder=args.encoder,
+        n_filters=args.n_filters,
+        device=args.device,
+        n_jobs=min(args.jobs, os.cpu_count() or 1),
+        progress=not args.quiet,
+        cache=not args.no_cache,
+    )
+    if args.json is not None:
+        from audiostyle.files import whole_file
+
+        with whole_file(args.json) as temporary:
+            temporary.write_text(json.dumps(table_records(table), indent=2) + "\n")
+    say(table.to_string(index=False))

@@ -1,0 +1,24 @@
+"""The page that `audiostyle app` serves; tests/test_wheel.py serves it, tests/browser uses it."""
+
+import nbformat
+
+from audiostyle import paths
+from audiostyle.widgets import app
+
+
+def test_page_is_a_notebook_that_saves_where_the_command_was_called(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page = app.page()
+    nbformat.validate(page)
+    text, code = page.cells
+    assert text.source.startswith("# Style lab")
+    made = {}
+    monkeypatch.setattr(
+        "audiostyle.widgets.lab.StyleLab.run", lambda lab, preview: made.update(preview=preview)
+    )
+    exec(compile(code.source, "page", "exec"), made)
+    lab = made["lab"]
+    assert made["preview"]
+    assert lab.settings["balance"] == 0.7
+    assert lab._folder == paths.results_root() / "saved"
+    assert lab.wait(120)
