@@ -1,5 +1,8 @@
 """Musaicing: the content rebuilt from the style's frames, with no random features."""
 
+from collections.abc import Sequence
+
+import librosa
 import numpy as np
 import scipy.ndimage
 
@@ -19,6 +22,8 @@ def nmf_musaicing(
     repetition: int = 3,
     polyphony: int = 10,
     continuity: int = 3,
+    transpositions: Sequence[int] = (0,),
+    most_templates: int | None = None,
     n_fft: int = 2048,
     hop_length: int = 1024,
     griffin_lim_iter: int = 50,
@@ -38,6 +43,11 @@ def nmf_musaicing(
         Iterations.
     repetition, polyphony, continuity : int
         The three constraints; the defaults are the authors'.
+    transpositions : sequence of int
+        Semitones by which the style is transposed (read at another speed); the frames of all transpositions are
+        templates.
+    most_templates : int > 0 or None
+        Of more templates than these, those are kept that come nearest to some frame of the content by cosine.
     n_fft, hop_length : int > 0
         Of the STFT.
     griffin_lim_iter : int
@@ -53,12 +63,11 @@ def nmf_musaicing(
     Notebook: 11_trade_offs.ipynb
     """
     V = stft(content, n_fft=n_fft, hop_length=hop_length).numpy()
-    # The cut of a frame centred after the end is no sound of the style.
-    A = stft(style, n_fft=n_fft, hop_length=hop_length, cover=False).numpy()
-    loudness = np.abs(A).sum(axis=0)
-    # Normalised, the noise of a pause would be as loud a template as a note.
-    templates = A[:, loudness > _QUIET * loudness.max()]
-    templates = templates / np.abs(templates).sum(axis=0)
+    templates = np.concatenate(
+        [_templates(transposed(style, steps), n_fft, hop_length) for steps in transpositions], axis=1
+    )
+    if most_templates is not None and templates.shape[1] > most_templates:
+        templates = templates[:, _nearest(np.abs(V), np.abs(templates), most_templates)]
     H = activations(
         np.abs(V),
         np.abs(templates),
@@ -77,6 +86,36 @@ def nmf_musaicing(
         init=np.angle(D).astype(np.float32),
         length=len(content),
     )
+
+
+def transposed(y: np.ndarray, semitones: float) -> np.ndarray:
+    """Transpose a waveform by reading it at another speed, so that it becomes shorter or longer.
+
+    Examples
+    --------
+    >>> len(transposed(np.ones(4800, np.float32), 12))
+    2400
+    """
+    if semitones == 0:
+        return y
+    return librosa.resample(y, orig_sr=2 ** (semitones / 12), target_sr=1.0)
+
+
+def _templates(style: np.ndarray, n_fft: int, hop_length: int) -> np.ndarray:
+    """Complex frames of the style that sound, magnitudes summing to 1 [shape=(n_bins, n_templates)]."""
+    # The cut of a frame centred after the end is no sound of the style.
+    A = stft(style, n_fft=n_fft, hop_length=hop_length, cover=False).numpy()
+    loudness = np.abs(A).sum(axis=0)
+    # Normalised, the noise of a pause would be as loud a template as a note.
+    templates = A[:, loudness > _QUIET * loudness.max()]
+    return templates / np.abs(templates).sum(axis=0)
+
+
+def _nearest(V: np.ndarray, W: np.ndarray, n: int) -> np.ndarray:
+    """Find the templates that come nearest to some frame by cosine; their indices in order [shape=(n,)]."""
+    frames, templates = (X / np.maximum(np.linalg.norm(X, axis=0), _LEAST) for X in (V, W))
+    cosine = (templates.T @ frames).max(axis=1)
+    return np.sort(np.argsort(-cosine, kind="stable")[:n])
 
 
 def activations(

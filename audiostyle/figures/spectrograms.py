@@ -16,6 +16,7 @@ def show_spectrogram(
     hop_length: int = 1024,
     reference: float | None = None,
     max_hz: float = 8000.0,
+    min_hz: float | None = None,
     title: str = "",
 ):
     """Draw magnitudes in dB over seconds and kilohertz.
@@ -31,6 +32,8 @@ def show_spectrogram(
         Magnitude of 0 dB; None takes the largest of S. Give one value to all panels that are compared.
     max_hz : float
         Upper end of the axis.
+    min_hz : float > 0 or None
+        Lower end of a logarithmic axis; with None the axis is linear and begins at 0.
     title : str
 
     Returns
@@ -40,7 +43,7 @@ def show_spectrogram(
     """
     reference = reference or float(S.max()) or 1.0
     hz = frequencies(sr, 2 * (S.shape[0] - 1))
-    shown = hz <= max_hz
+    shown = (hz <= max_hz) & (hz >= (min_hz or 0.0))
     mesh = ax.pcolormesh(
         times(S.shape[1], sr, hop_length),
         hz[shown] / 1000,
@@ -50,12 +53,17 @@ def show_spectrogram(
         cmap="magma",
         rasterized=True,
     )
+    if min_hz is not None:
+        ax.set_yscale("log")
+        octaves = 2.0 ** np.arange(np.ceil(np.log2(min_hz / 1000)), np.log2(max_hz / 1000) + 1e-9)
+        ax.set_yticks(octaves, [f"{kilohertz:.3g}" for kilohertz in octaves])
+        ax.minorticks_off()
     ax.set(title=title, xlabel="time (s)")
     return mesh
 
 
 def show_spectrograms(
-    spectra: dict[str, np.ndarray], *, sr: int = 22050, title: str = "", **kwargs
+    spectra: dict[str, np.ndarray], *, sr: int = 22050, title: str = "", columns: int | None = None, **kwargs
 ) -> Figure:
     """Draw several magnitude spectrograms side by side on one scale.
 
@@ -67,6 +75,8 @@ def show_spectrograms(
         Sample rate in Hz.
     title : str
         Title of the figure.
+    columns : int > 0 or None
+        Panels in a row; None puts all into one.
     **kwargs
         For `show_spectrogram`.
 
@@ -75,13 +85,19 @@ def show_spectrograms(
     matplotlib.figure.Figure
     """
     reference = max(float(S.max()) for S in spectra.values())
-    width = min(4.0 * len(spectra) + 0.8, 13.0)
+    columns = columns or len(spectra)
+    rows = -(-len(spectra) // columns)
+    size = (min(4.0 * columns + 0.8, 13.0), 3.3) if rows == 1 else (5.4 * columns + 0.8, 4.2 * rows)
     fig, axes = plt.subplots(
-        1, len(spectra), figsize=(width, 3.3), sharex=True, sharey=True, layout="constrained", squeeze=False
+        rows, columns, figsize=size, sharex=True, sharey=True, layout="constrained", squeeze=False
     )
-    for ax, (name, S) in zip(axes[0], spectra.items(), strict=True):
+    for ax, (name, S) in zip(axes.flat, spectra.items(), strict=False):
         mesh = show_spectrogram(S, ax=ax, sr=sr, reference=reference, title=name, **kwargs)
-    axes[0, 0].set_ylabel("frequency (kHz)")
+        ax.label_outer()
+    for ax in axes.flat[len(spectra) :]:
+        ax.axis("off")
+    for ax in axes[:, 0]:
+        ax.set_ylabel("frequency (kHz)")
     fig.colorbar(mesh, ax=axes, label="level (dB)", pad=0.01)
     if title:
         fig.suptitle(title, fontsize=11)

@@ -12,11 +12,10 @@ _ONSET_WINDOW = 0.05
 _CENTS = 50.0
 
 
-def chroma_similarity(y: np.ndarray, reference: np.ndarray, sr: int) -> float:
+def chroma_similarity(y: np.ndarray, reference: np.ndarray, sr: int, *, pauses: bool = False) -> float:
     """Compute the cosine between the chromagrams of two clips, averaged over frames.
 
-    How far the notes agree, whatever the instrument. Frames in which either clip is silent (40 dB under its
-    loudest frame) do not count.
+    How far the notes agree, whatever the instrument.
 
     Parameters
     ----------
@@ -24,6 +23,8 @@ def chroma_similarity(y: np.ndarray, reference: np.ndarray, sr: int) -> float:
         Waveforms; the longer one is cut.
     sr : int
         Sample rate in Hz.
+    pauses : bool
+        Count frames in which either clip is silent (40 dB under its loudest frame); by default they do not count.
 
     Returns
     -------
@@ -32,21 +33,21 @@ def chroma_similarity(y: np.ndarray, reference: np.ndarray, sr: int) -> float:
         because chroma are non-negative: compare with the row "copy the style".
     """
     n = min(len(y), len(reference))
-    a, b = (_chroma(x[:n], sr) for x in (y, reference))
-    sounding = (a.any(axis=0)) & (b.any(axis=0))
-    if not sounding.any():
+    a, b = (_chroma(x[:n], sr, pauses) for x in (y, reference))
+    counted = np.full(a.shape[1], True) if pauses else a.any(axis=0) & b.any(axis=0)
+    if not counted.any():
         return 0.0
-    cosine = (a * b).sum(axis=0)[sounding]
+    cosine = (a * b).sum(axis=0)[counted]
     return float(cosine.mean())
 
 
-def _chroma(y: np.ndarray, sr: int) -> np.ndarray:
-    """Chromagram with columns of unit length, zero where silent [shape=(12, n_frames)]."""
+def _chroma(y: np.ndarray, sr: int, pauses: bool) -> np.ndarray:
+    """Chromagram with columns of unit length, zero where silent unless `pauses` [shape=(12, n_frames)]."""
     S = np.abs(librosa.stft(y, n_fft=4096, hop_length=_HOP))
     energy = (S**2).sum(axis=0)
     chroma = librosa.feature.chroma_stft(S=S**2, sr=sr, norm=None, tuning=0.0)
     length = np.linalg.norm(chroma, axis=0)
-    sounding = (energy > 1e-4 * energy.max()) & (length > 0)
+    sounding = (energy > (0 if pauses else 1e-4) * energy.max()) & (length > 0)
     return np.where(sounding, chroma / np.where(sounding, length, 1.0), 0.0)
 
 

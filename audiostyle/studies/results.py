@@ -22,13 +22,13 @@ _DPI = 110
 
 
 class Results:
-    """A folder of results, ``results/<preset>/<edition>``.
+    """A folder of results, ``results/<preset>/<edition>``, or ``results/<preset>`` for what is of no edition.
 
     Parameters
     ----------
     preset : str
         Name of the preset: ``"paper"``, ``"quick"`` or ``"smoke"``.
-    edition : {"bundled", "recorded"}
+    edition : {"bundled", "recorded"} or None
         Which clips the results were computed on; the two never share a folder.
 
     Examples
@@ -37,10 +37,10 @@ class Results:
     ('smoke', 'bundled')
     """
 
-    def __init__(self, preset: str, edition: str) -> None:
+    def __init__(self, preset: str, edition: str | None = None) -> None:
         self.preset = preset
         self.edition = edition
-        self.folder = paths.results_root() / preset / edition
+        self.folder = paths.results_root() / preset / (edition or "")
 
     def path(self, *parts: str) -> Path:
         """Return a path in the folder, whose parent is made."""
@@ -49,12 +49,17 @@ class Results:
         return path
 
     def save_figure(self, figure: Figure, name: str) -> Path:
-        """Write a figure as ``figures/<name>.png``."""
-        path = self.path("figures", f"{name}.png")
-        buffer = io.BytesIO()
-        figure.savefig(buffer, dpi=_DPI, format="png", metadata={"Software": None})
+        """Write a figure as ``figures/<name>.png``, in 256 colours."""
+        return self._write(with_palette(_png(figure)), "figures", f"{name}.png")
+
+    def save_picture(self, figure: Figure, name: str) -> Path:
+        """Write a figure as ``<name>.png``, in all its colours."""
+        return self._write(_png(figure), f"{name}.png")
+
+    def _write(self, content: bytes, *parts: str) -> Path:
+        path = self.path(*parts)
         with whole_file(path) as temporary:
-            temporary.write_bytes(with_palette(buffer.getvalue()))
+            temporary.write_bytes(content)
         return path
 
     def save_table(self, table: pd.DataFrame, name: str) -> Path:
@@ -115,6 +120,12 @@ def committed(name: str) -> pd.DataFrame:
     {'recorded'}
     """
     return pd.read_csv(paths.root() / "results" / "paper" / f"{name}.csv")
+
+
+def _png(figure: Figure) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, dpi=_DPI, format="png", metadata={"Software": None})
+    return buffer.getvalue()
 
 
 def with_palette(png: bytes) -> bytes:

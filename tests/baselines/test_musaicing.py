@@ -1,7 +1,9 @@
 import numpy as np
+import pytest
 
 from audiostyle.baselines.cross_synthesis import cross_synthesis
-from audiostyle.baselines.musaicing import activations, nmf_musaicing
+from audiostyle.baselines.musaicing import activations, nmf_musaicing, transposed
+from audiostyle.measures.content import chroma_similarity
 from audiostyle.measures.timbre import mfcc_frechet_distance
 
 SR = 22050
@@ -58,3 +60,39 @@ def test_cross_synthesis_keeps_the_loudness_of_every_moment(rng):
     assert np.ptp(levels[0]) > 10
     # frames overlap, and a filtered frame is not that of any signal: a decibel
     np.testing.assert_allclose(levels[1], levels[0], atol=1)
+
+
+def tones(pitches):
+    """A second of each pitch, a note number, with three partials."""
+    t = np.arange(SR) / SR
+    hz = [440 * 2 ** ((p - 69) / 12) for p in pitches]
+    return np.concatenate(
+        [0.1 * sum(np.sin(2 * np.pi * f * h * t) / h for h in (1, 2, 3)) for f in hz]
+    ).astype(np.float32)
+
+
+def test_transposing_moves_every_frequency_by_the_ratio():
+    for steps in (-12, -5, 7):
+        y = transposed(tones([69]), steps)
+        peak = np.abs(np.fft.rfft(y)).argmax() * SR / len(y)
+        assert peak == pytest.approx(440 * 2 ** (steps / 12), rel=0.002)
+
+
+def test_transposed_templates_give_a_style_the_notes_that_it_lacks():
+    content, style = tones([60, 64, 67, 62]), tones([69, 69, 69])
+    plain, moved = (
+        chroma_similarity(nmf_musaicing(content, style, transpositions=steps), content, SR)
+        for steps in ((0,), range(-12, 1))
+    )
+    assert plain < 0.5
+    assert moved > 0.9
+
+
+def test_of_too_many_templates_those_that_fit_are_kept():
+    content, style = tones([60, 64]), tones([60, 61, 63, 64, 66])
+    all_templates = nmf_musaicing(content, style)
+    # the frames of the two notes are 43 of 109
+    few = nmf_musaicing(content, style, most_templates=43)
+    assert chroma_similarity(few, content, SR) > 0.9
+    assert not np.array_equal(few, all_templates)
+    assert np.array_equal(nmf_musaicing(content, style, most_templates=1000), all_templates)

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import soundfile
 
+from audiostyle.datasets.clips import PairAudio
 from audiostyle.encoders.infinite import InfiniteEncoder
 from audiostyle.figures.charts import show_bars
 from audiostyle.figures.kernels import show_kernels
@@ -19,10 +20,13 @@ from audiostyle.figures.speakers import show_confusion
 from audiostyle.figures.speakers import show_curves as show_accuracy
 from audiostyle.figures.spectrograms import show_spectrograms
 from audiostyle.figures.trade_offs import draw_curves, show_instruments
+from audiostyle.figures.truth import show_pairs, show_truth
 from audiostyle.figures.width import draw_timings
 from audiostyle.levels import rms
 from audiostyle.spectrogram import to_decibels
 from audiostyle.studies import trade_offs
+from audiostyle.studies.pairs import COPY_CONTENT
+from audiostyle.studies.truth import EQUALISER
 
 SR = 22050
 
@@ -152,3 +156,46 @@ def test_players_in_a_row_are_equally_loud_and_none_clips(content, style):
     levels = [rms(y) for y in sounds]
     assert levels == pytest.approx([levels[0]] * 3, rel=0.1)  # MP3 loses a little of each
     assert max(np.max(np.abs(y)) for y in sounds) < 1.0
+
+
+def test_a_logarithmic_axis_begins_at_its_lower_end_and_names_octaves():
+    S = np.full((1025, 4), 0.01)
+    figure = show_spectrograms({"a": S, "b": S, "c": S}, min_hz=60.0, max_hz=9000.0, columns=2)
+    panels = figure.axes[:4]
+    assert [ax.get_title() for ax in panels] == ["a", "b", "c", ""]
+    assert not panels[3].axison
+    ax = panels[0]
+    assert ax.get_yscale() == "log"
+    low, high = ax.get_ylim()
+    assert low == pytest.approx(0.06, abs=SR / 2048 / 1000)
+    assert high == pytest.approx(9.0, abs=SR / 2048 / 1000)
+    assert [label.get_text() for label in ax.get_yticklabels()] == [
+        "0.0625", "0.125", "0.25", "0.5", "1", "2", "4", "8"
+    ]  # fmt: skip
+
+
+def test_truth_is_shown_beside_content_style_and_result_at_one_level(rng):
+    content, style, target = rng.normal(size=(3, SR)).astype(np.float32)
+    figure = show_truth(PairAudio(content, 0.01 * style, target, SR), 5 * content, method="m")
+    panels = figure.axes[:4]
+    assert [ax.get_title() for ax in panels] == ["content", "style", "result: m", "truth"]
+    levels = [ax.collections[0].get_array() for ax in panels]
+    np.testing.assert_allclose(levels[0], levels[2], atol=1e-3)
+    assert all(np.mean(x) == pytest.approx(np.mean(levels[0]), abs=0.5) for x in levels)
+
+
+def test_every_pair_has_a_dot_for_each_method_in_the_panel_of_its_set():
+    lsd = {("choose", "a_b"): (10.0, 7.0), ("choose", "c_d"): (8.0, 9.0), ("confirm", "e_f"): (5.0, 4.0)}
+    rows = [
+        {"set": which, "pair": pair, "method": method, "lsd": value}
+        for (which, pair), values in lsd.items()
+        for method, value in zip((COPY_CONTENT, EQUALISER), values, strict=True)
+    ]
+    choose, confirm = show_pairs(pd.DataFrame(rows)).axes
+    dots = {
+        line.get_label(): dict(zip(line.get_ydata(), line.get_xdata(), strict=True)) for line in choose.lines
+    }
+    assert dots == {COPY_CONTENT: {"c → d": 8, "a → b": 10}, EQUALISER: {"c → d": 9, "a → b": 7}}
+    assert (choose.get_title(), confirm.get_title()) == ("choose", "confirm")
+    assert [line.get_xdata().tolist() for line in confirm.lines] == [[4], [5]]
+    assert {text.get_text() for text in confirm.figure.legends[0].get_texts()} == {COPY_CONTENT, EQUALISER}

@@ -2,7 +2,13 @@ import librosa
 import numpy as np
 import pytest
 
-from audiostyle.measures.truth import log_spectral_distance
+from audiostyle.measures.content import chroma_similarity, onset_f_measure
+from audiostyle.measures.truth import (
+    log_spectral_distance,
+    mel_cepstral_distance,
+    truth_numbers,
+    warped_mel_cepstral_distance,
+)
 
 SR = 22050
 
@@ -11,19 +17,10 @@ def noise(rng, seconds=2.0):
     return rng.normal(size=int(seconds * SR)).astype(np.float32) * 0.1
 
 
-class _Side:
-    def __init__(self, n, energy):
-        self.n, self.energy = n, energy
-
-
-def _bands_below(hz):
-    """Mel bands of 80 below and above a frequency; white noise has energy in proportion to their area."""
-    bank = librosa.filters.mel(sr=SR, n_fft=2048, n_mels=80)
+def _bands(hz):
+    """Numbers of the 80 mel bands below and above a frequency."""
     centre = librosa.mel_frequencies(82, fmax=SR / 2)[1:-1]
-    area = bank.sum(axis=1)
-    return _Side((centre < hz).sum(), area[centre < hz].sum()), _Side(
-        (centre >= hz).sum(), area[centre >= hz].sum()
-    )
+    return int((centre < hz).sum()), int((centre >= hz).sum())
 
 
 def test_log_spectral_distance_is_the_gain_of_the_bands(rng):
@@ -35,8 +32,111 @@ def test_log_spectral_distance_is_the_gain_of_the_bands(rng):
     for decibels in (6.0, 12.0):
         tilted = np.fft.irfft(spectrum * np.where(hz < 1000, 10 ** (decibels / 20), 1), len(y))
         # Bands on both sides of the step differ by the step; the levelling adds one number to all of them.
-        low, high = _bands_below(1000)
-        g = 10 ** (decibels / 10)
-        shift = 10 * np.log10((low.energy * g + high.energy) / (low.energy + high.energy))
-        expected = np.sqrt((low.n * (decibels - shift) ** 2 + high.n * shift**2) / (low.n + high.n))
-        assert log_spectral_distance(tilted, y, SR) == pytest.approx(expected, rel=0.1)
+        low, high = _bands(1000)
+        share = 1000 / (SR / 2)  # of the power of white noise
+        shift = 10 * np.log10(share * 10 ** (decibels / 10) + 1 - share)
+        expected = np.sqrt((low * (decibels - shift) ** 2 + high * shift**2) / 80)
+        assert log_spectral_distance(tilted, y, SR) == pytest.approx(expected, rel=0.05)
+
+
+def test_what_lies_60_db_under_the_targets_peak_does_not_count():
+    t = np.arange(2 * SR) / SR
+    target = np.sin(2 * np.pi * 1000 * t)
+    for level, counts in ((-80, False), (-40, True)):
+        # a tone where the target has nothing
+        y = target + 10 ** (level / 20) * np.sin(2 * np.pi * 1500 * t)
+        assert (log_spectral_distance(y, target, SR) > 1) == counts
+        assert (mel_cepstral_distance(y, target, SR) > 1) == counts
+
+
+def test_mel_cepstral_distance_of_a_tilt_and_of_a_gain(rng):
+    y = noise(rng, 3)
+    assert mel_cepstral_distance(y, y, SR) == 0
+    assert mel_cepstral_distance(3 * y, y, SR) == pytest.approx(0, abs=1e-2)
+    # A course of k-th cosine shape over the mel bands is one coefficient of sqrt(80 / 2) times its amplitude.
+    centre = librosa.mel_frequencies(82, fmax=SR / 2)[1:-1]
+    hz = np.fft.rfftfreq(len(y), 1 / SR)
+    for k, heard in ((2, True), (5, True), (20, False)):
+        decibels = 3 * np.cos(np.pi * k * (np.arange(80) + 0.5) / 80)
+        gain = 10 ** (np.interp(hz, centre, decibels) / 20)
+        shaped = np.fft.irfft(np.fft.rfft(y) * gain, len(y))
+        distance = mel_cepstral_distance(shaped, y, SR)
+        if heard:
+            assert distance == pytest.approx(3 * np.sqrt(40), rel=0.07)
+        else:
+            assert distance < 0.15 * 3 * np.sqrt(40)
+
+
+def test_one_frame_of_many_counts_as_one(rng):
+    y = noise(rng, 4)
+    changed = y.copy()
+    hz = np.fft.rfftfreq(SR, 1 / SR)
+    changed[:SR] = np.fft.irfft(np.fft.rfft(y[:SR]) * np.where(hz < 1000, 2, 1), SR)
+    changed[:SR] *= y[:SR].std() / changed[:SR].std()
+    whole = mel_cepstral_distance(changed[:SR], y[:SR], SR)
+    assert mel_cepstral_distance(changed, y, SR) == pytest.approx(whole / 4, rel=0.1)
+    assert log_spectral_distance(changed, y, SR) == pytest.approx(
+        log_spectral_distance(changed[:SR], y[:SR], SR) / 4, rel=0.1
+    )
+
+
+def glide(seconds, sr=16000):
+    """A buzz through a resonance that rises from 500 to 2500 Hz, in however many seconds."""
+    n = int(seconds * sr)
+    t, place = np.arange(n) / sr, np.linspace(0, 1, n)
+    y = np.zeros(n)
+    for h in range(1, 60):
+        f = 120 * h
+        y += np.exp(-(((f - 500 - 2000 * place) / 400) ** 2)) * np.sin(2 * np.pi * f * t)
+    return (0.1 * y).astype(np.float32)
+
+
+def test_warping_forgives_the_time_and_not_the_timbre():
+    target = glide(1.0)
+    assert warped_mel_cepstral_distance(target, target, 16000) == 0
+    slower = warped_mel_cepstral_distance(glide(1.6), target, 16000)
+    backwards = warped_mel_cepstral_distance(target[::-1], target, 16000)
+    assert slower < 0.25 * backwards
+
+
+def test_pauses_of_a_voice_do_not_count(rng):
+    target = glide(1.0)
+    pause = (0.01 * target.std() * rng.normal(size=8000)).astype(np.float32)  # a room, 40 dB under the voice
+    with_pauses = np.concatenate([pause, target[:8000], pause, target[8000:], pause])
+    distance = warped_mel_cepstral_distance(with_pauses, target, 16000)
+    # The frames at the three cuts differ; were pauses compared, they would be most of the path.
+    assert distance < 0.15 * warped_mel_cepstral_distance(target[::-1], target, 16000)
+
+
+def test_voices_are_compared_at_16_khz_whatever_their_rate():
+    target, other = glide(1.0), glide(1.0)[::-1].copy()
+    at_16 = warped_mel_cepstral_distance(other, target, 16000)
+    at_48 = warped_mel_cepstral_distance(
+        *(librosa.resample(y, orig_sr=16000, target_sr=48000) for y in (other, target)), 48000
+    )
+    assert at_48 == pytest.approx(at_16, rel=0.05)
+
+
+def test_numbers_of_the_truth_itself_of_silence_and_of_a_longer_clip(rng, make_melody):
+    target = make_melody([220, 277, 330, 440, 330, 277, 220, 330], harmonics=[1, 0.4])
+    best = {"lsd": 0, "mcd": 0, "chroma": pytest.approx(1), "onset_f": 1}
+    assert truth_numbers(target, target, SR) == best
+    longer = np.concatenate([target, noise(rng, 1)])
+    assert truth_numbers(longer, target, SR) == best
+    target = noise(rng)
+    nothing = truth_numbers(np.zeros_like(target), target, SR)
+    assert nothing["chroma"] == nothing["onset_f"] == 0
+    assert nothing["lsd"] == pytest.approx(
+        55, abs=3
+    )  # bands of white noise lie near the peak, 60 dB over the floor
+    with pytest.raises(ValueError, match="target is silent"):
+        truth_numbers(target, np.zeros_like(target), SR)
+
+
+def test_pauses_count_in_the_chroma_to_the_truth(make_melody):
+    target = make_melody([220, 277, 330, 440], harmonics=[1, 0.4])
+    half = np.where(np.arange(len(target)) < len(target) // 2, target, 0).astype(np.float32)
+    assert chroma_similarity(half, target, SR) > 0.85  # a frame or two at the cut hold a click
+    numbers = truth_numbers(half, target, SR)
+    assert numbers["chroma"] == pytest.approx(0.5, abs=0.1)
+    assert numbers["onset_f"] == onset_f_measure(half, target, SR)

@@ -3,9 +3,11 @@
 import json
 from dataclasses import replace
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from audiostyle import TransferConfig
 from audiostyle.datasets.clips import get_pair
@@ -60,3 +62,17 @@ def test_sound_made_from_recordings_stays_out_of_the_results(edition):
     assert (results.folder / "figures" / "instrument-1.png").is_file()
     sounds = [path.suffix for path in results.folder.rglob("*") if path.parent.name == "audio"]
     assert sounds == ([".ogg"] if edition == "bundled" else [])
+
+
+def test_what_is_of_no_edition_lies_beside_them_and_a_picture_keeps_its_colours():
+    results = Results("smoke")
+    assert results.folder == Results("smoke", "bundled").folder.parent
+    figure = plt.figure(figsize=(3, 2), dpi=100)
+    figure.figimage(np.random.default_rng(0).uniform(size=(200, 300, 3)))
+    colours = {}
+    for save in (results.save_figure, results.save_picture):
+        with Image.open(save(figure, "noise")) as picture:
+            colours[save.__name__] = len(np.unique(np.asarray(picture.convert("RGB")).reshape(-1, 3), axis=0))
+    assert colours["save_figure"] <= 256
+    assert colours["save_picture"] > 10_000
+    assert (results.folder / "noise.png").is_file()
