@@ -8,7 +8,7 @@ from numbers import Integral
 
 ACTIVATIONS = ("relu", "leaky_relu", "selu", "none")
 ENCODERS = ("infinite", "random")
-STARTS = ("content", "noise")
+STARTS = ("matched", "content", "noise")
 UNKNOWNS = ("magnitudes", "samples")
 PHASES = ("polish", "griffin_lim")
 # Settings of a transfer that are names, and the names allowed.
@@ -85,15 +85,20 @@ class TransferConfig:
     activation : {"relu", "leaky_relu", "selu", "none"}
         Nonlinearity after the convolution.
     balance : float in [0, 1]
-        0 returns the content, 1 matches the style alone, 0.5 weighs both alike; see `audiostyle.losses`.
+        With ``start="matched"``: 0 returns the content, 0.5 the matched timbre, up to there in proportion in decibels;
+        from there to 1 the optimisation adds the style's texture. Otherwise 0 returns the content, 1 matches the
+        style alone, 0.5 weighs both alike; see `audiostyle.losses`.
     match : float in (0, 0.9] or None
         Instead of a balance, the share of the style distance √(style loss) to remove. The balance is searched
         for in up to 12 rounds of at most `n_iter` iterations each, and is found in `TransferResult.balance`.
     unknowns : {"magnitudes", "samples"}
         What is optimised. ``"magnitudes"``: a spectrogram, as the paper; `phase` then makes the sound.
         ``"samples"``: the sound itself; keeps melody better and style less.
-    start : {"content", "noise"}
-        Spectrogram or sound from which the optimisation starts. The paper starts from the content (section 2.3).
+    start : {"matched", "content", "noise"} or None
+        What the optimisation starts from, and what it holds on to. ``"matched"``: the content with the matched
+        timbre (`audiostyle.matching`); the other two hold on to the content. The paper starts from the content
+        (section 2.3). None takes ``"matched"`` with the infinite encoder, magnitudes and a balance, else
+        ``"content"``.
     n_iter : int
         Most iterations of the optimiser.
     tolerance : float
@@ -131,7 +136,7 @@ class TransferConfig:
     balance: float = 0.5
     match: float | None = None
     unknowns: str = "magnitudes"
-    start: str = "content"
+    start: str | None = None
     n_iter: int = 300
     tolerance: float = 1e-6
     phase: str = "polish"
@@ -170,6 +175,11 @@ class TransferConfig:
         check_allowed(self.tolerance >= 0.0, "tolerance", self.tolerance, "at least 0")
         if self.phase == "waveform":
             raise ValueError("phase='waveform' is now unknowns='samples'")
+        if self.start is None:
+            plain = self.encoder == "infinite" and self.unknowns == "magnitudes" and self.match is None
+            object.__setattr__(self, "start", "matched" if plain else "content")
+        if self.start == "matched" and self.match is not None:
+            raise ValueError("match=... searches the balance of the optimisation alone: take start='content'")
         for name, allowed in CHOICES.items():
             check_allowed(
                 getattr(self, name) in allowed, name, getattr(self, name), f"one of {', '.join(allowed)}"

@@ -307,12 +307,12 @@ def describe(y: np.ndarray, *, device: str | torch.device = "cpu") -> Descriptio
     return Description(fine, course, _unit(pitch), _unit(notes), _age(S), bands)
 
 
-def transposed(y: np.ndarray, semitones: float) -> np.ndarray:
+def transposed(y: np.ndarray, semitones: float, *, sr: int = SR) -> np.ndarray:
     """Play a waveform faster or slower, which moves its pitch by so many semitones and changes its length."""
     if semitones == 0:
         return y
-    played = round(SR * 2 ** (semitones / 12))
-    return librosa.resample(y, orig_sr=played, target_sr=SR, res_type="soxr_mq")
+    played = round(sr * 2 ** (semitones / 12))
+    return librosa.resample(y, orig_sr=played, target_sr=sr, res_type="soxr_mq")
 
 
 class _Library:

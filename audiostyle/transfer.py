@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import librosa
 import numpy as np
@@ -16,12 +17,15 @@ from audiostyle.cost import check_memory
 from audiostyle.encoders import make_encoder
 from audiostyle.encoders.base import Encoder, Spectrogram
 from audiostyle.levels import match_loudness
-from audiostyle.losses import TransferLoss
+from audiostyle.losses import Evaluation, TransferLoss
+from audiostyle.matching import SEMITONES, match_timbre, transposed
 from audiostyle.optimize import Minimum, Step, minimize, minimize_to_share
 from audiostyle.phase.griffin_lim import FAST_ITER, FAST_MOMENTUM, griffin_lim, phase_of, spectral_convergence
 from audiostyle.phase.polish import WaveformLoss, polish
 from audiostyle.spectrogram import as_tensor, log_magnitude, stft
 
+# Transpositions of the style with at least this share of the most used one's weight take part in the texture.
+_USED = 0.3
 Callback = Callable[[int, dict, torch.Tensor], bool]
 
 
@@ -110,8 +114,11 @@ def transfer_style(
 ) -> TransferResult:
     """Give the content the style of another clip.
 
-    Minimises ``(1 − b)² L_content / E + b² L_style / s0`` (`audiostyle.losses.TransferLoss`) over non-negative
-    magnitudes, then makes the sound as ``config.phase`` says; or over the samples themselves.
+    With ``start="matched"``, the default, the content is filtered to the matched timbre (`audiostyle.matching`). A
+    balance above 0.5 goes on to minimise ``(1 − b)² L_content / E + b² L_style / s0`` with b = 2 · balance − 1
+    (`audiostyle.losses.TransferLoss`) from there, holding on to the matched sound, against the style at the pitches
+    that were matched. The other starts minimise it with b = balance from the content or from noise, as the paper
+    does. What is found are non-negative magnitudes, made sound as ``config.phase`` says, or the samples themselves.
 
     Parameters
     ----------
@@ -161,10 +168,18 @@ def transfer_style(
     started = time.perf_counter()
     with tqdm(desc="transfer", disable=not progress) as bar:
         search = _Stage("transfer", config.n_iter, config, bar, callback)
-        optimum = optimise(content, style, config, callback=search)
-        optimised = time.perf_counter()
-        polish = _Stage("polish", config.polish_iter, config, bar, callback, seen=len(search.rows) - 1)
-        sound = make_sound(optimum, content, config, callback=polish)
+        matched = _match(content, style, config) if config.start == "matched" else None
+        held = content if matched is None else matched.y
+        timed = time.perf_counter()
+        if matched is not None and matched.balance == 0:
+            optimum, sound = _judged(content, style, held, config, search), Sound(held, np.empty(0))
+            optimised = time.perf_counter()
+        else:
+            within = config if matched is None else replace(config, balance=matched.balance)
+            optimum = optimise(held, style if matched is None else matched.style, within, callback=search)
+            optimised = time.perf_counter()
+            polish = _Stage("polish", config.polish_iter, config, bar, callback, seen=len(search.rows) - 1)
+            sound = make_sound(optimum, held, within, callback=polish)
         bar.total = bar.n
         bar.set_description("done")
     levelled = match_loudness(sound.y, content, config.sr)
@@ -178,14 +193,49 @@ def transfer_style(
         convergence=sound.convergence,
         content_unit=optimum.loss.content_unit,
         style_unit=optimum.loss.style_unit,
-        balance=optimum.loss.balance,
+        balance=config.balance if matched is not None else optimum.loss.balance,
         n_evaluations=optimum.minimum.n_evaluations,
         reason="callback" if stopped else optimum.minimum.reason,
-        seconds={"optimize": optimised - started, "phase": time.perf_counter() - optimised},
+        seconds={
+            "match": timed - started,
+            "optimize": optimised - timed,
+            "phase": time.perf_counter() - optimised,
+        },
         polish_losses=pd.DataFrame(polish.rows) if sound.polish else None,
         gain=levelled.gain,
         level_note=levelled.note,
     )
+
+
+class _Matched(NamedTuple):
+    """The content with the matched timbre, the style at the pitches it was used at, the balance that is left."""
+
+    y: np.ndarray
+    style: np.ndarray
+    balance: float
+
+
+def _match(content: np.ndarray, style: np.ndarray, config: TransferConfig) -> _Matched:
+    match = match_timbre(content, style, sr=config.sr, device=config.device)
+    y, balance = match.y, 2 * config.balance - 1
+    if balance <= 0:
+        return _Matched(match.filter.apply(content, config.sr, strength=1 + balance), style, 0.0)
+    most = match.semitones.max()
+    used = [s for s, share in zip(SEMITONES, match.semitones, strict=True) if share > _USED * most]
+    return _Matched(y, np.concatenate([transposed(style, s, sr=config.sr) for s in used]), balance)
+
+
+def _judged(content, style, y, config: TransferConfig, search: "_Stage") -> "Optimum":
+    """Record the losses of the content and of a sound that no optimisation follows."""
+    C, A, X = (
+        _log_magnitude(x, name, config) for x, name in ((content, "content"), (style, "style"), (y, "y"))
+    )
+    loss = TransferLoss(make_encoder(config), C, A, balance=config.balance)
+    before = Evaluation(0.0, loss.style_unit, loss.style_weight * loss.style_unit, torch.zeros_like(C))
+    search(Step(0, before, C))
+    after = loss(X)
+    search(Step(1, after, X))
+    return Optimum(Minimum(X, after.total, 0, 1, "matched"), loss, _magnitudes(X, config).cpu().numpy())
 
 
 @dataclass(frozen=True)

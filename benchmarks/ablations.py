@@ -28,12 +28,13 @@ from audiostyle.measures.table import evaluate_sound
 from audiostyle.phase.griffin_lim import FAST_MOMENTUM, griffin_lim, phase_of
 from audiostyle.spectrogram import log_magnitude, stft
 from audiostyle.studies.pairs import levelled
+from audiostyle.studies.presets import GRAM
 from audiostyle.studies.results import Results
 from audiostyle.transfer import optimise, transfer_style
 
 BALANCES = (0.5, 0.8)
 PAIRS = ("instrument-1", "speech-2")
-DEFAULT = TransferConfig()
+DEFAULT = GRAM
 # Forward and inverse of each compression of the magnitudes.
 COMPRESSIONS: dict[str, tuple[Callable, Callable]] = {
     "log1p": (torch.log1p, torch.expm1),

@@ -23,6 +23,7 @@ from audiostyle.phase.griffin_lim import griffin_lim, phase_of, spectral_converg
 from audiostyle.phase.reconstruct import reconstruct_phase
 from audiostyle.spectrogram import stft
 from audiostyle.studies.phase import CURVES, left_out
+from audiostyle.studies.presets import GRAM
 from audiostyle.transfer import make_sound, optimise
 from benchmarks.timing import interleaved, summary
 
@@ -94,7 +95,7 @@ def methods(S: np.ndarray, hop: int, length: int, phase: np.ndarray | None, repe
 
 def polish_seconds(audio, repeats: int) -> list[dict]:
     """Seconds of the default's sound stage, and of the 200 iterations of Griffin-Lim it replaces."""
-    config = TransferConfig()
+    config = GRAM
     optimum = optimise(audio.content, audio.style, config)
     content = set_level(audio.content)
     functions = {

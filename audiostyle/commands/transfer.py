@@ -15,14 +15,14 @@ EXAMPLES = """examples:
 """
 # What the settings of a transfer are, one for each field of `TransferConfig`.
 _SETTINGS = {
-    "balance": "0 keeps the content, 1 takes the style",
+    "balance": "0 keeps the content, 0.5 is the matched timbre, 1 takes the style's texture",
     "match": "share of the style distance to remove, up to 0.9, instead of a balance",
     "encoder": "the limit of infinitely many filters, or the paper's random ones",
     "n_filters": "random filters",
     "kernel_size": "frames a filter spans",
     "activation": "nonlinearity after the filters",
     "unknowns": "what is optimised: magnitudes as in the paper, or the samples, which keeps melody better",
-    "start": "what the optimisation starts from",
+    "start": "what the optimisation starts from and holds on to (matched; content with --encoder random)",
     "n_iter": "most iterations of the optimiser",
     "tolerance": "stop when an iteration lowers the loss by less than this fraction",
     "phase": "how magnitudes become sound; griffin_lim is the paper's way",
@@ -73,7 +73,7 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
         (exclusive if name in ("balance", "match") else group).add_argument(
             config.option(name),
             dest=f"config_{name}",
-            type=float if default is None else type(default),
+            type=str if choices else float if default is None else type(default),
             # Checked by the configuration, which knows of names that were given up.
             metavar=f"{{{','.join(choices)}}}" if choices else name.upper(),
             default=argparse.SUPPRESS,
@@ -86,7 +86,7 @@ def settings(args: argparse.Namespace, base: config.TransferConfig | None = None
     given = {name: getattr(args, f"config_{name}") for name in _SETTINGS if hasattr(args, f"config_{name}")}
     if "balance" in given:
         given["match"] = None  # a balance that is given is none to search for
-    return replace(base or config.TransferConfig(), **given)
+    return replace(base, **given) if base else config.TransferConfig(**given)
 
 
 def _run(args: argparse.Namespace) -> None:

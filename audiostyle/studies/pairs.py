@@ -12,7 +12,7 @@ from audiostyle.measures.content import chroma_similarity
 from audiostyle.measures.table import judge_losses
 from audiostyle.measures.timbre import mfcc_distance
 from audiostyle.measures.truth import log_spectral_distance
-from audiostyle.studies.presets import Preset
+from audiostyle.studies.presets import GRAM, Preset
 from audiostyle.transfer import TransferResult, transfer_style
 
 COPY_CONTENT = "copy the content"
@@ -78,15 +78,18 @@ def run_pair(
 
 
 def methods(preset: Preset, balance: float = 0.5) -> dict[str, TransferConfig]:
-    """Return the settings that the notebooks compare: the paper's, and the limit with the polished waveform."""
+    """Return the settings that the notebooks compare: the paper's, its limit polished, and matched timbre."""
     return {
         "paper": replace(preset.config, balance=balance),
-        "infinite": TransferConfig(balance=balance, seed=preset.config.seed),
+        "infinite": replace(GRAM, balance=balance, seed=preset.config.seed),
+        "matched": TransferConfig(balance=balance, seed=preset.config.seed),
     }
 
 
 def method_name(config: TransferConfig) -> str:
     """Return what a table calls the method of a configuration."""
+    if config.start == "matched":
+        return "matched timbre"
     return "infinite width" if config.encoder == "infinite" else f"{config.n_filters} filters"
 
 

@@ -32,6 +32,8 @@ class Preset:
     max_style_share: float = 0.25
 
 
+# The optimisation alone at infinite width, with nothing matched before it.
+GRAM = TransferConfig(start="content")
 _PAPER = TransferConfig(encoder="random", phase="griffin_lim")
 PRESETS = {
     "paper": Preset("paper", 10.0, _PAPER, n_seeds=10),

@@ -21,6 +21,7 @@ from audiostyle.transfer import TransferResult, transfer_style
 
 # What the polish starts from, and nothing more.
 QUICK_PHASE = {"phase": "griffin_lim", "griffin_lim_iter": FAST_ITER, "momentum": FAST_MOMENTUM}
+METHODS = ("matched", *ENCODERS)
 
 
 @dataclass(frozen=True)
@@ -52,18 +53,21 @@ class Rendered:
 
 
 def method_config(method: str, balance: float, preset: Preset) -> TransferConfig:
-    """Return the settings of a method at a balance: the preset's random filters, or infinite width made quick.
+    """Return the settings of a method at a balance: matched timbre, or the Gram matrix alone, as the paper has it.
+
+    ``"infinite"`` is the limit of infinite width made quick, ``"random"`` the preset's filters.
 
     Raises
     ------
     ValueError
-        If the method is neither ``"infinite"`` nor ``"random"``.
+        If there is no such method.
     """
-    if method not in ENCODERS:
-        raise ValueError(f"method={method!r} is not allowed; it must be one of {', '.join(ENCODERS)}")
+    if method not in METHODS:
+        raise ValueError(f"method={method!r} is not allowed; it must be one of {', '.join(METHODS)}")
     if method == "random":
         return replace(preset.config, encoder="random", balance=balance)
-    return TransferConfig(balance=balance, n_iter=preset.config.n_iter, **QUICK_PHASE)
+    start = "matched" if method == "matched" else "content"
+    return TransferConfig(balance=balance, start=start, n_iter=preset.config.n_iter, **QUICK_PHASE)
 
 
 def render(
@@ -137,7 +141,7 @@ def store_run(pair: Pair, audio: PairAudio, result: TransferResult) -> Path:
 
 
 def fill_grid(
-    pair: Pair, preset: Preset, balances: list[float], *, methods: tuple[str, ...] = ENCODERS
+    pair: Pair, preset: Preset, balances: list[float], *, methods: tuple[str, ...] = METHODS
 ) -> dict[tuple[str, float], Rendered]:
     """Make sure that results of a pair are stored, and return them by method and balance.
 

@@ -25,6 +25,7 @@ from audiostyle.phase.griffin_lim import phase_of, spectral_convergence
 from audiostyle.phase.reconstruct import reconstruct_phase
 from audiostyle.spectrogram import log_magnitude
 from audiostyle.studies.pairs import COPY_CONTENT, COPY_STYLE, levelled
+from audiostyle.studies.presets import GRAM
 from audiostyle.transfer import Optimum, make_sound, optimise, transfer_style
 
 BALANCES = (0.3, 0.4, 0.5, 0.6, 0.7, 0.9)
@@ -85,7 +86,7 @@ def curve_rows(
     The two losses are under the infinite encoder, the mean over all banks of filters; every number but
     ``style_share_optimised`` is of the sound.
     """
-    config = config or TransferConfig()
+    config = config or GRAM
     for balance in balances:
         at = replace(config, balance=balance)
         started = time.perf_counter()
@@ -176,7 +177,7 @@ def polish_rows(
     before any phase was found; both under fresh filters (``config.n_filters``, 4096 by default),
     ``over_optimum_limit`` under the infinite encoder.
     """
-    config = config or TransferConfig()
+    config = config or GRAM
     content, style = levelled(audio)
     fresh, limit = fresh_encoder(config.n_filters), InfiniteEncoder()
     spectra = [log_magnitude(y) for y in (content, style)]
@@ -222,7 +223,7 @@ def target_rows(pair: Pair, audio: PairAudio, *, config: TransferConfig | None =
     """
     if audio.target is None:
         raise ValueError(f"pair={pair.pair!r} of the {pair.edition} clips has no known target")
-    config = config or TransferConfig()
+    config = config or GRAM
     content, style = levelled(audio, config.level)
     sounds_of = {
         COPY_CONTENT: content,
