@@ -145,6 +145,16 @@ def test_balance_weighs_both_terms_in_their_own_units(make):
     assert loss.style_weight == pytest.approx(0.25**2 / float(style_loss(encoder, C, A)), rel=1e-4)
 
 
+@pytest.mark.parametrize("make", [lambda: RandomEncoder(8, kernel_size=3), lambda: InfiniteEncoder(3)])
+def test_another_balance_is_another_objective_of_the_same_clips(make):
+    C, A, X = clip(1, 9), clip(2, 12), clip(0, 9).float()
+    loss = TransferLoss(make(), C, A, balance=0.25)
+    other, before = loss.at(0.75), loss(X).total
+    assert other(X).total == TransferLoss(make(), C, A, balance=0.75)(X).total
+    assert (loss.balance, loss(X).total) == (0.25, before)
+    assert TransferLoss(make(), C, A, units=(2.0, 5.0)).units == (2.0, 5.0)
+
+
 def test_a_content_that_has_the_style_does_not_divide_by_zero():
     C = clip(1, 9)
     value = TransferLoss(InfiniteEncoder(3, dtype=DOUBLE), C, C, balance=0.5)(C)

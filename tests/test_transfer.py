@@ -15,7 +15,7 @@ from audiostyle.levels import loudness_difference
 from audiostyle.losses import style_loss
 from audiostyle.phase.griffin_lim import griffin_lim
 from audiostyle.spectrogram import log_magnitude, n_frames_for
-from audiostyle.transfer import start_spectrogram
+from audiostyle.transfer import make_sound, optimise, start_spectrogram
 
 SR = 22050
 # The polish has its own tests, in test_phase_methods.py.
@@ -68,6 +68,26 @@ def test_no_length_ends_in_a_peak_and_all_have_the_contents_loudness(content, st
         assert result.y.shape == clip.shape
         assert np.abs(result.y).max() < 4 * np.abs(result.y[2048:-2048]).max()
         assert abs(loudness_difference(result.y, clip, SR)) < 0.1
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_a_transfer_is_its_steps(content, style, phase):
+    config = TransferConfig(balance=0.8, **({"n_iter": 5} | PHASES[phase]))
+    result, optimum = run(content, style, config), optimise(content, style, config)
+    sound = make_sound(optimum, content, config)
+    np.testing.assert_array_equal(optimum.S, result.S)
+    np.testing.assert_array_equal(sound.convergence, result.convergence)
+    np.testing.assert_allclose(sound.y, result.y_computed, rtol=1e-5)
+
+
+def test_log_magnitudes_are_optimised_as_they_are(content, style):
+    config = TransferConfig(n_iter=5)
+    spectra = [log_magnitude(set_level(y)) for y in (content, style)]
+    np.testing.assert_array_equal(optimise(*spectra, config).S, optimise(content, style, config).S)
+    fewer = optimise(*spectra, config, encoder=InfiniteEncoder(3))
+    assert fewer.loss.encoder.kernel_size == 3
+    with pytest.raises(ValueError, match=r"content has shape \(1025, .*a mono waveform"):
+        optimise(*spectra, change(config, unknowns="samples"))
 
 
 @pytest.mark.parametrize("phase", PHASES)

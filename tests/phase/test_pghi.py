@@ -12,11 +12,6 @@ from audiostyle.transfer import make_sound, optimise
 STFT = {"n_fft": 256, "hop_length": 128}
 
 
-@pytest.fixture
-def pair(content, style):
-    return content[:8000], style[:7000]
-
-
 HOP = 32
 SMALL = {"n_fft": 2 * HOP, "hop_length": HOP}
 EVERY_REMAINDER = range(40 * HOP, 41 * HOP + 1)
