@@ -86,7 +86,7 @@ def locate(mutant: Mutant, root: Path) -> Path:
     ValueError
         If the snippet is not found, or more than once.
     """
-    everything = sorted((root / PACKAGE).rglob("*.py"))
+    everything = sorted(file for part in (PACKAGE, "benchmarks") for file in (root / part).rglob("*.py"))
     # A module may move to another folder, or its function to another module.
     files = [file for file in everything if file.stem == mutant.module] or everything
     found = [file for file in files for _ in range(file.read_text().count(mutant.find))]
