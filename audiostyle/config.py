@@ -97,8 +97,8 @@ class TransferConfig:
     start : {"matched", "content", "noise"} or None
         What the optimisation starts from, and what it holds on to. ``"matched"``: the content with the matched
         timbre (`audiostyle.matching`); the other two hold on to the content. The paper starts from the content
-        (section 2.3). None takes ``"matched"`` with the infinite encoder, magnitudes and a balance, else
-        ``"content"``.
+        (section 2.3). None takes ``"matched"`` with the infinite encoder and magnitudes, else ``"content"``; so
+        does `match`, which searches the balance of the optimisation alone.
     n_iter : int
         Most iterations of the optimiser.
     tolerance : float
@@ -176,10 +176,10 @@ class TransferConfig:
         if self.phase == "waveform":
             raise ValueError("phase='waveform' is now unknowns='samples'")
         if self.start is None:
-            plain = self.encoder == "infinite" and self.unknowns == "magnitudes" and self.match is None
-            object.__setattr__(self, "start", "matched" if plain else "content")
+            paper = self.encoder == "random" or self.unknowns == "samples"
+            object.__setattr__(self, "start", "content" if paper else "matched")
         if self.start == "matched" and self.match is not None:
-            raise ValueError("match=... searches the balance of the optimisation alone: take start='content'")
+            object.__setattr__(self, "start", "content")
         for name, allowed in CHOICES.items():
             check_allowed(
                 getattr(self, name) in allowed, name, getattr(self, name), f"one of {', '.join(allowed)}"

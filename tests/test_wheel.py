@@ -155,7 +155,7 @@ def test_pairs(audiostyle):
 
 @pytest.fixture
 def server(audiostyle, tmp_path):
-    """The address with the token that the app prints, its port, and the folder it was started in."""
+    """Port and token of the address that the app prints."""
     log = tmp_path / "log"
 
     def start(words, **options):
@@ -166,20 +166,24 @@ def server(audiostyle, tmp_path):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     process = audiostyle("app", "--no-browser", "--port", str(port), start=start)
-    end = time.monotonic() + SECONDS
-    while not (found := re.search(r"http://127\.0\.0\.1:(\d+)/\S*token=\w+", log.read_text())):
-        assert process.poll() is None, log.read_text()
-        assert time.monotonic() < end, log.read_text()
-        time.sleep(0.1)
-    yield found[0], int(found[1])
-    process.send_signal(signal.SIGINT)
-    assert process.wait(SECONDS) == 0, log.read_text()
-    assert "Traceback" not in log.read_text()
+    try:
+        end = time.monotonic() + SECONDS
+        while not (found := re.search(r"http://\S+:(\d+)/\?token=(\w+)", log.read_text())):
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < end, log.read_text()
+            time.sleep(0.1)
+        yield int(found[1]), found[2]
+        process.send_signal(signal.SIGINT)
+        assert process.wait(SECONDS) == 0, log.read_text()
+        assert "Traceback" not in log.read_text()
+    finally:
+        process.kill()
+        process.wait()
 
 
 def test_app_answers_this_machine_alone(server, audiostyle):
-    address, port = server
-    with urllib.request.urlopen(address, timeout=SECONDS) as answer:
+    port, token = server
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/?token={token}", timeout=SECONDS) as answer:
         page = answer.read().decode()
     assert "Style lab: two sounds of your own" in page
     assert "application/vnd.jupyter.widget-view+json" in page
