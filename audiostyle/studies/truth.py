@@ -21,9 +21,9 @@ from audiostyle.baselines.equaliser import equaliser
 from audiostyle.baselines.musaicing import nmf_musaicing
 from audiostyle.config import TransferConfig
 from audiostyle.datasets.corpora import SAMPLE_RATE, Corpus
+from audiostyle.datasets.keys import cache_key
 from audiostyle.datasets.triples import Triple, load_triple
 from audiostyle.files import whole_file
-from audiostyle.keys import cache_key
 from audiostyle.measures.timbre import mfcc_distance
 from audiostyle.measures.truth import truth_numbers, warped_mel_cepstral_distance
 from audiostyle.spectrogram import istft, stft
