@@ -14,8 +14,8 @@
 4. *Filter* (`Filter`). The difference of levels is a gain on the content's *complex* transform: no phase to be found,
    any sample rate, any number of channels.
 
-Time is linear in the content's length; of a style at most half a minute is used. The settings were chosen on known
-targets (`audiostyle.datasets.triples`); ``results/paper/matching_settings.csv`` lists what was tried.
+Time is linear in the content's length; of a style longer than 23 s a thousand frames are used. The settings were
+chosen on known targets; ``results/paper/matching_settings.csv`` lists what was tried.
 """
 
 import math
@@ -38,11 +38,12 @@ KINDS = ("instrument", "voice")
 _COSINES = ("fine", "course", "pitch", "notes")
 _LEVEL = 0.07
 # Frames of the style that are used, and most similar ones that are averaged.
-_STYLE_FRAMES, _NEIGHBOURS = 1400, 120
+_STYLE_FRAMES, _NEIGHBOURS = 1000, 120
 # Frames of the content that are matched or filtered at a time.
 _CHUNK = 192
 # Natural logarithm of power under the loudest band of the style below which levels are not told apart (63 dB).
 _RANGE = 14.5
+# The same under the loudest band of the content, from which gains are counted (80 dB).
 _FLOOR = 18.4
 # Cosines of an envelope: along bins, along bands for E, and along bands for the smooth part of the blend.
 _LINE, _FORMANTS, _SMOOTH = 20, 10, 14
@@ -321,11 +322,16 @@ class _Library:
     def __init__(self, y: np.ndarray, A: Description, device: str | torch.device) -> None:
         n_frames = len(A.age)
         kept = torch.linspace(0, n_frames - 1, min(n_frames, _STYLE_FRAMES)).round().long()
-        fine, course, pitch, notes, bands, envelope = [], [], [], [], [], []
+        n_kept, shifts = len(kept), len(SEMITONES)
+        # Filled in place: lists of parts, put together at the end, would take the memory twice.
+        self.fine, self.course, self.pitch, self.notes = (
+            torch.empty(len(getattr(A, name)), shifts * n_kept, device=device) for name in _COSINES
+        )
+        bands, envelope = [], []
         formants = _low_cosines(N_BANDS, _FORMANTS, device)
         original = formants @ A.bands
         centres = librosa.mel_frequencies(N_BANDS + 2, fmin=0, fmax=SR / 2)[1:-1]
-        for semitones in SEMITONES:
+        for i, semitones in enumerate(SEMITONES):
             rate = 2 ** (semitones / 12)
             S = _magnitudes(transposed(y, semitones), n_frames, N_FFT, rate, device)
             f, c, b = _fine_and_course(S)
@@ -334,15 +340,12 @@ class _Library:
             ):  # played slower it ends below half the sample rate; above, the style itself stands in
                 top = int(np.searchsorted(centres, SR / 2 * rate * 0.97))
                 b[top:] = A.bands[top:]
-            fine.append(f[:, kept])
-            course.append(c[:, kept])
-            pitch.append(_moved(A.pitch, _PITCH, semitones * _STEPS)[:, kept])
-            notes.append(_moved(A.notes, _NOTES, semitones * _NOTE_STEPS)[:, kept])
+            here = slice(i * n_kept, (i + 1) * n_kept)
+            self.fine[:, here], self.course[:, here] = f[:, kept], c[:, kept]
+            self.pitch[:, here] = _moved(A.pitch[:, kept], _PITCH, semitones * _STEPS)
+            self.notes[:, here] = _moved(A.notes[:, kept], _NOTES, semitones * _NOTE_STEPS)
             bands.append(b[:, kept])
             envelope.append((original - formants @ b)[:, kept])
-        self.fine, self.course, self.pitch, self.notes = (
-            torch.cat(parts, 1) for parts in (fine, course, pitch, notes)
-        )
         self.bands = torch.cat(bands, 1).clamp_min(float(A.bands.max()) - _RANGE).T.contiguous()
         self.envelope = torch.cat(envelope, 1).T.contiguous()
         self.loudness = torch.cat(bands, 1).logsumexp(0)
@@ -429,9 +432,12 @@ def _fitted_gain(y: np.ndarray, sr: int, bands: torch.Tensor, floor: float, devi
     log_gain = torch.zeros_like(power)
     for frames in torch.arange(power.shape[1], device=device).split(_CHUNK * 4):
         P, G = power[:, frames], torch.zeros_like(power[:, frames])
+        # What is under the floor is raised as if it lay there: noise stays noise, and silence silence.
+        most = spread @ (bands[:, frames] - floor)
         for _ in range(_ROUNDS):
             G += spread @ (bands[:, frames] - (mel @ (P * G.exp()) + 1e-9).log())
-        log_gain[:, frames] = 0.5 * torch.minimum(G, spread @ (bands[:, frames] - floor))
+            G = torch.minimum(G, most)
+        log_gain[:, frames] = 0.5 * G
     log_gain[top:] = log_gain[top]
     return log_gain
 
@@ -448,8 +454,11 @@ def _magnitudes(y: np.ndarray, n_frames: int, n_fft: int, rate: float, device) -
     starts = (
         (torch.arange(n_frames, device=device) * (HOP / rate)).round().long().clamp_max(len(padded) - n_fft)
     )
-    frames = padded.unfold(0, n_fft, 1)[starts] * torch.hann_window(n_fft, device=device)
-    return torch.fft.rfft(frames, dim=1).abs().T
+    frames, window = padded.unfold(0, n_fft, 1), torch.hann_window(n_fft, device=device)
+    S = torch.empty(n_fft // 2 + 1, n_frames, device=device)
+    for chosen in torch.arange(n_frames, device=device).split(_CHUNK * 4):
+        S[:, chosen] = torch.fft.rfft(frames[starts[chosen]] * window, dim=1).abs().T
+    return S
 
 
 def _fine_and_course(S: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -1,0 +1,136 @@
+"""Matched timbre against what must hold for any sound: a known filter, the same clip, a transposition, silence."""
+
+import numpy as np
+import pytest
+import torch
+from scipy import signal
+
+from audiostyle.matching import SEMITONES, SR, Filter, describe, match_timbre, transposed
+
+
+def melody(notes, *, partials=12, slope=1.0, seconds=0.4):
+    """Notes in MIDI numbers with a decaying envelope and partials that fall by a power of their number."""
+    t = np.arange(round(seconds * SR)) / SR
+    sound = []
+    for note in notes:
+        f = 440 * 2 ** ((note - 69) / 12)
+        waves = [
+            np.sin(2 * np.pi * f * k * t) / k**slope for k in range(1, partials + 1) if f * k < 0.45 * SR
+        ]
+        sound.append(np.sum(waves, axis=0) * np.exp(-3 * t) * np.minimum(1, t / 0.01))
+    y = np.concatenate(sound) + 1e-4 * np.random.default_rng(0).normal(size=len(sound) * len(t))
+    return (0.1 * y / np.abs(y).max()).astype(np.float32)
+
+
+TUNE = (60, 64, 67, 65, 62, 59, 60, 69)
+OTHER = (62, 66, 69, 67, 64, 61, 62, 71)
+
+
+def band_levels(y):
+    return describe(0.07 * y / np.sqrt(np.mean(y**2))).bands.numpy() * (10 / np.log(10))
+
+
+def distance(a, b):
+    """Log-spectral distance in dB of two sounds at equal level, 60 dB under the loudest band of the second."""
+    A, B = band_levels(a), band_levels(b)
+    floor = B.max() - 60
+    return np.sqrt(np.mean((np.maximum(A, floor) - np.maximum(B, floor)) ** 2, axis=0)).mean()
+
+
+def test_filter_between_a_clip_and_its_copy_is_found():
+    content = melody(TUNE)
+    taps = signal.firwin2(257, [0, 300, 1500, 4000, SR / 2], [1, 1, 0.2, 0.6, 0.6], fs=SR)
+    style = signal.fftconvolve(content, taps, mode="same").astype(np.float32)
+    match = match_timbre(content, style)
+    assert distance(content, style) > 4
+    assert distance(match.y, style) < 0.5 * distance(content, style)
+
+
+def test_content_comes_back_from_itself():
+    content = melody(TUNE)
+    match = match_timbre(content, content)
+    assert distance(match.y, content) < 2.5
+    # the level of the two is the same as well
+    assert np.sqrt(np.mean(match.y**2)) == pytest.approx(np.sqrt(np.mean(content**2)), rel=0.25)
+    assert SEMITONES[int(match.semitones.argmax())] == 0
+
+
+def test_tune_of_another_timbre_comes_nearer_to_the_known_target():
+    content, style, target = melody(TUNE, slope=2.0), melody(OTHER, slope=0.5), melody(TUNE, slope=0.5)
+    match = match_timbre(content, style)
+    assert distance(match.y, target) < 0.7 * distance(content, target)
+
+
+def test_transposed_style_gives_nearly_the_same():
+    content, style = melody(TUNE, slope=2.0), melody(OTHER, slope=0.5)
+    plain = match_timbre(content, style)
+    moved = match_timbre(content, melody([note + 5 for note in OTHER], slope=0.5))
+    assert distance(plain.y, moved.y) < 0.5 * distance(content, plain.y)
+    peaks = [int(m.semitones @ np.arange(len(SEMITONES))) for m in (plain, moved)]
+    assert peaks[1] < peaks[0]  # what is higher is brought further down
+
+
+def test_silence_stays_silence():
+    content = melody(TUNE)
+    content[30000:45000] = 0.0
+    match = match_timbre(content, melody(OTHER, slope=0.5))
+    assert np.abs(match.y[32500:42500]).max() < 1e-6
+
+
+def test_noise_far_under_the_sound_is_not_raised_to_it():
+    content = melody(TUNE)
+    content[30000:45000] = 1e-6 * np.random.default_rng(1).normal(size=15000)
+    y = match_timbre(content, melody(OTHER, slope=0.5)).y
+    assert np.abs(y[32500:42500]).max() < 1e-3 * np.abs(y).max()
+
+
+@pytest.mark.parametrize("sr", [16000, 44100, 48000])
+def test_filter_at_another_rate_is_the_same_filter(sr):
+    tone = np.sin(2 * np.pi * 1000 * np.arange(sr) / sr).astype(np.float32)
+    gain = torch.full((1025, 44), -0.5)
+    assert np.abs(Filter(gain).apply(tone, sr)[sr // 4 : -sr // 4]).max() == pytest.approx(
+        np.exp(-0.5), rel=1e-3
+    )
+
+
+def test_filter_keeps_channels_and_length_and_strength_0_changes_nothing():
+    stereo = np.random.default_rng(0).normal(size=(2, 9000)).astype(np.float32)
+    gain = Filter(torch.randn(1025, 20, generator=torch.Generator().manual_seed(0)))
+    assert gain.apply(stereo, SR).shape == stereo.shape
+    np.testing.assert_allclose(gain.apply(stereo, SR, strength=0.0), stereo, atol=1e-5)
+    np.testing.assert_array_equal(gain.apply(stereo, SR)[1], gain.apply(stereo[1], SR))
+
+
+def test_chunks_do_not_change_the_result(monkeypatch):
+    content, style = melody(TUNE), melody(OTHER, slope=0.5)
+    whole = match_timbre(content, style)
+    monkeypatch.setattr("audiostyle.matching._CHUNK", 17)
+    np.testing.assert_allclose(match_timbre(content, style).y, whole.y, atol=1e-4)
+
+
+def test_steady_notes_are_instruments_and_gliding_noise_is_a_voice():
+    glide = np.random.default_rng(0).normal(size=3 * SR).astype(np.float32)
+    assert match_timbre(melody(TUNE), melody(OTHER)).kind == "instrument"
+    assert match_timbre(glide, glide[::-1].copy()).kind == "voice"
+
+
+def test_long_style_is_thinned_and_keeps_its_range(monkeypatch):
+    monkeypatch.setattr("audiostyle.matching._STYLE_FRAMES", 40)
+    content, style = melody(TUNE, slope=2.0), melody(OTHER, slope=0.5)
+    assert distance(match_timbre(content, style).y, melody(TUNE, slope=0.5)) < distance(
+        content, melody(TUNE, slope=0.5)
+    )
+
+
+def test_transposed_moves_the_pitch_and_the_length():
+    tone = np.sin(2 * np.pi * 440 * np.arange(SR) / SR).astype(np.float32)
+    up = transposed(tone, 12)
+    assert len(up) == pytest.approx(SR / 2, abs=2)
+    assert np.abs(np.fft.rfft(up)).argmax() * SR / len(up) == pytest.approx(880, abs=3)
+
+
+def test_mistakes_are_named():
+    with pytest.raises(ValueError, match="kind='choir' is not allowed"):
+        match_timbre(melody(TUNE), melody(TUNE), kind="choir")
+    with pytest.raises(ValueError, match="style is silent"):
+        match_timbre(melody(TUNE), np.zeros(SR))
