@@ -38,7 +38,7 @@ KINDS = ("instrument", "voice")
 _COSINES = ("fine", "course", "pitch", "notes")
 _LEVEL = 0.07
 # Frames of the style that are used, and most similar ones that are averaged.
-_STYLE_FRAMES, _NEIGHBOURS = 1400, 120
+STYLE_FRAMES, _NEIGHBOURS = 1400, 120
 # Frames of the content that are matched or filtered at a time.
 _CHUNK = 192
 # Natural logarithm of power under the loudest band of the style below which levels are not told apart (63 dB).
@@ -320,7 +320,7 @@ class _Library:
 
     def __init__(self, y: np.ndarray, A: Description, device: str | torch.device) -> None:
         n_frames = len(A.age)
-        kept = torch.linspace(0, n_frames - 1, min(n_frames, _STYLE_FRAMES)).round().long()
+        kept = torch.linspace(0, n_frames - 1, min(n_frames, STYLE_FRAMES)).round().long()
         fine, course, pitch, notes, bands, envelope = [], [], [], [], [], []
         formants = _low_cosines(N_BANDS, _FORMANTS, device)
         original = formants @ A.bands
@@ -433,7 +433,7 @@ def _fitted_gain(y: np.ndarray, sr: int, bands: torch.Tensor, floor: float, devi
             G += spread @ (bands[:, frames] - (mel @ (P * G.exp()) + 1e-9).log())
         log_gain[:, frames] = 0.5 * torch.minimum(G, spread @ (bands[:, frames] - floor))
     log_gain[top:] = log_gain[top]
-    return log_gain
+    return log_gain.cpu()
 
 
 def _analysed(y: np.ndarray, sr: int, name: str) -> np.ndarray:
