@@ -21,7 +21,8 @@ from audiostyle.transfer import transfer_style
 torch.set_num_threads(1)
 settings, seconds = eval(sys.argv[1])
 noise = np.random.default_rng(0).normal(size=seconds * 22050).astype(np.float32)
-transfer_style(noise[:22050], noise[:22050], config=TransferConfig(**settings | {"n_iter": 1, "polish_iter": 1}), progress=False)
+small = TransferConfig(**settings | {"n_iter": 1, "polish_iter": 1})
+transfer_style(noise[:22050], noise[:22050], config=small, progress=False)
 before = psutil.Process().memory_info().rss
 config = TransferConfig(**settings, tolerance=0)
 transfer_style(noise, noise[:220500], config=config, progress=False)
