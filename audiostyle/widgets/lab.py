@@ -345,7 +345,8 @@ def _note(config: TransferConfig) -> str:
 def _settings_form() -> Form:
     fields = [
         slider(
-            "balance", "Balance", "0 keeps the content, 0.5 matches the timbre (random filters: both alike), 1 is all style",
+            "balance", "Balance",
+            "0 keeps the content, 0.5 matches the timbre (random filters: weighs both), 1 takes the style",
             (0.0, 1.0, 0.01), ends=("content", "style"),
         ),
         choice(
