@@ -300,7 +300,17 @@ def test_pairs_writes_results(monkeypatch, capsys):
     assert main(["pairs", "--preset", "smoke"]) == 0
     folder = paths.results_root() / "smoke" / "bundled"
     table = pd.read_csv(folder / "pairs.csv")
-    assert set(table["method"]) == {COPY_CONTENT, COPY_STYLE, "256 filters", "infinite width"}
+    assert set(table["method"]) == {
+        COPY_CONTENT,
+        COPY_STYLE,
+        "256 filters",
+        "infinite width",
+        "matched timbre",
+    }
+    assert (
+        table["spectral_convergence_db"].notna().tolist()
+        == table["method"].isin(["256 filters", "infinite width"]).tolist()
+    )
     assert (folder / "figures" / "instrument-1.png").stat().st_size > 10_000
     assert list((folder / "audio").glob("instrument-1*.ogg"))
     assert (folder / "manifest.json").exists()
