@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from audiostyle.config import TransferConfig
 from audiostyle.encoders.random import free_memory
+from audiostyle.matching import HOP, SR, STYLE_FRAMES
 from audiostyle.optimize import MOST_ROUNDS
 
 # Measured on clips of 10 s to 3 min: arrays of a spectrogram's size that are held at once, for content and style.
@@ -12,6 +13,8 @@ _CONTENT_COPIES, _STYLE_COPIES = 40, 12
 _FEATURE_COPIES, _FILTER_COPIES = 12, 2
 # The kernel of the limit is computed in chunks of so many entries or of one row of patches.
 _CHUNK, _CHUNK_COPIES = 4_000_000, 24
+# Numbers that matching holds for each of its frames, and for each frame of the style that is used.
+_MATCH_PER_FRAME, _MATCH_PER_USED = 10_000, 390_000
 # Two cores: operations of matrix products in a second, and seconds for an entry of the kernel.
 _RATE, _SECONDS_PER_ENTRY = 1e11, 1e-8
 _FLOAT = 4  # bytes
@@ -28,7 +31,7 @@ class Cost:
     seconds : float
         Of one iteration on two cores of some 50 G operations a second each; an order of magnitude.
     n_iter : int
-        Most iterations.
+        Most iterations; 1 where the content is filtered alone, which takes one evaluation of the losses.
     """
 
     memory: int
@@ -67,6 +70,13 @@ def expected_cost(config: TransferConfig, n_content: int, n_style: int) -> Cost:
         filters = config.n_filters * n_bins * k
         numbers += _FILTER_COPIES * filters + _FEATURE_COPIES * config.n_filters * (content + style)
         seconds = (4 * filters * content + 6 * config.n_filters * entries) / _RATE
+    if config.start == "matched":
+        # matching comes first, and is done when the optimisation begins
+        content, style = (1 + round(n / config.sr * SR / HOP) for n in (n_content, n_style))
+        used = min(style, STYLE_FRAMES)
+        numbers = max(numbers, _MATCH_PER_FRAME * (content + style) + _MATCH_PER_USED * used)
+        if config.balance <= 0.5:
+            return Cost(_FLOAT * numbers, seconds, 1)
     n_iter = config.n_iter * (1 if config.match is None else MOST_ROUNDS)
     if config.unknowns == "magnitudes" and config.phase == "polish":
         n_iter += config.polish_iter

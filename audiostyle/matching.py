@@ -38,7 +38,7 @@ KINDS = ("instrument", "voice")
 _COSINES = ("fine", "course", "pitch", "notes")
 _LEVEL = 0.07
 # Frames of the style that are used, and most similar ones that are averaged.
-_STYLE_FRAMES, _NEIGHBOURS = 1000, 120
+STYLE_FRAMES, _NEIGHBOURS = 1000, 120
 # Frames of the content that are matched or filtered at a time.
 _CHUNK = 192
 # Natural logarithm of power under the loudest band of the style below which levels are not told apart (63 dB).
@@ -321,7 +321,7 @@ class _Library:
 
     def __init__(self, y: np.ndarray, A: Description, device: str | torch.device) -> None:
         n_frames = len(A.age)
-        kept = torch.linspace(0, n_frames - 1, min(n_frames, _STYLE_FRAMES)).round().long()
+        kept = torch.linspace(0, n_frames - 1, min(n_frames, STYLE_FRAMES)).round().long()
         n_kept, shifts = len(kept), len(SEMITONES)
         # Filled in place: lists of parts, put together at the end, would take the memory twice.
         self.fine, self.course, self.pitch, self.notes = (
@@ -439,7 +439,7 @@ def _fitted_gain(y: np.ndarray, sr: int, bands: torch.Tensor, floor: float, devi
             G = torch.minimum(G, most)
         log_gain[:, frames] = 0.5 * G
     log_gain[top:] = log_gain[top]
-    return log_gain
+    return log_gain.cpu()
 
 
 def _analysed(y: np.ndarray, sr: int, name: str) -> np.ndarray:

@@ -45,7 +45,8 @@ class TransferResult:
         ``unknowns="samples"`` those of the sound itself.
     losses : pd.DataFrame
         Columns ``iteration, content, style, total``; row 0 is the start. With ``match`` the weights in the total
-        change from round to round.
+        change from round to round. Where the content was filtered alone, row 0 is the content and row 1 the
+        filtered sound.
     config : TransferConfig
         The settings.
     convergence : np.ndarray [shape=(n,)]
@@ -53,14 +54,16 @@ class TransferResult:
         is that of the polished sound, which gives up these magnitudes for the loss. Empty with ``unknowns="samples"``.
     content_unit, style_unit : float
         E and s0 of the balance (`audiostyle.losses.TransferLoss`): divide the two losses by them to compare pairs.
+        After a matched timbre they are of what the optimisation held on to, the matched sound.
     balance : float
         The balance of the result: that of the configuration, or what ``match`` found.
     n_evaluations : int
         Evaluations of the loss.
     reason : str
-        Why the optimiser stopped; ``"callback"`` also if the callback ended the polish.
+        Why the optimiser stopped; ``"callback"`` also if the callback ended the polish, ``"matched"`` where the
+        content was filtered alone.
     seconds : dict
-        Wall time of ``optimize`` and ``phase``.
+        Wall time of ``match``, ``optimize`` and ``phase``.
     polish_losses : pd.DataFrame or None
         As `losses`, of the sound during the polish; None where there is none.
     gain : float
@@ -94,8 +97,13 @@ class TransferResult:
         return (self.y / self.gain).astype(np.float32)
 
     @property
+    def n_iter(self) -> int:
+        """Iterations of the optimiser that were made, those of the polish apart; 0 where the content was filtered."""
+        return 0 if self.reason == "matched" else len(self.losses) - 1
+
+    @property
     def style_removed(self) -> float:
-        """Share of the content's style loss that is gone, 0 to 1.
+        """Share of `style_unit` that is gone, 0 to 1.
 
         Of the sound; with ``phase="griffin_lim"`` of the magnitudes, before a phase was found.
         """
@@ -175,8 +183,11 @@ def transfer_style(
             optimum, sound = _judged(content, style, held, config, search), Sound(held, np.empty(0))
             optimised = time.perf_counter()
         else:
-            within = config if matched is None else replace(config, balance=matched.balance)
-            optimum = optimise(held, style if matched is None else matched.style, within, callback=search)
+            within = config
+            if matched is not None:
+                within, style = replace(config, start="content", balance=matched.balance), matched.style
+                check_memory(within, len(held), len(style))  # at several pitches the style is longer
+            optimum = optimise(held, style, within, callback=search)
             optimised = time.perf_counter()
             polish = _Stage("polish", config.polish_iter, config, bar, callback, seen=len(search.rows) - 1)
             sound = make_sound(optimum, held, within, callback=polish)
@@ -401,8 +412,8 @@ def _magnitudes(x: torch.Tensor, config: TransferConfig) -> torch.Tensor:
 
 
 def start_spectrogram(log_content: torch.Tensor, config: TransferConfig) -> torch.Tensor:
-    """Return where the optimisation of magnitudes starts: the content, or uniform noise of its mean."""
-    if config.start == "content":
+    """Return where the optimisation of magnitudes starts: what it holds on to, or uniform noise of its mean."""
+    if config.start != "noise":
         return log_content
     generator = torch.Generator().manual_seed(config.seed)
     noise = torch.rand(log_content.shape, generator=generator).to(log_content)

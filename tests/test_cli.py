@@ -12,7 +12,10 @@ import torch
 
 from audiostyle import __version__, paths
 from audiostyle.__main__ import main
+from audiostyle.audio import load_audio
 from audiostyle.config import TransferConfig, option
+from audiostyle.levels import match_loudness
+from audiostyle.matching import match_timbre
 from audiostyle.studies import presets
 
 SR = 22050
@@ -42,6 +45,19 @@ def test_transfer_of_two_files(files, output, capsys):
     assert "of the style loss removed" in said.out
     assert said.out.endswith("The sound has the content's loudness.\n")
     assert "Warning" not in said.err
+
+
+def test_default_filters_to_the_matched_timbre_and_says_so_in_one_line(files, capsys):
+    assert run(files) == 0
+    said = capsys.readouterr()
+    line = r"\S+out\.wav: 1\.0 s, 0 iterations, \d+% of the style loss removed, \d+\.\d s\. The sound .*\.\n"
+    assert re.fullmatch(line, said.out), said.out
+    assert said.err == ""
+    (content, _), (style, _) = (
+        load_audio(files / name, sr=SR, duration=1) for name in ("content.wav", "style.flac")
+    )
+    matched = match_loudness(match_timbre(content, style, sr=SR).y, content, SR).y
+    np.testing.assert_allclose(soundfile.read(files / "out.wav")[0], matched, atol=1.01 / 2**15)
 
 
 def test_options_reach_the_transfer(files):
@@ -139,8 +155,12 @@ def test_report_is_of_the_sound_and_names_the_balance_found(files, capsys):
     assert run(files, "--match", "0.5") == 0
     said = capsys.readouterr().out
     assert re.search(r"balance 0\.\d\d, \d+ iterations, 7\d% of the style loss removed", said), said
-    assert run(files, "--phase", "griffin_lim", "--n-iter", "3", "--griffin-lim-iter", "2") == 0
-    assert "of the style loss removed, in the magnitudes" in capsys.readouterr().out
+    quick = ["--phase", "griffin_lim", "--n-iter", "3", "--griffin-lim-iter", "2"]
+    assert run(files, *quick, "--start-from", "content") == 0
+    assert "3 iterations, " in (said := capsys.readouterr().out)
+    assert "of the style loss removed, in the magnitudes" in said
+    assert run(files, *quick) == 0
+    assert "magnitudes" not in capsys.readouterr().out
     assert run(files, "--balance", "0") == 0
     assert " 0% of the style loss removed" in capsys.readouterr().out
 
@@ -280,7 +300,17 @@ def test_pairs_writes_results(monkeypatch, capsys):
     assert main(["pairs", "--preset", "smoke"]) == 0
     folder = paths.results_root() / "smoke" / "bundled"
     table = pd.read_csv(folder / "pairs.csv")
-    assert set(table["method"]) == {COPY_CONTENT, COPY_STYLE, "256 filters", "infinite width"}
+    assert set(table["method"]) == {
+        COPY_CONTENT,
+        COPY_STYLE,
+        "256 filters",
+        "infinite width",
+        "matched timbre",
+    }
+    assert (
+        table["spectral_convergence_db"].notna().tolist()
+        == table["method"].isin(["256 filters", "infinite width"]).tolist()
+    )
     assert (folder / "figures" / "instrument-1.png").stat().st_size > 10_000
     assert list((folder / "audio").glob("instrument-1*.ogg"))
     assert (folder / "manifest.json").exists()

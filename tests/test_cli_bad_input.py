@@ -319,7 +319,7 @@ def test_a_transfer_that_takes_hours_says_so_before_it_begins(files, capsys, mon
     )
     soundfile.write("long.wav", np.tile(soundfile.read("content.wav")[0], 15), SR)
     words = ["transfer", "long.wav", "style.wav", "-o", "out.wav"]
-    assert main([*words, "--n-fft", "4", "--hop-length", "1"]) == 2
+    assert main([*words, "--n-fft", "4", "--hop-length", "1", "--balance", "0.6"]) == 2
     said = capsys.readouterr().err.splitlines()
     assert re.fullmatch(
         r"audiostyle transfer: this will take long, some \d+ minutes for each of up to 380 iterations on two cores; "

@@ -115,7 +115,7 @@ def test_steady_notes_are_instruments_and_gliding_noise_is_a_voice():
 
 
 def test_long_style_is_thinned_and_keeps_its_range(monkeypatch):
-    monkeypatch.setattr("audiostyle.matching._STYLE_FRAMES", 40)
+    monkeypatch.setattr("audiostyle.matching.STYLE_FRAMES", 40)
     content, style = melody(TUNE, slope=2.0), melody(OTHER, slope=0.5)
     assert distance(match_timbre(content, style).y, melody(TUNE, slope=0.5)) < distance(
         content, melody(TUNE, slope=0.5)

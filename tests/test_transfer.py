@@ -9,10 +9,12 @@ import torch
 from audiostyle import TransferConfig, transfer_style
 from audiostyle.audio import set_level
 from audiostyle.datasets import clips
+from audiostyle.encoders import make_encoder
 from audiostyle.encoders.infinite import InfiniteEncoder
 from audiostyle.encoders.random import RandomEncoder
-from audiostyle.levels import loudness_difference
-from audiostyle.losses import style_loss
+from audiostyle.levels import loudness_difference, rms
+from audiostyle.losses import content_loss, style_loss
+from audiostyle.matching import match_timbre
 from audiostyle.phase.griffin_lim import griffin_lim
 from audiostyle.spectrogram import log_magnitude, n_frames_for
 from audiostyle.transfer import make_sound, optimise, start_spectrogram
@@ -22,8 +24,10 @@ SR = 22050
 FAST = {"n_iter": 12, "phase": "griffin_lim", "griffin_lim_iter": 4}
 SMALL = {
     "random": TransferConfig(encoder="random", n_filters=64, **FAST),
-    "infinite": TransferConfig(encoder="infinite", **FAST),
+    "infinite": TransferConfig(encoder="infinite", start="content", **FAST),
 }
+# Without an optimisation, and with one from the matched sound.
+MATCHED = {"filtered": TransferConfig(), "optimised": TransferConfig(balance=0.8, **FAST)}
 
 
 def change(config, **kwargs):
@@ -41,6 +45,7 @@ def config(request):
     return SMALL[request.param]
 
 
+@pytest.mark.parametrize("config", [*SMALL.values(), *MATCHED.values()], ids=[*SMALL, *MATCHED])
 def test_result_has_the_contents_length_and_level(content, style, config):
     result = run(content, style, config)
     assert result.y.shape == content.shape
@@ -53,9 +58,9 @@ def test_result_has_the_contents_length_and_level(content, style, config):
 
 
 PHASES = {
-    "polish": {"phase": "polish", "polish_iter": 6},
-    "griffin_lim": {"phase": "griffin_lim", "griffin_lim_iter": 6},
-    "samples": {"unknowns": "samples", "n_iter": 6},
+    "polish": {"start": "content", "phase": "polish", "polish_iter": 6},
+    "griffin_lim": {"start": "content", "phase": "griffin_lim", "griffin_lim_iter": 6},
+    "samples": {"start": "content", "unknowns": "samples", "n_iter": 6},
 }
 
 
@@ -81,7 +86,7 @@ def test_a_transfer_is_its_steps(content, style, phase):
 
 
 def test_log_magnitudes_are_optimised_as_they_are(content, style):
-    config = TransferConfig(n_iter=5)
+    config = TransferConfig(start="content", n_iter=5)
     spectra = [log_magnitude(set_level(y)) for y in (content, style)]
     np.testing.assert_array_equal(optimise(*spectra, config).S, optimise(content, style, config).S)
     fewer = optimise(*spectra, config, encoder=InfiniteEncoder(3))
@@ -127,7 +132,7 @@ def test_balance_0_returns_the_content(content, style, config):
 def test_balance_1_matches_the_style():
     # On clips of a second or two the overlapping patches are too few to imitate every statistic.
     audio = clips.load_pair(clips.get_pair("instrument-1", "bundled"))
-    config = TransferConfig(balance=1.0, phase="griffin_lim", griffin_lim_iter=1)
+    config = TransferConfig(balance=1.0, start="content", phase="griffin_lim", griffin_lim_iter=1)
     taken = transfer_style(audio.content, audio.style, audio.sr, config, progress=False)
     assert taken.losses["style"].iloc[-1] < 1e-3 * taken.style_unit
 
@@ -179,6 +184,7 @@ def test_unequal_lengths(content, style, config, ratio):
     assert result.losses["style"].iloc[-1] < result.losses["style"].iloc[0]
 
 
+@pytest.mark.parametrize("config", [*SMALL.values(), *MATCHED.values()], ids=[*SMALL, *MATCHED])
 @pytest.mark.parametrize("extra", [0, 1, 500, 1023])
 def test_any_length_from_one_patch_on(content, style, config, extra):
     n = 10 * 1024 + extra
@@ -234,7 +240,7 @@ def test_resampling_keeps_the_pitch_of_both_clips(balance, of):
     t = np.arange(2 * 16000) / 16000
     content, style = (0.1 * np.sin(2 * np.pi * hz * t) for hz in pitches.values())
     config = TransferConfig(
-        balance=balance, kernel_size=1, n_iter=60, phase="griffin_lim", griffin_lim_iter=4
+        balance=balance, start="content", kernel_size=1, n_iter=60, phase="griffin_lim", griffin_lim_iter=4
     )
     result = transfer_style(content, style, 16000, config, progress=False)
     assert loudest_hz(result.y, result.sr) == pytest.approx(pitches[of], abs=SR / 2048)
@@ -342,8 +348,88 @@ def test_bad_settings_are_named(bad):
         TransferConfig(**bad)
 
 
+@pytest.mark.parametrize("settings", [{}, {"balance": 0.9}, {"encoder": "infinite"}])
+def test_default_start_is_the_matched_timbre(settings):
+    assert TransferConfig(**settings).start == "matched"
+
+
+@pytest.mark.parametrize("settings", [{"encoder": "random"}, {"unknowns": "samples"}, {"match": 0.5}])
+def test_default_start_is_the_content_where_the_optimisation_is_all(settings):
+    assert TransferConfig(**settings).start == "content"
+
+
+def test_matched_start_is_taken_with_any_encoder_and_unknowns():
+    for settings in ({"encoder": "random"}, {"unknowns": "samples"}):
+        assert TransferConfig(start="matched", **settings).start == "matched"
+
+
+def test_balance_to_one_half_filters(content, style):
+    """In proportion in decibels, from the content to the matched timbre."""
+    match = match_timbre(content, style, sr=SR)
+    for balance in (0.0, 0.2, 0.5):
+        result = run(content, style, TransferConfig(balance=balance))
+        filtered = match.filter.apply(content, SR, strength=2 * balance)
+        np.testing.assert_allclose(result.y_computed, filtered, atol=1e-6)
+        assert result.balance == balance
+    np.testing.assert_allclose(result.y_computed, match.y, atol=1e-6)
+
+
+def test_balance_0_of_the_default_is_the_content(content, style):
+    result = run(content, style, TransferConfig(balance=0.0))
+    np.testing.assert_allclose(result.y, content, atol=1e-3 * rms(content))
+    assert result.style_removed == pytest.approx(0, abs=1e-3)
+
+
+@pytest.mark.parametrize("encoder", ["infinite", "random"])
+def test_what_was_filtered_is_judged_but_not_optimised(content, style, encoder):
+    seen = []
+
+    def callback(iteration, losses, S):
+        seen.append((iteration, losses["style"], tuple(S.shape)))
+        return False
+
+    config = TransferConfig(encoder=encoder, n_filters=64, start="matched")
+    result = run(content, style, config, callback=callback)
+    C, A, X = (log_magnitude(set_level(y)) for y in (content, style, result.y))
+    made = make_encoder(config)
+    losses = result.losses
+    assert losses["iteration"].tolist() == [0, 1]
+    assert losses["content"].iloc[0] == 0
+    assert losses["content"].iloc[1] == pytest.approx(float(content_loss(made, X, C)), rel=1e-4)
+    assert losses["style"].tolist() == pytest.approx(
+        [float(style_loss(made, Y, A)) for Y in (C, X)], rel=1e-4
+    )
+    assert losses["style"].iloc[0] == pytest.approx(result.style_unit, rel=1e-4)
+    np.testing.assert_allclose(result.S, torch.expm1(X).numpy(), rtol=1e-3, atol=1e-4)
+    assert (result.reason, result.n_iter, result.n_evaluations) == ("matched", 0, 1)
+    assert result.polish_losses is None
+    assert result.convergence.size == 0
+    assert set(result.seconds) == {"match", "optimize", "phase"}
+    assert seen == [(i, losses["style"].iloc[i], result.S.shape) for i in (0, 1)]
+
+
+@pytest.mark.parametrize(("unknowns", "left"), [("magnitudes", 0.5), ("samples", 0.8)])
+def test_above_one_half_the_optimisation_starts_from_the_matched_sound(content, style, unknowns, left):
+    result = run(content, style, change(MATCHED["optimised"], unknowns=unknowns))
+    assert result.losses["content"].iloc[0] == pytest.approx(0, abs=1e-9)
+    assert result.losses["style"].iloc[0] == pytest.approx(result.style_unit, rel=1e-4)
+    assert result.losses["style"].iloc[-1] < left * result.style_unit
+    assert (result.balance, result.n_iter) == (0.8, len(result.losses) - 1)
+
+
+def test_balance_has_no_jump_at_the_matched_timbre(content, style):
+    spectra = [
+        log_magnitude(set_level(run(content, style, TransferConfig(balance=b, n_iter=60)).y))
+        for b in (0.0, 0.49, 0.5, 0.51, 1.0)
+    ]
+    kept, below, matched, above, full = spectra
+    assert torch.linalg.norm(below - matched) < 0.05 * torch.linalg.norm(kept - matched)
+    assert torch.linalg.norm(above - matched) < 0.1 * torch.linalg.norm(full - matched)
+
+
 @pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+@pytest.mark.parametrize("config", [*SMALL.values(), *MATCHED.values()], ids=[*SMALL, *MATCHED])
 def test_cuda_agrees_with_cpu(content, style, config):
     on_gpu = run(content, style, change(config, device="cuda"))
     on_cpu = run(content, style, config)

@@ -106,11 +106,14 @@ def _run(args: argparse.Namespace) -> None:
     _check_cost(chosen, len(content), len(style))
     result = transfer_style(content, style, chosen.sr, chosen, progress=not args.quiet)
     save_audio(args.output, result.y, result.sr)
-    of_magnitudes = chosen.unknowns == "magnitudes" and chosen.phase == "griffin_lim"
+    # a sound that was filtered has no magnitudes of its own
+    of_magnitudes = (
+        chosen.unknowns == "magnitudes" and chosen.phase == "griffin_lim" and result.reason != "matched"
+    )
     of_what = "in the magnitudes, " if of_magnitudes else ""
     found = "" if chosen.match is None else f"balance {result.balance:.2f}, "
     say(
-        f"{args.output}: {len(result.y) / result.sr:.1f} s, {found}{result.losses['iteration'].iloc[-1]} iterations, "
+        f"{args.output}: {len(result.y) / result.sr:.1f} s, {found}{result.n_iter} iterations, "
         f"{result.style_removed:.0%} of the style loss removed, {of_what}{sum(result.seconds.values()):.1f} s. "
         f"{result.level_note}"
     )

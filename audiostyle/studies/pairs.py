@@ -132,7 +132,7 @@ def score(pair: Pair, audio: PairAudio, result: TransferResult, *, n_fresh: int 
     table = pd.DataFrame(rows)
     own = table["method"] == method_name(config)
     table.loc[own, "style_share_optimised"] = float(result.losses["style"].iloc[-1] / result.style_unit)
-    if config.unknowns == "magnitudes":  # samples need no phase
+    if result.convergence.size:  # samples, and a sound that was filtered, need no phase
         table.loc[own, "spectral_convergence_db"] = float(result.convergence[-1])
         table.loc[own, "phase"] = config.phase
     table.loc[own, "balance"] = config.balance

@@ -89,12 +89,12 @@ def render(
     if result.reason == "callback":
         # what a stopped run did
         polished = 0 if result.polish_losses is None else len(result.polish_losses) - 1
-        config = replace(config, n_iter=len(result.losses) - 1, polish_iter=polished)
+        config = replace(config, n_iter=result.n_iter, polish_iter=polished)
     return _rendered(result, config), result
 
 
 def _rendered(result: TransferResult, config: TransferConfig) -> Rendered:
-    taken = {"iterations": float(len(result.losses) - 1), "seconds": float(sum(result.seconds.values()))}
+    taken = {"iterations": float(result.n_iter), "seconds": float(sum(result.seconds.values()))}
     return Rendered(result.y, result.sr, config, taken, result.gain)
 
 
@@ -151,7 +151,7 @@ def fill_grid(
     preset : Preset
         Gives the duration and the random method.
     balances : list of float
-    methods : tuple of {"infinite", "random"}
+    methods : tuple of {"matched", "infinite", "random"}
 
     Returns
     -------

@@ -243,7 +243,7 @@ class StyleLab:
         how = "Stopped; the best so far is shown" if result.reason == "callback" else "Done"
         self._finish(
             f"{how}: {len(rendered.y) / rendered.sr:.1f} s of sound after {took:.1f} s, "
-            f"{len(result.losses) - 1} iterations, {result.style_removed:.0%} of the style loss removed. "
+            f"{result.n_iter} iterations, {result.style_removed:.0%} of the style loss removed. "
             f"{result.level_note}"
         )
         self.result = (recipe, add_numbers(rendered, content, style))
@@ -345,7 +345,8 @@ def _note(config: TransferConfig) -> str:
 def _settings_form() -> Form:
     fields = [
         slider(
-            "balance", "Balance", "0 keeps the content, 1 takes the style alone, 0.5 weighs both alike",
+            "balance", "Balance",
+            "0 keeps the content, 0.5 matches the timbre (random filters: weighs both), 1 takes the style",
             (0.0, 1.0, 0.01), ends=("content", "style"),
         ),
         choice(

@@ -9,7 +9,7 @@ from audiostyle.datasets.clips import Pair, PairAudio, load_pair
 from audiostyle.levels import rms
 from audiostyle.spectrogram import magnitudes
 from audiostyle.studies.presets import Preset, get_preset
-from audiostyle.studies.renders import Rendered, add_numbers, load_stored, method_config, render
+from audiostyle.studies.renders import METHODS, Rendered, add_numbers, load_stored, method_config, render
 from audiostyle.studies.results import Results
 from audiostyle.widgets.abx import AbxPanel
 from audiostyle.widgets.form import Form, choice, describe, html_table, slider
@@ -21,7 +21,9 @@ _ROWS = (
     ("chroma_similarity", "chroma similarity to the content", "{:.2f}"),
     ("mfcc_distance", "MFCC distance to the style", "{:.1f}"),
 )
+_METHOD_NAMES = {"matched": "matched timbre", "infinite": "infinite width", "random": "{} random filters"}
 _COMPARED = [
+    ("matched", "result, matched timbre"),
     ("infinite", "result, infinite width"),
     ("content", "content"),
     ("random", "result, random filters"),
@@ -32,7 +34,8 @@ _COMPARED = [
 class PairExplorer:
     """Compare the six pairs by ear and eye.
 
-    Results that a notebook stored are read, others are computed with the infinite encoder in a second or two.
+    Results that a notebook stored are read. Others are computed in seconds, but for those of random filters, in place
+    of which the limit of infinite width is shown.
 
     Parameters
     ----------
@@ -113,11 +116,12 @@ class PairExplorer:
                 [(e, {"bundled": "bundled (rendered)", "recorded": "recorded"}[e]) for e in present],
             ),
             choice(
-                "method", "Method", "The paper's random filters, or the exact limit of infinitely many",
-                [("infinite", "infinite width"), ("random", f"{n_filters} random filters")],
+                "method", "Method",
+                "Matched timbre, the paper's random filters, or the exact limit of infinitely many",
+                [(name, _METHOD_NAMES[name].format(n_filters)) for name in METHODS],
             ),
             slider(
-                "balance", "Balance", "0 keeps the content, 1 takes the style alone, 0.5 weighs both alike",
+                "balance", "Balance", "0 keeps the content, 1 takes the style; 0.5 matches the timbre, or weighs both",
                 (0.0, 1.0, 0.05), ends=("content", "style"),
             ),
         ]  # fmt: skip
@@ -170,20 +174,20 @@ class PairExplorer:
         stored = load_stored(pair, self.preset.duration, method_config(method, balance, self.preset))
         if stored is not None:
             return stored, f"Stored result: {_method_name(stored)}, balance {balance:.2f}."
-        why = "" if method == "infinite" else (
+        why = "" if method != "random" else (
             f"{self.preset.config.n_filters} filters at balance {balance:.2f} are not stored. Shown instead: "
         )  # fmt: skip
-        config = method_config("infinite", balance, self.preset)
+        config = method_config("infinite" if method == "random" else method, balance, self.preset)
         kept = self._computed.get((pair, config))
         if kept is None:
             if not why:
-                self.form.say("Computing with infinite width…", "busy", progress=-1.0)
+                self.form.say(f"Computing with {_METHOD_NAMES[method]}…", "busy", progress=-1.0)
             kept, _ = render(audio.content, audio.style, audio.sr, config, callback=lambda *_: ticket.ending)
             if not ticket.ending:
                 self._computed[pair, config] = kept
         return (
             kept,
-            f"{why}infinite width, balance {balance:.2f}, computed here in {kept.numbers['seconds']:.1f} s.",
+            f"{why}{_method_name(kept)}, balance {balance:.2f}, computed here in {kept.numbers['seconds']:.1f} s.",
         )
 
     def _show(self, pair: Pair, audio: PairAudio, rendered: Rendered) -> None:
@@ -232,7 +236,8 @@ def _pair_title(pair: Pair) -> str:
 
 def _method_name(rendered: Rendered) -> str:
     config = rendered.config
-    return "infinite width" if config.encoder == "infinite" else f"{config.n_filters} random filters"
+    method = "matched" if config.start == "matched" else config.encoder
+    return _METHOD_NAMES[method].format(config.n_filters)
 
 
 def _heading(words: str) -> ipywidgets.HTML:

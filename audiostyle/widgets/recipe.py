@@ -3,7 +3,7 @@
 import json
 import os
 import shlex
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from audiostyle import __version__, paths
@@ -134,11 +134,9 @@ class Recipe:
 
 
 def _changed(config: TransferConfig) -> dict[str, object]:
-    return {
-        f.name: getattr(config, f.name)
-        for f in fields(config)
-        if getattr(config, f.name) != getattr(_DEFAULT, f.name)
-    }
+    """Return the settings that must be given; the start where it is not what the others lead to."""
+    defaults = asdict(_DEFAULT) | {"start": replace(config, start=None).start}
+    return {name: value for name, value in asdict(config).items() if value != defaults[name]}
 
 
 def make_cut(path: Path, start: float, duration: float, *, uploaded: bool = False) -> Cut:

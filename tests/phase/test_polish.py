@@ -30,7 +30,9 @@ def loss(pair):
 
 
 def transferred(content, style, **settings):
-    return transfer_style(content, style, config=TransferConfig(n_iter=40, **settings), progress=False)
+    return transfer_style(
+        content, style, config=TransferConfig(start="content", n_iter=40, **settings), progress=False
+    )
 
 
 def share_of_style(result, style):

@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 import soundfile
 
+from audiostyle import paths
 from audiostyle.config import TransferConfig
-from audiostyle.datasets import keys, paths
+from audiostyle.datasets import keys
 from audiostyle.datasets.corpora import find_corpus
 from audiostyle.datasets.triples import ROLES, Triple
 from audiostyle.measures.truth import truth_numbers, warped_mel_cepstral_distance

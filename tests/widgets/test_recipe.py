@@ -36,6 +36,23 @@ def test_recipe_at_another_rate_keeps_length_and_samples(lab, tmp_path):
     np.testing.assert_array_equal(namespace["result"].y, again.y)
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        {}, {"start": "content"}, {"encoder": "random"}, {"encoder": "random", "start": "matched"},
+        {"unknowns": "samples", "start": "matched"}, {"match": 0.5}, {"start": "noise"},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_equivalents_start_from_what_was_started_from(lab, given):
+    """The start that is not given depends on the other settings."""
+    made = replace(lab.recipe(), config=TransferConfig(**given))
+    (line,) = [line for line in made.python().splitlines() if line.startswith("config = ")]
+    assert eval(line.removeprefix("config = ")) == made.config
+    assert settings(build_parser().parse_args(shlex.split(made.shell())[3:])) == made.config
+    assert ("start" in line) == ("start" in given)
+
+
 def test_shell_equivalent_says_the_same_to_the_command_line(lab):
     lab.settings.update(phase="polish", kernel_size=11, n_iter=300, balance=0.8)
     assert lab.config() == TransferConfig(balance=0.8)
@@ -141,7 +158,7 @@ def test_what_is_typed_comes_before_the_recipe(saved, tmp_path, monkeypatch, wor
 
 def test_a_balance_that_is_typed_is_not_searched_for():
     args = build_parser().parse_args(["transfer", "-o", "out.wav", "--balance", "0.9"])
-    assert settings(args, TransferConfig(match=0.5)) == TransferConfig(balance=0.9)
+    assert settings(args, TransferConfig(match=0.5)) == TransferConfig(balance=0.9, start="content")
 
 
 def test_sounds_are_named_or_in_a_recipe(saved, tmp_path, capsys):
