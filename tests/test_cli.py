@@ -272,7 +272,7 @@ def test_pairs_writes_results(monkeypatch, capsys):
     import pandas as pd
 
     from audiostyle.datasets import clips
-    from audiostyle.studies.pairs import COPY_CONTENT, COPY_STYLE
+    from audiostyle.studies.pairs import COPY_CONTENT, COPY_STYLE, EQUALISER, MATCHED
 
     one = clips.get_pair("instrument-1", "bundled")
     monkeypatch.setattr(clips, "current_edition", lambda: "bundled")
@@ -280,7 +280,8 @@ def test_pairs_writes_results(monkeypatch, capsys):
     assert main(["pairs", "--preset", "smoke"]) == 0
     folder = paths.results_root() / "smoke" / "bundled"
     table = pd.read_csv(folder / "pairs.csv")
-    assert set(table["method"]) == {COPY_CONTENT, COPY_STYLE, "256 filters", "infinite width"}
+    references = {COPY_CONTENT, COPY_STYLE, EQUALISER}
+    assert set(table["method"]) == {*references, "256 filters", "infinite width", MATCHED}
     assert (folder / "figures" / "instrument-1.png").stat().st_size > 10_000
     assert list((folder / "audio").glob("instrument-1*.ogg"))
     assert (folder / "manifest.json").exists()

@@ -151,7 +151,7 @@ def fill_grid(
     preset : Preset
         Gives the duration and the random method.
     balances : list of float
-    methods : tuple of {"infinite", "random"}
+    methods : tuple of {"matched", "infinite", "random"}
 
     Returns
     -------

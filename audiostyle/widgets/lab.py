@@ -338,14 +338,18 @@ def _heading(words: str) -> ipywidgets.HTML:
 
 
 def _note(config: TransferConfig) -> str:
+    if config.start == "matched" and config.balance <= 0.5:  # no filters take part
+        return f"balance {config.balance:.2f} · matched timbre"
     width = "infinite width" if config.encoder == "infinite" else f"{config.n_filters} filters"
+    if config.start == "matched":
+        width = f"matched timbre · {width}"
     return f"balance {config.balance:.2f} · {width} · kernel {config.kernel_size}"
 
 
 def _settings_form() -> Form:
     fields = [
         slider(
-            "balance", "Balance", "0 keeps the content, 1 takes the style alone, 0.5 weighs both alike",
+            "balance", "Balance", "0 keeps the content, 0.5 gives it the style's timbre, above that comes its texture",
             (0.0, 1.0, 0.01), ends=("content", "style"),
         ),
         choice(

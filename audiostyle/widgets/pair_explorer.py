@@ -4,6 +4,7 @@ import ipywidgets
 import numpy as np
 
 from audiostyle.audio import fix_length, set_level
+from audiostyle.config import TransferConfig
 from audiostyle.datasets import clips
 from audiostyle.datasets.clips import Pair, PairAudio, load_pair
 from audiostyle.levels import rms
@@ -22,6 +23,7 @@ _ROWS = (
     ("mfcc_distance", "MFCC distance to the style", "{:.1f}"),
 )
 _COMPARED = [
+    ("matched", "result, matched timbre"),
     ("infinite", "result, infinite width"),
     ("content", "content"),
     ("random", "result, random filters"),
@@ -32,7 +34,7 @@ _COMPARED = [
 class PairExplorer:
     """Compare the six pairs by ear and eye.
 
-    Results that a notebook stored are read, others are computed with the infinite encoder in a second or two.
+    Results that a notebook stored are read, others are computed in some seconds, but for random filters.
 
     Parameters
     ----------
@@ -113,17 +115,18 @@ class PairExplorer:
                 [(e, {"bundled": "bundled (rendered)", "recorded": "recorded"}[e]) for e in present],
             ),
             choice(
-                "method", "Method", "The paper's random filters, or the exact limit of infinitely many",
-                [("infinite", "infinite width"), ("random", f"{n_filters} random filters")],
+                "method", "Method", "The content filtered to the style's timbre; or Gram matrices alone, of infinitely many or some filters",
+                [("matched", "matched timbre"), ("infinite", "infinite width"),
+                 ("random", f"{n_filters} random filters")],
             ),
             slider(
-                "balance", "Balance", "0 keeps the content, 1 takes the style alone, 0.5 weighs both alike",
+                "balance", "Balance", "0 keeps the content, 1 takes the style's texture; up to 0.5 matched timbre only filters",
                 (0.0, 1.0, 0.05), ends=("content", "style"),
             ),
         ]  # fmt: skip
 
     def _values(self, edition: str) -> dict:
-        return {"pair": "instrument-1", "edition": edition, "method": "infinite", "balance": 0.5}
+        return {"pair": "instrument-1", "edition": edition, "method": "matched", "balance": 0.5}
 
     def _on_values(self, change: dict) -> None:
         if change["new"]["edition"] != change["old"]["edition"]:
@@ -169,21 +172,21 @@ class PairExplorer:
         """Return a stored result, one computed before, or one computed now; and what to say about it."""
         stored = load_stored(pair, self.preset.duration, method_config(method, balance, self.preset))
         if stored is not None:
-            return stored, f"Stored result: {_method_name(stored)}, balance {balance:.2f}."
-        why = "" if method == "infinite" else (
+            return stored, f"Stored result: {_method_name(stored.config)}, balance {balance:.2f}."
+        why = "" if method != "random" else (
             f"{self.preset.config.n_filters} filters at balance {balance:.2f} are not stored. Shown instead: "
         )  # fmt: skip
-        config = method_config("infinite", balance, self.preset)
+        config = method_config("infinite" if why else method, balance, self.preset)
         kept = self._computed.get((pair, config))
         if kept is None:
             if not why:
-                self.form.say("Computing with infinite width…", "busy", progress=-1.0)
+                self.form.say(f"Computing: {_method_name(config)}…", "busy", progress=-1.0)
             kept, _ = render(audio.content, audio.style, audio.sr, config, callback=lambda *_: ticket.ending)
             if not ticket.ending:
                 self._computed[pair, config] = kept
         return (
             kept,
-            f"{why}infinite width, balance {balance:.2f}, computed here in {kept.numbers['seconds']:.1f} s.",
+            f"{why}{_method_name(config)}, balance {balance:.2f}, computed here in {kept.numbers['seconds']:.1f} s.",
         )
 
     def _show(self, pair: Pair, audio: PairAudio, rendered: Rendered) -> None:
@@ -196,7 +199,7 @@ class PairExplorer:
             if self.player.slot(name).get("note") != note:
                 self.player.show(name, y, audio.sr, reference=reference, note=note)
         y = fix_length(rendered.y * (level / rms(audio.content)), len(audio.content)).astype(np.float32)
-        note = f"{_method_name(rendered)}, balance {rendered.config.balance:.2f}"
+        note = f"{_method_name(rendered.config)}, balance {rendered.config.balance:.2f}"
         self.player.show("result", y, audio.sr, reference=reference, note=note)
         self.player.show_difference("difference", sounds["content"], y, audio.sr)
         if self.shown is None:
@@ -230,8 +233,9 @@ def _pair_title(pair: Pair) -> str:
     return f"{pair.genre}: {pair.title}"
 
 
-def _method_name(rendered: Rendered) -> str:
-    config = rendered.config
+def _method_name(config: TransferConfig) -> str:
+    if config.start == "matched":
+        return "matched timbre"
     return "infinite width" if config.encoder == "infinite" else f"{config.n_filters} random filters"
 
 
