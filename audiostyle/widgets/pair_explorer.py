@@ -115,12 +115,12 @@ class PairExplorer:
                 [(e, {"bundled": "bundled (rendered)", "recorded": "recorded"}[e]) for e in present],
             ),
             choice(
-                "method", "Method", "The content filtered to the style's timbre; or Gram matrices alone, of infinitely many or some filters",
+                "method", "Method", "A filter to the style's timbre, or the Gram matrix of infinitely many or random filters",
                 [("matched", "matched timbre"), ("infinite", "infinite width"),
                  ("random", f"{n_filters} random filters")],
             ),
             slider(
-                "balance", "Balance", "0 keeps the content, 1 takes the style's texture; up to 0.5 matched timbre only filters",
+                "balance", "Balance", "0 keeps the content, 1 takes the style alone; 0.5 is matched timbre by itself",
                 (0.0, 1.0, 0.05), ends=("content", "style"),
             ),
         ]  # fmt: skip
