@@ -144,6 +144,48 @@ def score(pair: Pair, audio: PairAudio, result: TransferResult, *, n_fresh: int 
     return table
 
 
+def findings(*runs: PairRun) -> str:
+    """Return the numbers of one pair in words: a list in Markdown, an item for each method and the equaliser.
+
+    Parameters
+    ----------
+    *runs : PairRun
+        Runs of one pair with different methods.
+
+    Returns
+    -------
+    str
+    """
+    before, other = runs[0].row(COPY_CONTENT), runs[0].row(COPY_STYLE)
+    items = [_finding(EQUALISER, runs[0].row(EQUALISER), before)]
+    for run in runs:
+        item = _finding(run.method, run.row(), before)
+        if len(run.result.convergence):  # magnitudes were optimised
+            own = run.row().style_share_optimised
+            item += f" Of the magnitudes optimised, under the filters optimised, {own:.1%} remained."
+        items.append(item)
+    items.append(
+        f"* The chroma of the style itself agree with the content's to {other.chroma_similarity:.2f}."
+    )
+    return "\n".join(items)
+
+
+def _finding(method: str, row: pd.Series, before: pd.Series) -> str:
+    nearer = "nearer" if row.mfcc_distance < before.mfcc_distance else "farther away"
+    item = (
+        f"* *{method[0].upper()}{method[1:]}*: {row.style_share_fresh:.0%} of the content's style loss remains; "
+        f"the chroma agree with the content's to {row.chroma_similarity:.2f}; the MFCC distance to the style goes from "
+        f"{before.mfcc_distance:.0f} to {row.mfcc_distance:.0f}, {nearer}"
+    )
+    if pd.isna(row.target_distance_db):
+        return f"{item}."
+    nearer = "nearer" if row.target_distance_db < before.target_distance_db else "farther away"
+    return (
+        f"{item}; the distance to the known target goes from {before.target_distance_db:.1f} to "
+        f"{row.target_distance_db:.1f} dB, {nearer}."
+    )
+
+
 def references_and_result(audio: PairAudio, result: TransferResult) -> dict[str, np.ndarray]:
     """Return the copies, the equaliser and the result at the level of the computation, by method."""
     config = result.config

@@ -115,7 +115,8 @@ class PairExplorer:
                 [(e, {"bundled": "bundled (rendered)", "recorded": "recorded"}[e]) for e in present],
             ),
             choice(
-                "method", "Method", "A filter to the style's timbre, or the Gram matrix of infinitely many or random filters",
+                "method", "Method",
+                "A filter to the style's timbre, or Gram matrices of infinitely many or some filters",
                 [("matched", "matched timbre"), ("infinite", "infinite width"),
                  ("random", f"{n_filters} random filters")],
             ),
