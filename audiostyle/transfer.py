@@ -175,8 +175,11 @@ def transfer_style(
             optimum, sound = _judged(content, style, held, config, search), Sound(held, np.empty(0))
             optimised = time.perf_counter()
         else:
-            within = config if matched is None else replace(config, balance=matched.balance)
-            optimum = optimise(held, style if matched is None else matched.style, within, callback=search)
+            within = config
+            if matched is not None:
+                within, style = replace(config, start="content", balance=matched.balance), matched.style
+                check_memory(within, len(held), len(style))  # at several pitches the style is longer
+            optimum = optimise(held, style, within, callback=search)
             optimised = time.perf_counter()
             polish = _Stage("polish", config.polish_iter, config, bar, callback, seen=len(search.rows) - 1)
             sound = make_sound(optimum, held, within, callback=polish)
@@ -401,8 +404,8 @@ def _magnitudes(x: torch.Tensor, config: TransferConfig) -> torch.Tensor:
 
 
 def start_spectrogram(log_content: torch.Tensor, config: TransferConfig) -> torch.Tensor:
-    """Return where the optimisation of magnitudes starts: the content, or uniform noise of its mean."""
-    if config.start == "content":
+    """Return where the optimisation of magnitudes starts: what it holds on to, or uniform noise of its mean."""
+    if config.start != "noise":
         return log_content
     generator = torch.Generator().manual_seed(config.seed)
     noise = torch.rand(log_content.shape, generator=generator).to(log_content)

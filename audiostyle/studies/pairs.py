@@ -135,6 +135,7 @@ def score(pair: Pair, audio: PairAudio, result: TransferResult, *, n_fresh: int 
     table = pd.DataFrame(rows)
     own = table["method"] == method_name(config)
     table.loc[own, "style_share_optimised"] = float(result.losses["style"].iloc[-1] / result.style_unit)
+    table["spectral_convergence_db"], table["phase"] = np.nan, None
     if len(result.convergence):  # samples and a filtered content need no phase
         table.loc[own, "spectral_convergence_db"] = float(result.convergence[-1])
         table.loc[own, "phase"] = config.phase

@@ -66,7 +66,7 @@ def test_matched_rows_move_away_from_the_content_up_to_the_filter_alone(pair_aud
     rows = list(trade_offs.matched_rows(*pair_audio, balances=(0.0, 0.25, 0.5)))
     assert {row["method"] for row in rows} == {MATCHED}
     moved = [row["content_share_limit"] for row in rows]
-    assert moved[0] == pytest.approx(0, abs=1e-4)
+    assert moved[0] < 0.01 * moved[1], "but for what the round trip of the transform rounds"
     assert moved == sorted(moved)
     assert moved[2] > moved[1] > 0
 
