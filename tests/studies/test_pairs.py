@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from audiostyle.datasets.clips import get_pair
+from audiostyle.levels import rms
 from audiostyle.studies.pairs import (
     COPY_CONTENT,
     COPY_STYLE,
@@ -69,3 +70,8 @@ def test_findings_say_nearer_only_where_it_is(runs):
         timbre, target = line.split("; ")[2:4]
         assert timbre.endswith("nearer") == (run.row().mfcc_distance < before.mfcc_distance)
         assert ("nearer" in target) == (run.row().target_distance_db < before.target_distance_db)
+
+
+def test_every_result_is_judged_at_the_level_of_the_computation(runs):
+    matched = runs[-1].result
+    assert rms(matched.y_computed) == pytest.approx(matched.config.level, rel=0.02)
