@@ -231,6 +231,8 @@ class Match(NamedTuple):
     similarity : float
         Mean cosine of the fine structure between the content and what it was matched with; below some .4 the style
         has little that is like the content.
+    bands : torch.Tensor [shape=(80, n_frames)]
+        Log energies (natural) of the mel bands that the filter was fitted to.
     """
 
     y: np.ndarray
@@ -238,6 +240,7 @@ class Match(NamedTuple):
     kind: str
     semitones: np.ndarray
     similarity: float
+    bands: torch.Tensor
 
 
 def match_timbre(
@@ -283,7 +286,7 @@ def match_timbre(
     library = _Library(source, A, device)
     bands, shares, similarity = _expected_bands(C, A, library, SETTINGS[kind])
     fitted = Filter(_fitted_gain(mid, sr, bands, float(C.bands.max()) - _FLOOR, device))
-    return Match(fitted.apply(content, sr), fitted, kind, shares, similarity)
+    return Match(fitted.apply(content, sr), fitted, kind, shares, similarity, bands)
 
 
 def describe(y: np.ndarray, *, device: str | torch.device = "cpu") -> Description:

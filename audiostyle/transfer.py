@@ -180,7 +180,8 @@ def transfer_style(
         held = content if matched is None else matched.y
         timed = time.perf_counter()
         if matched is not None and matched.balance == 0:
-            optimum, sound = _judged(content, style, held, config, search), Sound(held, np.empty(0))
+            optimum = _judged(content, style, held, config, search)
+            sound = Sound(set_level(held, config.level), np.empty(0))
             optimised = time.perf_counter()
         else:
             within = config

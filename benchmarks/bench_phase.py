@@ -16,7 +16,6 @@ import torch
 
 from audiostyle import paths
 from audiostyle.audio import set_level
-from audiostyle.config import TransferConfig
 from audiostyle.datasets import clips
 from audiostyle.files import whole_file
 from audiostyle.phase.griffin_lim import griffin_lim, phase_of, spectral_convergence
@@ -125,7 +124,7 @@ def main() -> None:
             if kind == "speech":
                 found += against_librosa(S, hop, len(content), arguments.repeats)
             rows += [{"signal": kind} | row for row in found]
-    S = optimise(audio.content, audio.style, TransferConfig()).S
+    S = optimise(audio.content, audio.style, GRAM).S
     found = methods(S, 1024, len(content), phase_of(content), arguments.repeats)
     found += polish_seconds(audio, arguments.repeats)
     rows += [{"signal": "transferred"} | row for row in found]

@@ -21,10 +21,12 @@ _LINES = {
     trade_offs.PLAIN: {"color": "#c8553d", "marker": "s", "ls": "-."},
     trade_offs.POLISH: {"color": "#1b6ca8", "marker": "o", "ls": "-"},
     trade_offs.WAVEFORM: {"color": "#3d7a4b", "marker": "^", "ls": "--"},
+    pairs.MATCHED: {"color": "#8a5a00", "marker": "p", "ls": (0, (5, 1))},
 }
 _POINTS = {
     pairs.COPY_CONTENT: "P",
     pairs.COPY_STYLE: "X",
+    pairs.EQUALISER: "d",
     trade_offs.MUSAICING: "*",
     trade_offs.CROSS: "v",
 }
@@ -60,13 +62,15 @@ def draw_curves(
             for axis, column in (("x", x), ("y", y))
         }
         ax.errorbar(mean[x], mean[y], **bars, ms=5, capsize=2, label=method, **look)
-        if method == trade_offs.POLISH:
+        if method in (trade_offs.POLISH, pairs.MATCHED):
             for balance, point in mean.iterrows():
                 ax.annotate(
                     f"{balance:g}", (point[x], point[y]), (4, 4), textcoords="offset points", fontsize=7
                 )
     for method, marker in _POINTS.items():
         own = table[table["method"] == method]
+        if own.empty:
+            continue
         ax.plot(own[x], own[y], marker, color="#3a3a3a", ms=8, ls="none", label=method)
     ax.set_title(title, fontsize=10)
     ax.grid(alpha=0.3)

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from audiostyle.audio import fix_length, set_level
+from audiostyle.baselines.equaliser import equaliser
 from audiostyle.config import TransferConfig
 from audiostyle.datasets.clips import Pair, PairAudio, load_pair
 from audiostyle.measures.content import chroma_similarity
@@ -17,6 +18,8 @@ from audiostyle.transfer import TransferResult, transfer_style
 
 COPY_CONTENT = "copy the content"
 COPY_STYLE = "copy the style"
+EQUALISER = "equaliser"
+MATCHED = "matched timbre"
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class PairRun:
         Content, style and target as loaded.
     result : TransferResult
     table : pd.DataFrame
-        A row for the result and one for each of the two copies; see `score`.
+        Rows for the result, for the two copies and for the equaliser; see `score`.
     """
 
     pair: Pair
@@ -89,12 +92,12 @@ def methods(preset: Preset, balance: float = 0.5) -> dict[str, TransferConfig]:
 def method_name(config: TransferConfig) -> str:
     """Return what a table calls the method of a configuration."""
     if config.start == "matched":
-        return "matched timbre"
+        return MATCHED
     return "infinite width" if config.encoder == "infinite" else f"{config.n_filters} filters"
 
 
 def score(pair: Pair, audio: PairAudio, result: TransferResult, *, n_fresh: int = 4096) -> pd.DataFrame:
-    """Score a transfer beside "copy the content" and "copy the style".
+    """Score a transfer beside "copy the content", "copy the style" and one fixed filter, the equaliser.
 
     Every number but ``style_share_optimised`` is of the final sound. `n_fresh` is the size of the bank of filters,
     never optimised, under which the losses are measured.
@@ -110,7 +113,7 @@ def score(pair: Pair, audio: PairAudio, result: TransferResult, *, n_fresh: int 
         ``target_distance_db`` where the target is known; ``seconds``.
     """
     config = result.config
-    sounds = copies_and_result(audio, result)
+    sounds = references_and_result(audio, result)
     rows = []
     for method, y in sounds.items():
         judged = judge_losses(
@@ -132,7 +135,8 @@ def score(pair: Pair, audio: PairAudio, result: TransferResult, *, n_fresh: int 
     table = pd.DataFrame(rows)
     own = table["method"] == method_name(config)
     table.loc[own, "style_share_optimised"] = float(result.losses["style"].iloc[-1] / result.style_unit)
-    if result.convergence.size:  # samples, and a sound that was filtered, need no phase
+    table["spectral_convergence_db"], table["phase"] = np.nan, None
+    if len(result.convergence):  # samples and a filtered content need no phase
         table.loc[own, "spectral_convergence_db"] = float(result.convergence[-1])
         table.loc[own, "phase"] = config.phase
     table.loc[own, "balance"] = config.balance
@@ -141,12 +145,55 @@ def score(pair: Pair, audio: PairAudio, result: TransferResult, *, n_fresh: int 
     return table
 
 
-def copies_and_result(audio: PairAudio, result: TransferResult) -> dict[str, np.ndarray]:
-    """Return the copies and the result at the level of the computation, by method."""
+def findings(*runs: PairRun) -> str:
+    """Return the numbers of one pair in words: a list in Markdown, an item for each method and the equaliser.
+
+    Parameters
+    ----------
+    *runs : PairRun
+        Runs of one pair with different methods.
+
+    Returns
+    -------
+    str
+    """
+    before, other = runs[0].row(COPY_CONTENT), runs[0].row(COPY_STYLE)
+    items = [_finding(EQUALISER, runs[0].row(EQUALISER), before)]
+    for run in runs:
+        item = _finding(run.method, run.row(), before)
+        if len(run.result.convergence):  # magnitudes were optimised
+            own = run.row().style_share_optimised
+            item += f" Of the magnitudes optimised, under the filters optimised, {own:.1%} remained."
+        items.append(item)
+    items.append(
+        f"* The chroma of the style itself agree with the content's to {other.chroma_similarity:.2f}."
+    )
+    return "\n".join(items)
+
+
+def _finding(method: str, row: pd.Series, before: pd.Series) -> str:
+    nearer = "nearer" if row.mfcc_distance < before.mfcc_distance else "farther away"
+    item = (
+        f"* *{method[0].upper()}{method[1:]}*: {row.style_share_fresh:.0%} of the content's style loss remains; "
+        f"the chroma agree with the content's to {row.chroma_similarity:.2f}; the MFCC distance to the style goes from "
+        f"{before.mfcc_distance:.0f} to {row.mfcc_distance:.0f}, {nearer}"
+    )
+    if pd.isna(row.target_distance_db):
+        return f"{item}."
+    nearer = "nearer" if row.target_distance_db < before.target_distance_db else "farther away"
+    return (
+        f"{item}; the distance to the known target goes from {before.target_distance_db:.1f} to "
+        f"{row.target_distance_db:.1f} dB, {nearer}."
+    )
+
+
+def references_and_result(audio: PairAudio, result: TransferResult) -> dict[str, np.ndarray]:
+    """Return the copies, the equaliser and the result at the level of the computation, by method."""
     config = result.config
     return {
         COPY_CONTENT: set_level(audio.content, config.level),
         COPY_STYLE: fix_length(set_level(audio.style, config.level), len(audio.content)),
+        EQUALISER: set_level(equaliser(audio.content, audio.style), config.level),
         method_name(config): result.y_computed,
     }
 
@@ -165,12 +212,12 @@ def panels(*runs: PairRun) -> dict[str, np.ndarray]:
         Title and waveform, at the level of the computation.
     """
     first = runs[0]
-    sounds = copies_and_result(first.audio, first.result)
+    sounds = references_and_result(first.audio, first.result)
     shown = {"content": sounds[COPY_CONTENT], "style": sounds[COPY_STYLE]}
     if first.audio.target is not None:
         shown["known target"] = set_level(first.audio.target, first.result.config.level)
     return shown | {
-        f"result, {run.method}": copies_and_result(run.audio, run.result)[run.method] for run in runs
+        f"result, {run.method}": references_and_result(run.audio, run.result)[run.method] for run in runs
     }
 
 
@@ -194,7 +241,7 @@ def numbers(*tables: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     *tables : pd.DataFrame
-        Tables of one edition as `score` makes them. The rows of the copies are shown once for each pair.
+        Tables of one edition as `score` makes them. The rows of the references are shown once for each pair.
 
     Returns
     -------

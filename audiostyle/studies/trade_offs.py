@@ -12,6 +12,7 @@ import pandas as pd
 
 from audiostyle.audio import fix_length, set_level
 from audiostyle.baselines.cross_synthesis import cross_synthesis
+from audiostyle.baselines.equaliser import equaliser
 from audiostyle.baselines.musaicing import nmf_musaicing
 from audiostyle.config import TransferConfig
 from audiostyle.datasets.clips import Pair, PairAudio
@@ -24,7 +25,7 @@ from audiostyle.measures.truth import log_spectral_distance
 from audiostyle.phase.griffin_lim import phase_of, spectral_convergence
 from audiostyle.phase.reconstruct import reconstruct_phase
 from audiostyle.spectrogram import log_magnitude
-from audiostyle.studies.pairs import COPY_CONTENT, COPY_STYLE, levelled
+from audiostyle.studies.pairs import COPY_CONTENT, COPY_STYLE, EQUALISER, MATCHED, levelled
 from audiostyle.studies.presets import GRAM
 from audiostyle.transfer import Optimum, make_sound, optimise, transfer_style
 
@@ -34,7 +35,7 @@ PLAIN = "infinite, Griffin-Lim"
 POLISH = "infinite, polish"
 WAVEFORM = "waveform"
 MUSAICING, CROSS = "NMF musaicing", "cross-synthesis"
-REFERENCES = (COPY_CONTENT, COPY_STYLE, MUSAICING, CROSS)
+REFERENCES = (COPY_CONTENT, COPY_STYLE, EQUALISER, MUSAICING, CROSS)
 # Name in the tables, method and start of each way from magnitudes to sound; "content" is the content's phase.
 PHASES = {
     PLAIN: ("griffin_lim", "random"),
@@ -134,12 +135,29 @@ def paper_rows(
             }
 
 
+def matched_rows(
+    pair: Pair,
+    audio: PairAudio,
+    *,
+    balances: tuple[float, ...] = (0.25, 0.5, 0.75, 1.0),
+    config: TransferConfig | None = None,
+) -> Iterator[dict]:
+    """Yield a row for matched timbre at every balance: up to 0.5 a filter, above that with texture."""
+    config = replace(config or TransferConfig(), start="matched")
+    for balance in balances:
+        at = replace(config, balance=balance)
+        result = transfer_style(audio.content, audio.style, audio.sr, at, progress=False)
+        took = sum(result.seconds.values())
+        yield _row(pair, audio, MATCHED, result.y_computed, balance=balance, seconds=took)
+
+
 def reference_rows(pair: Pair, audio: PairAudio) -> Iterator[dict]:
-    """Yield a row for each of the two copies, NMF musaicing and cross-synthesis."""
+    """Yield a row for each of the two copies, the equaliser, NMF musaicing and cross-synthesis."""
     content, style = levelled(audio)
     for method, make in (
         (COPY_CONTENT, lambda: content),
         (COPY_STYLE, lambda: fix_length(style, len(content))),
+        (EQUALISER, lambda: equaliser(content, style)),
         (MUSAICING, lambda: nmf_musaicing(content, style)),
         (CROSS, lambda: cross_synthesis(content, style)),
     ):
@@ -228,6 +246,7 @@ def target_rows(pair: Pair, audio: PairAudio, *, config: TransferConfig | None =
     sounds_of = {
         COPY_CONTENT: content,
         COPY_STYLE: style,
+        EQUALISER: equaliser(content, style),
         MUSAICING: nmf_musaicing(content, style),
         CROSS: cross_synthesis(content, style),
     }
@@ -235,6 +254,8 @@ def target_rows(pair: Pair, audio: PairAudio, *, config: TransferConfig | None =
         at = replace(config, balance=balance, kernel_size=kernel_size)
         result = transfer_style(audio.content, audio.style, audio.sr, at, progress=False)
         sounds_of[f"{at.phase}, balance {balance:g}, kernel {kernel_size}"] = result.y
+    matched = replace(config, start="matched", balance=0.5)
+    sounds_of[MATCHED] = transfer_style(audio.content, audio.style, audio.sr, matched, progress=False).y
     for method, y in sounds_of.items():
         distance = log_spectral_distance(y, audio.target, audio.sr)
         yield {"pair": pair.pair, "method": method, "target_distance_db": distance}

@@ -27,15 +27,13 @@ from audiostyle.files import whole_file
 from audiostyle.measures.timbre import mfcc_distance
 from audiostyle.measures.truth import truth_numbers, warped_mel_cepstral_distance
 from audiostyle.spectrogram import istft, stft
-from audiostyle.studies.pairs import COPY_CONTENT, COPY_STYLE
+from audiostyle.studies.pairs import COPY_CONTENT, COPY_STYLE, EQUALISER, MATCHED
 from audiostyle.studies.trade_offs import CROSS, MUSAICING
 from audiostyle.transfer import transfer_style
 
-EQUALISER = "equaliser"
 TRANSPOSED = "NMF musaicing transposed"
 PAPER = "paper's setting"
 FIRST = "0.1.0 default"
-MATCHED = "matched timbre"
 DEFAULT = "default"
 KEYS = ["set", "pair", "method"]
 VOICE_KEYS = ["corpus", "content_speaker", "style_speaker", "sentence", "method"]

@@ -7,7 +7,7 @@ import math
 import statistics
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -15,13 +15,14 @@ import torch
 from scipy.special import polygamma
 
 from audiostyle.audio import set_level
-from audiostyle.config import ACTIVATIONS, TransferConfig
+from audiostyle.config import ACTIVATIONS
 from audiostyle.datasets.clips import PairAudio
 from audiostyle.encoders.base import Encoder
 from audiostyle.encoders.infinite import CLOSED_FORMS, InfiniteEncoder
 from audiostyle.encoders.random import RandomEncoder
 from audiostyle.losses import TransferLoss, content_loss, paper_content_loss, paper_style_loss, style_loss
 from audiostyle.spectrogram import log_magnitude
+from audiostyle.studies.presets import GRAM
 from audiostyle.transfer import optimise
 
 # Filters that no optimisation here uses.
@@ -146,7 +147,7 @@ def slope_error(table: pd.DataFrame) -> float:
 
 def minimum_under(given: Problem, encoder: Encoder, balance: float, *, n_iter: int) -> torch.Tensor:
     """Return the log magnitudes that minimise the objective under an encoder."""
-    config = TransferConfig(balance=balance, n_iter=n_iter)
+    config = replace(GRAM, balance=balance, n_iter=n_iter)
     return optimise(given.content, given.style, config, encoder=encoder).minimum.x
 
 

@@ -1,10 +1,12 @@
 import json
+from dataclasses import replace
 
 import pytest
 
 from audiostyle.audio import set_level
 from audiostyle.config import TransferConfig
 from audiostyle.measures import table
+from audiostyle.studies.presets import GRAM
 from audiostyle.studies.renders import QUICK_PHASE, add_numbers, render
 
 SR = 22050
@@ -25,7 +27,7 @@ def test_numbers_of_the_copies_are_the_ends_of_the_scale(content, style):
 
 
 def test_rendered_numbers_come_in_two_steps(content, style):
-    rendered, result = render(content, style, SR, TransferConfig(n_iter=2, kernel_size=3, **QUICK_PHASE))
+    rendered, result = render(content, style, SR, replace(GRAM, n_iter=2, kernel_size=3, **QUICK_PHASE))
     assert rendered.numbers["iterations"] == len(result.losses) - 1 == 2
     numbers = add_numbers(rendered, content, style).numbers
     assert json.dumps(numbers)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -6,7 +8,8 @@ from audiostyle.config import TransferConfig
 from audiostyle.datasets.clips import Pair, PairAudio
 from audiostyle.measures.table import MEASURES
 from audiostyle.studies import trade_offs
-from audiostyle.studies.pairs import COPY_CONTENT
+from audiostyle.studies.pairs import COPY_CONTENT, MATCHED
+from audiostyle.studies.presets import GRAM
 from audiostyle.studies.trade_offs import POLISH, at_equal, dominance
 
 SR = 22050
@@ -39,7 +42,7 @@ def test_dominance_of_a_better_and_of_a_worse_curve():
 
 
 def test_curves_have_a_row_for_every_method_and_all_measures(pair_audio):
-    config = TransferConfig(n_iter=5, griffin_lim_iter=3)
+    config = replace(GRAM, n_iter=5, griffin_lim_iter=3)
     rows = list(
         trade_offs.curve_rows(*pair_audio, balances=(0.5,), methods=tuple(trade_offs.PHASES), config=config)
     )
@@ -59,7 +62,16 @@ def test_paper_rows_have_a_row_for_every_seed(pair_audio):
     assert len({row["style_share_limit"] for row in rows}) == 3
 
 
-def test_references_are_the_copies_and_two_systems(pair_audio):
+def test_matched_rows_move_away_from_the_content_up_to_the_filter_alone(pair_audio):
+    rows = list(trade_offs.matched_rows(*pair_audio, balances=(0.0, 0.25, 0.5)))
+    assert {row["method"] for row in rows} == {MATCHED}
+    moved = [row["content_share_limit"] for row in rows]
+    assert moved[0] < 0.01 * moved[1], "but for what the round trip of the transform rounds"
+    assert moved == sorted(moved)
+    assert moved[2] > moved[1] > 0
+
+
+def test_references_are_the_copies_the_equaliser_and_two_systems(pair_audio):
     rows = {row["method"]: row for row in trade_offs.reference_rows(*pair_audio)}
     assert tuple(rows) == trade_offs.REFERENCES
     assert rows[COPY_CONTENT]["style_share_limit"] == pytest.approx(1)

@@ -30,6 +30,17 @@ def test_explorer_finds_what_the_notebooks_of_the_pairs_ran(explorer):
     np.testing.assert_allclose(explorer.shown.y, run.result.y, atol=1 / 2**15)
 
 
+def test_explorer_opens_with_matched_timbre_and_computes_every_other_method_on_demand(explorer):
+    assert explorer.shown.config.start == "matched"
+    assert "matched timbre, balance 0.50, computed here" in explorer.form.status
+    matched = explorer.shown.y
+    explorer.select(method="infinite")
+    assert explorer.wait(WAIT)
+    assert explorer.shown.config.start == "content"
+    assert "infinite width, balance 0.50, computed here" in explorer.form.status
+    assert not np.allclose(explorer.shown.y, matched, atol=1e-3)
+
+
 def test_explorer_opens_with_sound_picture_and_numbers(explorer, samples):
     for name in ("content", "style", "result"):
         assert len(samples(explorer.player, name)) == 3 * SR
