@@ -25,7 +25,9 @@ def test_numbers_of_the_copies_are_the_ends_of_the_scale(content, style):
 
 
 def test_rendered_numbers_come_in_two_steps(content, style):
-    rendered, result = render(content, style, SR, TransferConfig(n_iter=2, kernel_size=3, **QUICK_PHASE))
+    rendered, result = render(
+        content, style, SR, TransferConfig(start="content", n_iter=2, kernel_size=3, **QUICK_PHASE)
+    )
     assert rendered.numbers["iterations"] == len(result.losses) - 1 == 2
     numbers = add_numbers(rendered, content, style).numbers
     assert json.dumps(numbers)
