@@ -113,7 +113,9 @@ WAYS = [{"phase": phase} for phase in config.PHASES] + [{"unknowns": "samples"}]
 
 
 @pytest.mark.parametrize("level", config.LEVELS)
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    "way", [*({"start": "content"} | way for way in WAYS), {"balance": 0.5}, {"balance": 0.8}], ids=str
+)
 def test_the_levels_allowed_give_a_sound(content, style, way, level):
     settings = {"n_iter": 3, "polish_iter": 2, "griffin_lim_iter": 3}
     given = config.TransferConfig(level=level, **way, **settings)

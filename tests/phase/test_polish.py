@@ -30,9 +30,8 @@ def loss(pair):
 
 
 def transferred(content, style, **settings):
-    return transfer_style(
-        content, style, config=TransferConfig(start="content", n_iter=40, **settings), progress=False
-    )
+    config = TransferConfig(**{"start": "content", "n_iter": 40} | settings)
+    return transfer_style(content, style, config=config, progress=False)
 
 
 def share_of_style(result, style):
@@ -156,8 +155,9 @@ def test_match_holds_for_samples(content, style):
 
 
 def test_who_stops_the_optimiser_waits_for_no_polish(content, style):
+    config = TransferConfig(start="content")
     result = transfer_style(
-        content, style, progress=False, callback=lambda iteration, losses, S: iteration == 2
+        content, style, config=config, progress=False, callback=lambda iteration, losses, S: iteration == 2
     )
     assert result.losses["iteration"].iloc[-1] == 2
     assert len(result.polish_losses) == 1

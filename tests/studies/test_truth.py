@@ -115,7 +115,7 @@ def test_the_papers_and_the_first_setting_are_fixed_whatever_the_default():
 
 
 def test_a_transfer_comes_back_at_the_rate_of_the_clips(sounds):
-    quick = TransferConfig(n_iter=1, polish_iter=1)
+    quick = TransferConfig(start="content", n_iter=1, polish_iter=1)
     content, style = (y[:16001] for y in sounds[:2])
     method = replace(truth.METHODS[truth.FIRST], settings={"config": quick})
     y = method(content, style, 16000)
