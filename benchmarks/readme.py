@@ -157,7 +157,23 @@ def _benchmarks() -> str:
     return _markdown(rows)
 
 
+def _truth() -> str:
+    rows = []
+    table = committed("truth_mean")
+    for method, found in table.groupby("method", sort=False):
+        by_set = found.set_index("set")
+        row = {"method": method}
+        for part in ("choose", "confirm"):
+            of = by_set.loc[part]
+            row[f"LSD (dB), {part}"] = _number(of["lsd"], 2)
+            row[f"MCD, {part}"] = _number(of["mcd"], 1)
+            row[f"chroma, {part}"] = _number(of["chroma"], 3)
+        rows.append(row)
+    return _markdown(rows)
+
+
 TABLES: dict[str, Callable[[], str]] = {
+    "truth": _truth,
     "pairs": _pairs,
     "width": _width,
     "table1": _table1,

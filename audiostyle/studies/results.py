@@ -53,8 +53,8 @@ class Results:
         return self._write(with_palette(_png(figure)), "figures", f"{name}.png")
 
     def save_picture(self, figure: Figure, name: str) -> Path:
-        """Write a figure as ``<name>.png``, in all its colours."""
-        return self._write(_png(figure), f"{name}.png")
+        """Write a figure as ``<name>.png`` beside the tables, in 256 colours."""
+        return self._write(with_palette(_png(figure)), f"{name}.png")
 
     def _write(self, content: bytes, *parts: str) -> Path:
         path = self.path(*parts)
