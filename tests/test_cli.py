@@ -303,6 +303,7 @@ def test_pairs_writes_results(monkeypatch, capsys):
     assert set(table["method"]) == {
         COPY_CONTENT,
         COPY_STYLE,
+        "equaliser",
         "256 filters",
         "infinite width",
         "matched timbre",

