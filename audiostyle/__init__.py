@@ -13,8 +13,8 @@ __version__ = "0.1.0"
 
 # Names whose modules import torch are looked up on first use, so that `--help` and the registry answer at once.
 _HOME = {
-    "load_audio": "audio",
-    "save_audio": "audio",
+    "load_audio": "sound.audio",
+    "save_audio": "sound.audio",
     "TransferConfig": "config",
     "RandomEncoder": "encoders.random",
     "InfiniteEncoder": "encoders.infinite",

@@ -163,7 +163,7 @@ def log_magnitude(
     Parameters
     ----------
     y : array or tensor [shape=(n_samples,)]
-        Waveform, levelled with `audiostyle.audio.set_level`.
+        Waveform, levelled with `audiostyle.sound.audio.set_level`.
     n_fft, hop_length : int > 0
         As for `stft`.
 

@@ -11,17 +11,17 @@ import pandas as pd
 import torch
 from tqdm.std import tqdm
 
-from audiostyle.audio import check_waveform, fix_length, set_level
 from audiostyle.config import TransferConfig
 from audiostyle.cost import check_memory
 from audiostyle.encoders import make_encoder
 from audiostyle.encoders.base import Encoder, Spectrogram
-from audiostyle.levels import match_loudness
 from audiostyle.losses import Evaluation, TransferLoss
 from audiostyle.matching import SEMITONES, match_timbre, transposed
 from audiostyle.optimize import Minimum, Step, minimize, minimize_to_share
 from audiostyle.phase.griffin_lim import FAST_ITER, FAST_MOMENTUM, griffin_lim, phase_of, spectral_convergence
 from audiostyle.phase.polish import WaveformLoss, polish
+from audiostyle.sound.audio import check_waveform, fix_length, set_level
+from audiostyle.sound.levels import match_loudness
 from audiostyle.spectrogram import as_tensor, log_magnitude, stft
 
 # Transpositions of the style with at least this share of the most used one's weight take part in the texture.
@@ -37,7 +37,7 @@ class TransferResult:
     ----------
     y : np.ndarray [shape=(n_samples,), dtype=float32]
         The result, as long as the content, at the content's loudness and with no peak above −1 dBFS
-        (`audiostyle.levels.match_loudness`).
+        (`audiostyle.sound.levels.match_loudness`).
     sr : int
         Its sample rate in Hz.
     S : np.ndarray [shape=(n_bins, n_frames), non-negative]

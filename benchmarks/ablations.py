@@ -16,16 +16,15 @@ import numpy as np
 import pandas as pd
 import torch
 
-from audiostyle import paths
-from audiostyle.audio import fix_length, set_level
 from audiostyle.config import TransferConfig
-from audiostyle.datasets import clips
+from audiostyle.datasets import clips, paths
 from audiostyle.datasets.clips import PairAudio
 from audiostyle.datasets.corpora import SAMPLE_RATE, load_recordings
 from audiostyle.encoders.infinite import InfiniteEncoder
 from audiostyle.encoders.layered import LayeredEncoder
 from audiostyle.measures.table import evaluate_sound
 from audiostyle.phase.griffin_lim import FAST_MOMENTUM, griffin_lim, phase_of
+from audiostyle.sound.audio import fix_length, set_level
 from audiostyle.spectrogram import log_magnitude, stft
 from audiostyle.studies.pairs import levelled
 from audiostyle.studies.presets import GRAM

@@ -14,15 +14,14 @@ import numpy as np
 import pandas as pd
 import torch
 
-from audiostyle import paths
-from audiostyle.audio import set_level
-from audiostyle.datasets import clips
-from audiostyle.files import whole_file
+from audiostyle.datasets import clips, paths
 from audiostyle.phase.griffin_lim import griffin_lim, phase_of, spectral_convergence
-from audiostyle.phase.reconstruct import reconstruct_phase
+from audiostyle.sound.audio import set_level
+from audiostyle.sound.files import whole_file
 from audiostyle.spectrogram import stft
 from audiostyle.studies.phase import CURVES, left_out
 from audiostyle.studies.presets import GRAM
+from audiostyle.studies.reconstruct import reconstruct_phase
 from audiostyle.transfer import make_sound, optimise
 from benchmarks.timing import interleaved, summary
 

@@ -8,9 +8,8 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from audiostyle import paths
-from audiostyle.datasets import clips
-from audiostyle.files import whole_file
+from audiostyle.datasets import clips, paths
+from audiostyle.sound.files import whole_file
 from audiostyle.studies.results import committed
 
 _MARK = re.compile(r"(<!-- table: (?P<name>[a-z0-9-]+) -->\n).*?(<!-- end -->)", re.DOTALL)

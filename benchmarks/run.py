@@ -15,10 +15,10 @@ import pandas as pd
 import torch
 from scipy import optimize as scipy_optimize
 
-from audiostyle import paths
-from audiostyle.files import whole_file
+from audiostyle.datasets import paths
 from audiostyle.optimize import minimize
 from audiostyle.phase.griffin_lim import FAST_MOMENTUM, griffin_lim
+from audiostyle.sound.files import whole_file
 from benchmarks.methods import FORMS, N_BINS, N_FILTERS, make_loss, spectrum
 from benchmarks.timing import in_fresh_process, interleaved, matrix_rate, summary
 

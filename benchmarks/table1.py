@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from audiostyle import paths
+from audiostyle.datasets import paths
 from audiostyle.speakers.table import speaker_table
 from audiostyle.studies.results import Results
 

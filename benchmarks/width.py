@@ -20,12 +20,11 @@ import numpy as np
 import pandas as pd
 import torch
 
-from audiostyle import paths
-from audiostyle.datasets import clips
+from audiostyle.datasets import clips, paths
 from audiostyle.datasets.keys import cache_key
 from audiostyle.encoders.infinite import InfiniteEncoder
 from audiostyle.encoders.random import RandomEncoder
-from audiostyle.files import whole_file
+from audiostyle.sound.files import whole_file
 from audiostyle.studies import width
 from audiostyle.studies.results import Results
 

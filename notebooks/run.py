@@ -26,9 +26,9 @@ from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbconvert import HTMLExporter
 from traitlets.config import Config
 
-from audiostyle import paths
+from audiostyle.datasets import paths
 from audiostyle.datasets.clips import current_edition
-from audiostyle.files import whole_file
+from audiostyle.sound.files import whole_file
 from audiostyle.studies.presets import get_preset
 from audiostyle.studies.results import Results, with_palette
 

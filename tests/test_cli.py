@@ -10,12 +10,13 @@ import pytest
 import soundfile
 import torch
 
-from audiostyle import __version__, paths
+from audiostyle import __version__
 from audiostyle.__main__ import main
-from audiostyle.audio import load_audio
 from audiostyle.config import TransferConfig, option
-from audiostyle.levels import match_loudness
+from audiostyle.datasets import paths
 from audiostyle.matching import match_timbre
+from audiostyle.sound.audio import load_audio
+from audiostyle.sound.levels import match_loudness
 from audiostyle.studies import presets
 
 SR = 22050

@@ -13,10 +13,10 @@ import pytest
 import soundfile
 import torch
 
-from audiostyle import config, paths, transfer
+from audiostyle import config, transfer
 from audiostyle.__main__ import main
 from audiostyle.commands.transfer import EXAMPLES
-from audiostyle.datasets import clips
+from audiostyle.datasets import clips, paths
 
 SR = 22050
 HUGE = str(10**400)

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from audiostyle import cost, paths, transfer
+from audiostyle import cost, transfer
 from audiostyle.config import TransferConfig
 from audiostyle.cost import check_memory, expected_cost
+from audiostyle.datasets import paths
 
 SR = 22050
 TEN = 10 * SR

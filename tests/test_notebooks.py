@@ -12,7 +12,7 @@ import pytest
 from matplotlib.figure import Figure
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from audiostyle import paths
+from audiostyle.datasets import paths
 
 FOLDER = paths.notebooks_dir()
 NOTEBOOKS = sorted(FOLDER.glob("[0-9][0-9]_*.ipynb"))

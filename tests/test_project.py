@@ -8,7 +8,7 @@ import tomllib
 import yaml
 from packaging.requirements import Requirement
 
-from audiostyle import paths
+from audiostyle.datasets import paths
 from benchmarks import readme
 
 ROOT = paths.root()

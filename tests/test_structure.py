@@ -7,24 +7,26 @@ from importlib import import_module
 
 import pytest
 
-from audiostyle import TransferConfig, paths
+from audiostyle import TransferConfig
+from audiostyle.datasets import paths
 
 PACKAGE = paths.root() / "audiostyle"
 FILES = sorted(PACKAGE.rglob("*.py"))
 # A file imports from its own room and from rooms of a lower number. Those of one number know nothing of each other.
 FLOORS = {
-    "core": 0,
-    "baselines": 1,
-    "measures": 1,
-    "datasets": 1,
-    "speakers": 2,
-    "studies": 2,
-    "figures": 3,
-    "widgets": 4,
-    "commands": 5,
+    "sound": 0,
+    "core": 1,
+    "baselines": 2,
+    "measures": 2,
+    "datasets": 2,
+    "speakers": 3,
+    "studies": 3,
+    "figures": 4,
+    "widgets": 5,
+    "commands": 6,
 }
 # The method: the top level and these.
-CORE = ("encoders", "phase")
+CORE = ("encoders", "phase", "matching")
 
 
 def name_of(path):
@@ -88,8 +90,8 @@ def test_no_circles():
 
 def test_the_core_is_small():
     assert len(list(PACKAGE.glob("*.py"))) <= 14
-    core = [path for name, path in MODULES.items() if room_of(name) == "core"]
-    assert sum(len(path.read_text().splitlines()) for path in core) <= 4529
+    core = [path for name, path in MODULES.items() if room_of(name) == "core" and path.parent.name != "matching"]
+    assert sum(len(path.read_text().splitlines()) for path in core) <= 3000
 
 
 def test_every_room_says_what_it_is_for():

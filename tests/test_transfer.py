@@ -7,15 +7,15 @@ import pytest
 import torch
 
 from audiostyle import TransferConfig, transfer_style
-from audiostyle.audio import set_level
 from audiostyle.datasets import clips
 from audiostyle.encoders import make_encoder
 from audiostyle.encoders.infinite import InfiniteEncoder
 from audiostyle.encoders.random import RandomEncoder
-from audiostyle.levels import loudness_difference, rms
 from audiostyle.losses import content_loss, style_loss
 from audiostyle.matching import match_timbre
 from audiostyle.phase.griffin_lim import griffin_lim
+from audiostyle.sound.audio import set_level
+from audiostyle.sound.levels import loudness_difference, rms
 from audiostyle.spectrogram import log_magnitude, n_frames_for
 from audiostyle.transfer import make_sound, optimise, start_spectrogram
 

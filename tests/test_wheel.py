@@ -16,7 +16,7 @@ import zipfile
 import pytest
 import soundfile
 
-from audiostyle import paths
+from audiostyle.datasets import paths
 
 SR = 22050
 SECONDS = 120  # until a page answers

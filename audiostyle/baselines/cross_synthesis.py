@@ -4,7 +4,7 @@ import librosa
 import numpy as np
 import torch
 
-from audiostyle.audio import fix_length
+from audiostyle.sound.audio import fix_length
 from audiostyle.spectrogram import istft, stft
 
 _LEAST = 1e-8

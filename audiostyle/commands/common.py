@@ -54,7 +54,7 @@ def check_output(path: Path, inputs: tuple[Path, ...] = ()) -> None:
     inputs : tuple of pathlib.Path
         Files that are read and must not be replaced.
     """
-    from audiostyle.audio import check_target
+    from audiostyle.sound.audio import check_target
 
     check_target(path)
     if any(path.exists() and one.exists() and path.samefile(one) for one in inputs):

@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
-from audiostyle import paths
 from audiostyle.commands.common import add_command, say
+from audiostyle.datasets import paths
 
 _EXAMPLES = """examples:
   audiostyle fetch clips                 the recordings of the six pairs, about 20 MB

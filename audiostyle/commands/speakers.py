@@ -5,8 +5,9 @@ import json
 import os
 from pathlib import Path
 
-from audiostyle import config, paths
+from audiostyle import config
 from audiostyle.commands.common import UserError, add_command, check_device, check_output, say
+from audiostyle.datasets import paths
 
 _EXAMPLES = """examples:
   audiostyle speakers                              ten synthetic voices that come with the package
@@ -69,7 +70,7 @@ def _run(args: argparse.Namespace) -> None:
         cache=not args.no_cache,
     )
     if args.json is not None:
-        from audiostyle.files import whole_file
+        from audiostyle.sound.files import whole_file
 
         with whole_file(args.json) as temporary:
             temporary.write_text(json.dumps(table_records(table), indent=2) + "\n")

@@ -92,7 +92,7 @@ def settings(args: argparse.Namespace, base: config.TransferConfig | None = None
 def _run(args: argparse.Namespace) -> None:
     recipe = _recipe(args)
     chosen = settings(args, recipe and recipe.config)
-    from audiostyle.audio import load_audio, save_audio, writable_format
+    from audiostyle.sound.audio import load_audio, save_audio, writable_format
 
     sounds = _sounds(args, recipe)
     check_output(args.output, tuple(path for path, _, _ in sounds))

@@ -26,10 +26,10 @@ import requests
 import urllib3
 from tqdm import tqdm
 
-from audiostyle import paths
-from audiostyle.audio import NAME_BYTES
+from audiostyle.datasets import paths
 from audiostyle.datasets.clips import unreachable
-from audiostyle.files import whole_file
+from audiostyle.sound.audio import NAME_BYTES
+from audiostyle.sound.files import whole_file
 
 # Edinburgh DataShare, https://doi.org/10.7488/ds/2645, lists size 11 747 302 977 bytes and this MD5. CC BY 4.0.
 VCTK_URL = "https://datashare.ed.ac.uk/bitstream/handle/10283/3443/VCTK-Corpus-0.92.zip"
@@ -68,7 +68,7 @@ def fetch_vctk(
     Parameters
     ----------
     to : path or None
-        Folder to download into; None is ``vctk`` in `audiostyle.paths.data_dir`.
+        Folder to download into; None is ``vctk`` in `audiostyle.datasets.paths.data_dir`.
     url, md5 : str
         The archive and its published checksum, which counts where the whole of it is downloaded.
     designs : iterable of (n_speakers, n_utterances)
@@ -159,7 +159,7 @@ def fetch_librispeech(
     Parameters
     ----------
     to : path or None
-        Folder to download into; None is ``librispeech`` in `audiostyle.paths.data_dir`.
+        Folder to download into; None is ``librispeech`` in `audiostyle.datasets.paths.data_dir`.
     url, md5 : str
         The archive and its published checksum.
     most_bytes : int

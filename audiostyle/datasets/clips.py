@@ -16,9 +16,9 @@ import pandas as pd
 import pooch
 import requests
 
-from audiostyle import paths
-from audiostyle.audio import load_audio
-from audiostyle.files import sha256, whole_file
+from audiostyle.datasets import paths
+from audiostyle.sound.audio import load_audio
+from audiostyle.sound.files import sha256, whole_file
 
 EDITIONS = ("bundled", "recorded")
 MAX_MEGABYTES = 100  # of one recording; the largest of the registry is far smaller
@@ -277,7 +277,7 @@ def fetch_clips(to: str | os.PathLike | None = None, *, progress: bool = True) -
     Parameters
     ----------
     to : path or None
-        Folder; None takes `audiostyle.paths.data_dir`.
+        Folder; None takes `audiostyle.datasets.paths.data_dir`.
     progress : bool
         Show a progress bar for each download.
 

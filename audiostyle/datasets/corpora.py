@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from audiostyle.audio import load_audio, set_level
+from audiostyle.sound.audio import load_audio, set_level
 
 SAMPLE_RATE = 16000  # of every comparison of speakers: the lowest rate of the usual corpora
 SOUND_SUFFIXES = {".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif", ".opus", ".m4a"}

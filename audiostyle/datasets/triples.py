@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from audiostyle import paths
-from audiostyle.audio import load_audio
+from audiostyle.datasets import paths
 from audiostyle.datasets.clips import PairAudio
+from audiostyle.sound.audio import load_audio
 
 SPLITS = ("choose", "confirm")
 ROLES = ("content", "style", "target")

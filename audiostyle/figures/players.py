@@ -8,7 +8,7 @@ import numpy as np
 import soundfile
 from IPython.display import HTML
 
-from audiostyle.levels import rms
+from audiostyle.sound.levels import rms
 
 _LEVEL = 0.08
 _PEAK = 0.99

@@ -5,10 +5,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from audiostyle.audio import set_level
 from audiostyle.datasets.clips import PairAudio
 from audiostyle.figures.charts import LINE_COLOURS, MARKERS
 from audiostyle.figures.spectrograms import show_spectrograms
+from audiostyle.sound.audio import set_level
 from audiostyle.spectrogram import magnitudes
 from audiostyle.studies import truth
 from audiostyle.studies.pairs import COPY_CONTENT

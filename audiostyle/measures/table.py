@@ -8,7 +8,6 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from audiostyle.audio import fix_length, set_level
 from audiostyle.config import TransferConfig
 from audiostyle.encoders.infinite import InfiniteEncoder
 from audiostyle.losses import content_loss, loss_units, style_loss
@@ -18,6 +17,7 @@ from audiostyle.measures.fresh import fresh_encoder
 from audiostyle.measures.texture import texture_distance
 from audiostyle.measures.timbre import mfcc_distance, mfcc_frechet_distance
 from audiostyle.measures.truth import log_spectral_distance
+from audiostyle.sound.audio import fix_length, set_level
 from audiostyle.spectrogram import log_magnitude
 
 JUDGES = ("limit", "fresh")

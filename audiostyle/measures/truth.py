@@ -7,9 +7,9 @@ import librosa
 import numpy as np
 import scipy.spatial.distance
 
-from audiostyle.audio import SILENCE_RMS, set_level
-from audiostyle.levels import rms
 from audiostyle.measures.content import chroma_similarity, onset_f_measure
+from audiostyle.sound.audio import SILENCE_RMS, set_level
+from audiostyle.sound.levels import rms
 
 _N_FFT, _HOP = 2048, 512
 _N_MELS = 80

@@ -18,7 +18,7 @@ from tqdm import tqdm
 from audiostyle.datasets.keys import cache_key
 from audiostyle.encoders.base import Encoder
 from audiostyle.encoders.random import RandomEncoder
-from audiostyle.files import whole_file
+from audiostyle.sound.files import whole_file
 
 # Patches of a group. 512 × 512 kernel values in float32 are 1 MB and stay in the cache of one core.
 GROUP_PATCHES = 512

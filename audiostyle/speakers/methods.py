@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from audiostyle import paths
-from audiostyle.audio import fix_length
+from audiostyle.datasets import paths
 from audiostyle.datasets.corpora import Recordings
 from audiostyle.datasets.keys import cache_key
 from audiostyle.encoders.infinite import InfiniteEncoder
 from audiostyle.encoders.random import RandomEncoder
+from audiostyle.sound.audio import fix_length
 from audiostyle.speakers.gram_distance import pairwise_gram_inner
 from audiostyle.spectrogram import n_samples_for, stft
 

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy.signal import butter, sosfilt
 
-from audiostyle import paths
+from audiostyle.datasets import paths
 from audiostyle.datasets.corpora import SAMPLE_RATE, Corpus, Recordings, load_recordings
 from audiostyle.speakers.table import predict, speaker_table, split_items, wilson_interval
 

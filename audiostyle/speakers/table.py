@@ -78,7 +78,7 @@ def speaker_table(
     progress : bool
         Show a progress bar.
     cache : path or bool
-        Folder that keeps finished blocks of distances; True is the one of `audiostyle.paths.cache_dir`.
+        Folder that keeps finished blocks of distances; True is the one of `audiostyle.datasets.paths.cache_dir`.
 
     Returns
     -------

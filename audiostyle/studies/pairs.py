@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from audiostyle.audio import fix_length, set_level
 from audiostyle.baselines.equaliser import equaliser
 from audiostyle.config import TransferConfig
 from audiostyle.datasets.clips import Pair, PairAudio, load_pair
@@ -13,6 +12,7 @@ from audiostyle.measures.content import chroma_similarity
 from audiostyle.measures.table import judge_losses
 from audiostyle.measures.timbre import mfcc_distance
 from audiostyle.measures.truth import log_spectral_distance
+from audiostyle.sound.audio import fix_length, set_level
 from audiostyle.studies.presets import GRAM, Preset
 from audiostyle.transfer import TransferResult, transfer_style
 

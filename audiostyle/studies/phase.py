@@ -9,8 +9,8 @@ import pandas as pd
 
 from audiostyle.phase.griffin_lim import phase_of
 from audiostyle.phase.pghi import phase_gradient_heap
-from audiostyle.phase.reconstruct import reconstruct_phase
 from audiostyle.spectrogram import stft
+from audiostyle.studies.reconstruct import reconstruct_phase
 
 LOCAL = "local weights, random"
 # Method and start of each line; "content" is a phase handed in.

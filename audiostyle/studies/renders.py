@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from audiostyle import paths
-from audiostyle.audio import load_audio, save_audio
 from audiostyle.config import ENCODERS, TransferConfig
+from audiostyle.datasets import paths
 from audiostyle.datasets.clips import Pair, PairAudio, load_pair, made_of
 from audiostyle.datasets.keys import cache_key
-from audiostyle.files import whole_file
 from audiostyle.measures.table import sound_numbers
 from audiostyle.phase.griffin_lim import FAST_ITER, FAST_MOMENTUM
+from audiostyle.sound.audio import load_audio, save_audio
+from audiostyle.sound.files import whole_file
 from audiostyle.studies.presets import Preset
 from audiostyle.transfer import TransferResult, transfer_style
 

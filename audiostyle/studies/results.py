@@ -13,9 +13,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 from PIL import Image
 
-from audiostyle import __version__, paths
-from audiostyle.audio import save_audio
-from audiostyle.files import whole_file
+from audiostyle import __version__
+from audiostyle.datasets import paths
+from audiostyle.sound.audio import save_audio
+from audiostyle.sound.files import whole_file
 
 _REPORTED = ("numpy", "scipy", "torch", "librosa", "soundfile")
 _DPI = 110

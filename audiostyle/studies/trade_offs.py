@@ -10,7 +10,6 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from audiostyle.audio import fix_length, set_level
 from audiostyle.baselines.cross_synthesis import cross_synthesis
 from audiostyle.baselines.equaliser import equaliser
 from audiostyle.baselines.musaicing import nmf_musaicing
@@ -23,10 +22,11 @@ from audiostyle.measures.fresh import fresh_encoder
 from audiostyle.measures.table import evaluate_sound
 from audiostyle.measures.truth import log_spectral_distance
 from audiostyle.phase.griffin_lim import phase_of, spectral_convergence
-from audiostyle.phase.reconstruct import reconstruct_phase
+from audiostyle.sound.audio import fix_length, set_level
 from audiostyle.spectrogram import log_magnitude
 from audiostyle.studies.pairs import COPY_CONTENT, COPY_STYLE, EQUALISER, MATCHED, levelled
 from audiostyle.studies.presets import GRAM
+from audiostyle.studies.reconstruct import reconstruct_phase
 from audiostyle.transfer import Optimum, make_sound, optimise, transfer_style
 
 BALANCES = (0.3, 0.4, 0.5, 0.6, 0.7, 0.9)

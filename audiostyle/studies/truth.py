@@ -14,18 +14,18 @@ import librosa
 import numpy as np
 import pandas as pd
 
-from audiostyle import paths
-from audiostyle.audio import fix_length, load_audio, set_level
 from audiostyle.baselines.cross_synthesis import cross_synthesis
 from audiostyle.baselines.equaliser import equaliser
 from audiostyle.baselines.musaicing import nmf_musaicing
 from audiostyle.config import TransferConfig
+from audiostyle.datasets import paths
 from audiostyle.datasets.corpora import SAMPLE_RATE, Corpus
 from audiostyle.datasets.keys import cache_key
 from audiostyle.datasets.triples import Triple, load_triple
-from audiostyle.files import whole_file
 from audiostyle.measures.timbre import mfcc_distance
 from audiostyle.measures.truth import truth_numbers, warped_mel_cepstral_distance
+from audiostyle.sound.audio import fix_length, load_audio, set_level
+from audiostyle.sound.files import whole_file
 from audiostyle.spectrogram import istft, stft
 from audiostyle.studies.pairs import COPY_CONTENT, COPY_STYLE, EQUALISER, MATCHED
 from audiostyle.studies.trade_offs import CROSS, MUSAICING

@@ -14,13 +14,13 @@ import pandas as pd
 import torch
 from scipy.special import polygamma
 
-from audiostyle.audio import set_level
 from audiostyle.config import ACTIVATIONS
 from audiostyle.datasets.clips import PairAudio
 from audiostyle.encoders.base import Encoder
 from audiostyle.encoders.infinite import CLOSED_FORMS, InfiniteEncoder
 from audiostyle.encoders.random import RandomEncoder
 from audiostyle.losses import TransferLoss, content_loss, paper_content_loss, paper_style_loss, style_loss
+from audiostyle.sound.audio import set_level
 from audiostyle.spectrogram import log_magnitude
 from audiostyle.studies.presets import GRAM
 from audiostyle.transfer import optimise

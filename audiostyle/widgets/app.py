@@ -11,7 +11,7 @@ from pathlib import Path
 
 import nbformat
 
-from audiostyle import paths
+from audiostyle.datasets import paths
 from audiostyle.widgets import form
 
 _TEXT = """# Style lab: two sounds of your own, a result in seconds

@@ -8,11 +8,11 @@ from typing import NamedTuple
 import ipywidgets
 import numpy as np
 
-from audiostyle import paths
-from audiostyle.audio import set_level
 from audiostyle.config import TransferConfig
+from audiostyle.datasets import paths
 from audiostyle.datasets.clips import get_pair
-from audiostyle.levels import rms
+from audiostyle.sound.audio import set_level
+from audiostyle.sound.levels import rms
 from audiostyle.spectrogram import magnitudes
 from audiostyle.studies.renders import QUICK_PHASE, Rendered, add_numbers, render
 from audiostyle.widgets.form import Form, Snippets, button, choice, describe, html_table, number, slider, text

@@ -3,10 +3,10 @@
 import ipywidgets
 import numpy as np
 
-from audiostyle.audio import fix_length, set_level
 from audiostyle.datasets import clips
 from audiostyle.datasets.clips import Pair, PairAudio, load_pair
-from audiostyle.levels import rms
+from audiostyle.sound.audio import fix_length, set_level
+from audiostyle.sound.levels import rms
 from audiostyle.spectrogram import magnitudes
 from audiostyle.studies.presets import Preset, get_preset
 from audiostyle.studies.renders import METHODS, Rendered, add_numbers, load_stored, method_config, render

@@ -11,7 +11,7 @@ import traitlets
 from PIL import Image
 
 from audiostyle.config import TransferConfig
-from audiostyle.levels import rms
+from audiostyle.sound.levels import rms
 from audiostyle.spectrogram import RANGE_DB, frequencies, magnitudes, to_decibels
 from audiostyle.widgets.form import script, stylesheet
 

@@ -6,11 +6,12 @@ import shlex
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from audiostyle import __version__, paths
-from audiostyle.audio import load_audio, save_audio
+from audiostyle import __version__
 from audiostyle.config import TransferConfig, option
+from audiostyle.datasets import paths
 from audiostyle.datasets.clips import clips, locate
-from audiostyle.files import sha256, whole_file
+from audiostyle.sound.audio import load_audio, save_audio
+from audiostyle.sound.files import sha256, whole_file
 from audiostyle.transfer import TransferResult, transfer_style
 
 _DEFAULT = TransferConfig()
@@ -168,7 +169,7 @@ def save_with_recipe(path: str | os.PathLike, y, sr: int, recipe: Recipe) -> tup
     Raises
     ------
     ValueError, OSError
-        As `audiostyle.audio.save_audio`.
+        As `audiostyle.sound.audio.save_audio`.
     """
     sound = save_audio(path, y, sr)
     settings = sound.with_suffix(".json")

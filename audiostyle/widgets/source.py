@@ -9,9 +9,9 @@ import numpy as np
 import soundfile
 import traitlets
 
-from audiostyle.audio import NAME_BYTES, check_waveform, load_audio
 from audiostyle.datasets import clips
-from audiostyle.headers import open_checked
+from audiostyle.sound.audio import NAME_BYTES, check_waveform, load_audio
+from audiostyle.sound.headers import open_checked
 from audiostyle.widgets.form import describe, script, stylesheet
 from audiostyle.widgets.jobs import Latest
 

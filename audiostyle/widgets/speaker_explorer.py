@@ -5,9 +5,9 @@ import ipywidgets
 import numpy as np
 import traitlets
 
-from audiostyle.audio import set_level
 from audiostyle.config import TransferConfig
 from audiostyle.datasets.corpora import SAMPLE_RATE, Recordings
+from audiostyle.sound.audio import set_level
 from audiostyle.speakers.gram_distance import speaker_map
 from audiostyle.widgets.form import Form, choice, script, stylesheet
 from audiostyle.widgets.player import Slot, SyncPlayer

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import requests
 
-from audiostyle import files, paths
 from audiostyle.__main__ import main
-from audiostyle.audio import SILENCE_RMS
-from audiostyle.datasets import clips
-from audiostyle.levels import rms
+from audiostyle.datasets import clips, paths
+from audiostyle.sound import files
+from audiostyle.sound.audio import SILENCE_RMS
+from audiostyle.sound.levels import rms
 
 PAIRS = ["speech-1", "speech-2", "symphonic-1", "symphonic-2", "instrument-1", "instrument-2"]
 

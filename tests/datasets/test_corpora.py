@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from audiostyle.audio import save_audio
 from audiostyle.datasets.corpora import find_corpus, load_recordings
-from audiostyle.levels import rms
+from audiostyle.sound.audio import save_audio
+from audiostyle.sound.levels import rms
 
 
 def write(path, seed=0, *, seconds=0.3, sr=16000, level=0.1):

@@ -6,9 +6,8 @@ from dataclasses import fields, replace
 
 import pytest
 
-from audiostyle import paths
 from audiostyle.config import TransferConfig
-from audiostyle.datasets import keys
+from audiostyle.datasets import keys, paths
 from audiostyle.datasets.keys import cache_key, code_version
 
 OTHER = {

@@ -6,10 +6,10 @@ import pandas as pd
 import pytest
 from scipy.ndimage import uniform_filter1d
 
-from audiostyle import files, paths
-from audiostyle.datasets import clips
+from audiostyle.datasets import clips, paths
 from audiostyle.datasets.triples import ROLES, SPLITS, Triple, load_triple, triples
-from audiostyle.levels import rms
+from audiostyle.sound import files
+from audiostyle.sound.levels import rms
 
 TRIPLES = triples()
 KINDS = {"struck", "plucked", "bowed", "blown"}

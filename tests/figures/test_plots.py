@@ -22,7 +22,7 @@ from audiostyle.figures.spectrograms import show_spectrograms
 from audiostyle.figures.trade_offs import draw_curves, show_instruments
 from audiostyle.figures.truth import show_pairs, show_truth
 from audiostyle.figures.width import draw_timings
-from audiostyle.levels import rms
+from audiostyle.sound.levels import rms
 from audiostyle.spectrogram import to_decibels
 from audiostyle.studies import trade_offs
 from audiostyle.studies.pairs import COPY_CONTENT

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from audiostyle import RandomEncoder
-from audiostyle.audio import set_level
 from audiostyle.measures.fresh import fresh_encoder
 from audiostyle.measures.table import evaluate_sound
+from audiostyle.sound.audio import set_level
 
 
 def test_evaluate_sound_of_the_two_copies(content, style):

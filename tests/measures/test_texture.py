@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 
 from audiostyle import TransferConfig, transfer_style
-from audiostyle.audio import set_level
 from audiostyle.encoders.infinite import InfiniteEncoder
 from audiostyle.losses import TransferLoss
 from audiostyle.measures.fresh import fresh_encoder
 from audiostyle.measures.table import evaluate_sound, judge_losses, sound_numbers
 from audiostyle.measures.texture import MODULATION_EDGES, band_envelopes, texture, texture_distance
+from audiostyle.sound.audio import set_level
 from audiostyle.spectrogram import log_magnitude
 
 SR = 22050

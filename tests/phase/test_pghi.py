@@ -5,8 +5,8 @@ from audiostyle.config import TransferConfig
 from audiostyle.phase.griffin_lim import griffin_lim, spectral_convergence
 from audiostyle.phase.pghi import phase_gradient, phase_gradient_heap
 from audiostyle.phase.polish import polish
-from audiostyle.phase.reconstruct import METHODS, reconstruct_phase
 from audiostyle.spectrogram import stft
+from audiostyle.studies.reconstruct import METHODS, reconstruct_phase
 from audiostyle.transfer import make_sound, optimise
 
 STFT = {"n_fft": 256, "hop_length": 128}

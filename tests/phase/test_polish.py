@@ -5,13 +5,13 @@ import pytest
 import torch
 
 from audiostyle import TransferConfig, transfer_style
-from audiostyle.audio import set_level
 from audiostyle.encoders.infinite import InfiniteEncoder
 from audiostyle.losses import TransferLoss, style_loss
 from audiostyle.phase.griffin_lim import griffin_lim, phase_of
 from audiostyle.phase.polish import WaveformLoss, polish
-from audiostyle.phase.reconstruct import reconstruct_phase
+from audiostyle.sound.audio import set_level
 from audiostyle.spectrogram import log_magnitude, stft
+from audiostyle.studies.reconstruct import reconstruct_phase
 from audiostyle.transfer import make_sound, optimise
 
 STFT = {"n_fft": 256, "hop_length": 128}

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from audiostyle.datasets.clips import get_pair
-from audiostyle.levels import rms
+from audiostyle.sound.levels import rms
 from audiostyle.studies.pairs import (
     COPY_CONTENT,
     COPY_STYLE,

@@ -8,10 +8,10 @@ import pytest
 
 from audiostyle.figures.phase import show_phase_study
 from audiostyle.phase.griffin_lim import phase_of, spectral_convergence
-from audiostyle.phase.reconstruct import reconstruct_phase
 from audiostyle.spectrogram import magnitudes
 from audiostyle.studies import phase
 from audiostyle.studies.phase import CURVES, LOCAL, at_iteration, convergence_curves
+from audiostyle.studies.reconstruct import reconstruct_phase
 
 SR = 22050
 

@@ -3,9 +3,9 @@ from dataclasses import replace
 
 import pytest
 
-from audiostyle.audio import set_level
 from audiostyle.config import TransferConfig
 from audiostyle.measures import table
+from audiostyle.sound.audio import set_level
 from audiostyle.studies.presets import GRAM
 from audiostyle.studies.renders import QUICK_PHASE, add_numbers, render
 

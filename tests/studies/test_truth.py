@@ -8,9 +8,8 @@ import pytest
 import soundfile
 from PIL import Image
 
-from audiostyle import paths
 from audiostyle.config import TransferConfig
-from audiostyle.datasets import keys
+from audiostyle.datasets import keys, paths
 from audiostyle.datasets.corpora import find_corpus
 from audiostyle.datasets.triples import ROLES, Triple
 from audiostyle.measures.truth import truth_numbers, warped_mel_cepstral_distance
@@ -58,7 +57,7 @@ def counted(monkeypatch):
         calls.append((len(content), len(style), sr, gain))
         return gain * content
 
-    method = truth.Method(make, "audiostyle.levels", {"gain": 2.0})
+    method = truth.Method(make, "audiostyle.sound.levels", {"gain": 2.0})
     monkeypatch.setitem(truth.METHODS, "counted", method)
     return calls
 
@@ -153,7 +152,7 @@ class TestStoredSounds:
         truth.make_sound("counted", content, style, SR)
         real = keys.code_version
         monkeypatch.setattr(
-            keys, "code_version", lambda name: "new" if name == "audiostyle.levels" else real(name)
+            keys, "code_version", lambda name: "new" if name == "audiostyle.sound.levels" else real(name)
         )
         truth.make_sound("counted", content, style, SR)
         assert len(counted) == 6

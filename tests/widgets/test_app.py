@@ -2,7 +2,7 @@
 
 import nbformat
 
-from audiostyle import paths
+from audiostyle.datasets import paths
 from audiostyle.widgets import app
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from audiostyle import paths
+from audiostyle.datasets import paths
 from audiostyle.widgets.form import Form, button, slider
 
 WAIT = 120

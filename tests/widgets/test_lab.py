@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from audiostyle.audio import load_audio
+from audiostyle.sound.audio import load_audio
 from audiostyle.widgets import recipe
 from audiostyle.widgets.jobs import Ticket
 

@@ -6,7 +6,7 @@ import pytest
 import soundfile
 from matplotlib.image import imread
 
-from audiostyle.levels import rms
+from audiostyle.sound.levels import rms
 from audiostyle.widgets.player import Slot, SyncPlayer, flac_bytes, png_bytes
 
 SR = 22050

@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from audiostyle import paths
-from audiostyle.audio import load_audio
-from audiostyle.datasets import clips
+from audiostyle.datasets import clips, paths
+from audiostyle.sound.audio import load_audio
 from audiostyle.widgets.lab import StyleLab
 from audiostyle.widgets.source import MAX_MEGABYTES, SoundSource
 

@@ -114,7 +114,7 @@ def local_weights(
     """Reconstruct a waveform from magnitudes by truncated local weights (Le Roux et al. 2010).
 
     Every iteration gives each bin the phase of the weighted sum of its neighbours
-    (`audiostyle.phase.local_weights.weighted_neighbours`), which approximates the projection of Griffin-Lim.
+    (`audiostyle.studies.local_weights.weighted_neighbours`), which approximates the projection of Griffin-Lim.
 
     Parameters
     ----------

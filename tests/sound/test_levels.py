@@ -2,7 +2,7 @@ import numpy as np
 import pyloudnorm
 import pytest
 
-from audiostyle.levels import loudness_difference, match_loudness, without_clipping
+from audiostyle.sound.levels import loudness_difference, match_loudness, without_clipping
 
 SR = 22050
 CEILING = 10 ** (-1 / 20)

@@ -8,9 +8,9 @@ import pytest
 import soundfile
 
 from audiostyle import transfer_style
-from audiostyle.audio import load_audio
 from audiostyle.datasets.corpora import find_corpus, load_recordings
-from audiostyle.headers import check_file
+from audiostyle.sound.audio import load_audio
+from audiostyle.sound.headers import check_file
 from audiostyle.widgets.source import open_sound
 from benchmarks import fuzz
 

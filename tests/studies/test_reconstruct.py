@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from audiostyle.phase.griffin_lim import phase_of, spectral_convergence
-from audiostyle.phase.reconstruct import METHODS, reconstruct_phase
 from audiostyle.spectrogram import overlap_add, stft
+from audiostyle.studies.reconstruct import METHODS, reconstruct_phase
 
 STFT = {"n_fft": 256, "hop_length": 128}
 

@@ -14,9 +14,9 @@ import librosa
 import numpy as np
 import soundfile
 
-from audiostyle.files import refuse_irregular, whole_file
-from audiostyle.headers import check_file, check_rate, knows_its_length, open_checked
-from audiostyle.levels import rms, without_clipping
+from audiostyle.sound.files import refuse_irregular, whole_file
+from audiostyle.sound.headers import check_file, check_rate, knows_its_length, open_checked
+from audiostyle.sound.levels import rms, without_clipping
 
 _log = logging.getLogger(__name__)
 # Below this root mean square (-100 dB of full scale) a clip is called silent: 16-bit dither lies near -98 dB.
@@ -147,8 +147,8 @@ def save_audio(path: str | os.PathLike, y: np.ndarray, sr: int) -> Path:
     """Write a waveform as WAV, FLAC, OGG, MP3 or AIFF; the suffix says which.
 
     The file appears under its name only when it is whole. The samples are written as they are; where one exceeds
-    full scale, which would clip, the peaks are brought under −1 dBFS (`audiostyle.levels.without_clipping`) and one
-    sentence in the log of this module says so.
+    full scale, which would clip, the peaks are brought under −1 dBFS (`audiostyle.sound.levels.without_clipping`) and
+    one sentence in the log of this module says so.
 
     Parameters
     ----------

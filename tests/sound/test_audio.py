@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from audiostyle.audio import check_target, fix_length, load_audio, save_audio, set_level
-from audiostyle.files import whole_file
-from audiostyle.levels import rms
+from audiostyle.sound.audio import check_target, fix_length, load_audio, save_audio, set_level
+from audiostyle.sound.files import whole_file
+from audiostyle.sound.levels import rms
 
 SR = 22050
 

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from audiostyle.phase.local_weights import consistency_weights, weighted_neighbours
-from audiostyle.phase.reconstruct import reconstruct_phase
 from audiostyle.spectrogram import istft, stft
+from audiostyle.studies.local_weights import consistency_weights, weighted_neighbours
+from audiostyle.studies.reconstruct import reconstruct_phase
 
 STFT = {"n_fft": 256, "hop_length": 128}
 

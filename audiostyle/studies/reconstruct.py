@@ -3,7 +3,7 @@
 import numpy as np
 
 from audiostyle.phase.griffin_lim import FAST_MOMENTUM, griffin_lim
-from audiostyle.phase.local_weights import local_weights
+from audiostyle.studies.local_weights import local_weights
 
 METHODS = ("griffin_lim", "fast_griffin_lim", "local_weights", "initial")
 

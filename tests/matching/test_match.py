@@ -107,7 +107,7 @@ def test_filter_keeps_channels_and_length_and_strength_0_changes_nothing():
 def test_chunks_do_not_change_the_result(monkeypatch):
     content, style = melody(TUNE), melody(OTHER, slope=0.5)
     whole = match_timbre(content, style)
-    monkeypatch.setattr("audiostyle.matching._CHUNK", 17)
+    monkeypatch.setattr("audiostyle.matching.match.CHUNK", 17)
     np.testing.assert_allclose(match_timbre(content, style).y, whole.y, atol=1e-4)
 
 
@@ -118,7 +118,7 @@ def test_steady_notes_are_instruments_and_gliding_noise_is_a_voice():
 
 
 def test_long_style_is_thinned_and_keeps_its_range(monkeypatch):
-    monkeypatch.setattr("audiostyle.matching.STYLE_FRAMES", 40)
+    monkeypatch.setattr("audiostyle.matching.match.STYLE_FRAMES", 40)
     content, style = melody(TUNE, slope=2.0), melody(OTHER, slope=0.5)
     assert distance(match_timbre(content, style).y, melody(TUNE, slope=0.5)) < distance(
         content, melody(TUNE, slope=0.5)

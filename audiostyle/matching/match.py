@@ -1,0 +1,311 @@
+"""Match every frame of the content with frames of the transposed style, by kernel regression."""
+
+from typing import NamedTuple
+
+import librosa
+import numpy as np
+import torch
+
+from audiostyle.matching.describe import (
+    CHUNK,
+    N_BANDS,
+    N_FFT,
+    NOTE_FRAMES,
+    NOTE_STEPS,
+    PITCH_FRAMES,
+    PITCH_STEPS,
+    SR,
+    Description,
+    describe,
+    fine_and_course,
+    low_cosines,
+    magnitudes,
+    moved,
+    transposed,
+)
+from audiostyle.matching.filter import Filter, fitted_gain
+from audiostyle.sound.audio import check_waveform, set_level
+
+SEMITONES = range(-18, 19)
+KINDS = ("instrument", "voice")
+# Frames of the style that are used, and most similar ones that are averaged.
+STYLE_FRAMES, _NEIGHBOURS = 1000, 120
+_COSINES = ("fine", "course", "pitch", "notes")
+_LEVEL = 0.07
+# Natural logarithm of power under the loudest band of the style below which levels are not told apart (63 dB).
+_RANGE = 14.5
+# The same under the loudest band of the content, from which gains are counted (80 dB).
+_FLOOR = 18.4
+# Cosines along bands: of an envelope, and of the smooth part of the blend.
+_FORMANTS, _SMOOTH = 10, 14
+# A clip whose fine structure persists less over 140 ms, as a cosine, is a voice that speaks.
+_STEADY = 0.38
+
+
+class Weights(NamedTuple):
+    """How much each description counts in a similarity.
+
+    Parameters
+    ----------
+    fine, course, pitch, notes : float
+        Factors of the cosines.
+    age : float
+        Per unit of the difference in log age.
+    semitone, saturation : float
+        Penalty ``semitone · |s| − saturation · s²`` of a transposition by s semitones.
+    """
+
+    fine: float
+    course: float
+    pitch: float
+    notes: float
+    age: float
+    semitone: float
+    saturation: float
+
+
+class Settings(NamedTuple):
+    """What was chosen on known targets.
+
+    Parameters
+    ----------
+    low, high, loudness : Weights
+        For the shape of the low bands (below some 1.2 kHz), of the high bands, and for the loudness.
+    envelope : tuple of four (float, float)
+        Share of the original envelope that a transposed frame gets back, and the transposition in semitones at which
+        it has fallen to 1/e: low bands down and up, high bands down and up.
+    loud : float
+        Share of the matched loudness in the result's, the rest is the content's.
+    smooth, rest : tuple of four floats
+        Logits of the equalised content's share, from the lowest band to the highest: of the smooth part of its
+        difference to the match, and of the rest.
+    doubt : tuple of two floats
+        What the logits change by per unit of similarity in the fine structure.
+    """
+
+    low: Weights
+    high: Weights
+    loudness: Weights
+    envelope: tuple
+    loud: float
+    smooth: tuple
+    rest: tuple
+    doubt: tuple
+
+
+# By these the most similar frames are chosen, before low bands, high bands and loudness weigh them.
+_NEAREST = Weights(3.0, 1.5, 1.0, 2.0, 0.7, 0.1, 0.0)
+SETTINGS = {
+    "instrument": Settings(
+        low=Weights(20.19, 2.03, 3.13, 31.56, 3.80, 0.383, 0.0146),
+        high=Weights(5.62, 4.04, 2.78, 6.14, 3.50, 0.527, 0.0168),
+        loudness=Weights(9.68, 14.52, 0.0, 9.18, 18.25, 0.286, 0.0133),
+        envelope=((0.58, 5.8), (0.51, 56.6), (0.45, 1873.2), (1.03, 9.8)),
+        loud=0.46,
+        smooth=(-2.16, -1.93, -2.23, -8.14),
+        rest=(2.84, -2.44, -3.05, -4.67),
+        doubt=(1.88, -21.02),
+    ),
+    "voice": Settings(
+        low=Weights(3.64, 2.50, 0.0, 8.40, 1.39, 0.152, -0.0072),
+        high=Weights(3.72, 7.77, 1.32, 1.58, 0.0, 0.444, 0.0287),
+        loudness=Weights(6.97, 9.13, 0.0, 7.62, 1.79, 0.216, 0.0012),
+        envelope=((-1.35, 14.2), (1.56, 152.9), (0.49, 32.7), (1.04, 37.5)),
+        loud=0.58,
+        smooth=(-0.12, -0.27, -0.12, -3.75),
+        rest=(4.0, -4.35, -6.2, -1.0),
+        doubt=(0.89, -19.12),
+    ),
+}
+
+
+class Match(NamedTuple):
+    """What `match_timbre` returns.
+
+    Parameters
+    ----------
+    y : np.ndarray [shape=(n_samples,), dtype=float32]
+        The content with the matched timbre, not yet brought to a level.
+    filter : Filter
+        What was applied.
+    kind : {"instrument", "voice"}
+        The settings used.
+    semitones : np.ndarray [shape=(37,)]
+        Share of the weights at each transposition of the style, −18 to 18.
+    similarity : float
+        Mean cosine of the fine structure between the content and what it was matched with; below some .4 the style
+        has little that is like the content.
+    bands : torch.Tensor [shape=(80, n_frames)]
+        Log energies (natural) of the mel bands that the filter was fitted to.
+    """
+
+    y: np.ndarray
+    filter: Filter
+    kind: str
+    semitones: np.ndarray
+    similarity: float
+    bands: torch.Tensor
+
+
+def match_timbre(
+    content: np.ndarray,
+    style: np.ndarray,
+    *,
+    sr: int = SR,
+    kind: str | None = None,
+    device: str | torch.device = "cpu",
+) -> Match:
+    """Filter the content so that it sounds as the style does where the style does something similar.
+
+    Parameters
+    ----------
+    content, style : np.ndarray [shape=(n_samples,)]
+        Mono waveforms.
+    sr : int > 0
+        Their sample rate in Hz.
+    kind : {"instrument", "voice"} or None
+        Which settings to use; None takes those of voices where the clips' fine structure changes as in speech
+        (`Description.steadiness`, mean of both).
+    device : str
+        Torch device to compute on.
+
+    Returns
+    -------
+    Match
+
+    Raises
+    ------
+    ValueError
+        If a clip is silent, not finite or not mono, or the kind is unknown.
+
+    Notebook: 03_transfer_one_pair.ipynb
+    """
+    if kind is not None and kind not in KINDS:
+        raise ValueError(f"kind={kind!r} is not allowed; it must be one of {', '.join(KINDS)}")
+    content = check_waveform(content, name="content")
+    mid, source = (_analysed(y, sr, name) for y, name in ((content, "content"), (style, "style")))
+    C, A = describe(mid, device=device), describe(source, device=device)
+    if kind is None:
+        kind = KINDS[(C.steadiness + A.steadiness) / 2 < _STEADY]
+    library = _Library(source, A, device)
+    bands, shares, similarity = _expected_bands(C, A, library, SETTINGS[kind])
+    fitted = Filter(fitted_gain(mid, sr, bands, float(C.bands.max()) - _FLOOR, device))
+    return Match(fitted.apply(content, sr), fitted, kind, shares, similarity, bands)
+
+
+class _Library:
+    """The style's frames at every transposition, side by side."""
+
+    def __init__(self, y: np.ndarray, A: Description, device: str | torch.device) -> None:
+        n_frames = len(A.age)
+        kept = torch.linspace(0, n_frames - 1, min(n_frames, STYLE_FRAMES)).round().long()
+        n_kept, shifts = len(kept), len(SEMITONES)
+        # Filled in place: lists of parts, put together at the end, would take the memory twice.
+        self.fine, self.course, self.pitch, self.notes = (
+            torch.empty(len(getattr(A, name)), shifts * n_kept, device=device) for name in _COSINES
+        )
+        bands, envelope = [], []
+        formants = low_cosines(N_BANDS, _FORMANTS, device)
+        original = formants @ A.bands
+        centres = librosa.mel_frequencies(N_BANDS + 2, fmin=0, fmax=SR / 2)[1:-1]
+        for i, semitones in enumerate(SEMITONES):
+            rate = 2 ** (semitones / 12)
+            S = magnitudes(transposed(y, semitones), n_frames, N_FFT, rate, device)
+            f, c, b = fine_and_course(S)
+            if (
+                rate < 1
+            ):  # played slower it ends below half the sample rate; above, the style itself stands in
+                top = int(np.searchsorted(centres, SR / 2 * rate * 0.97))
+                b[top:] = A.bands[top:]
+            here = slice(i * n_kept, (i + 1) * n_kept)
+            self.fine[:, here], self.course[:, here] = f[:, kept], c[:, kept]
+            self.pitch[:, here] = moved(A.pitch[:, kept], PITCH_FRAMES, semitones * PITCH_STEPS)
+            self.notes[:, here] = moved(A.notes[:, kept], NOTE_FRAMES, semitones * NOTE_STEPS)
+            bands.append(b[:, kept])
+            envelope.append((original - formants @ b)[:, kept])
+        self.bands = torch.cat(bands, 1).clamp_min(float(A.bands.max()) - _RANGE).T.contiguous()
+        self.envelope = torch.cat(envelope, 1).T.contiguous()
+        self.loudness = torch.cat(bands, 1).logsumexp(0)
+        self.age = A.age[kept].repeat(len(SEMITONES))
+        self.semitones = torch.tensor(list(SEMITONES), device=device).float().repeat_interleave(len(kept))
+
+
+def _expected_bands(C: Description, A: Description, library: _Library, settings: Settings):
+    """Return expected log energies [shape=(80, n_frames)], shares of the transpositions, mean fine similarity."""
+    device = C.bands.device
+    C_bands = C.bands.clamp_min(float(C.bands.max()) - _RANGE)
+    difference = (A.bands.mean(1) - C_bands.mean(1))[:, None]
+    equalised = C_bands + difference
+    equalised = equalised - equalised.logsumexp(0)
+    plain_loudness = C.bands.logsumexp(0)
+    plain_loudness = plain_loudness + A.bands.logsumexp(0).mean() - plain_loudness.mean()
+    smoother = low_cosines(N_BANDS, _SMOOTH, device)
+    high = torch.sigmoid((torch.arange(N_BANDS, device=device) - 28.0) / 4)[:, None]
+    smooth, rest = (_over_bands(logits, device) for logits in (settings.smooth, settings.rest))
+    expected = torch.empty_like(C.bands)
+    shares = torch.zeros(len(SEMITONES), device=device)
+    similarities = []
+    for frames in torch.arange(C.bands.shape[1], device=device).split(CHUNK):
+        cosines = torch.stack([getattr(C, name)[:, frames].T @ getattr(library, name) for name in _COSINES])
+        ages = (C.age[frames, None] - library.age).abs()
+        coarse = _similarity(cosines, ages, library.semitones, _NEAREST)
+        nearest = coarse.topk(min(_NEIGHBOURS, coarse.shape[1]), dim=1).indices
+        near = torch.stack([cosine.gather(1, nearest) for cosine in cosines])
+        ages, semitones = ages.gather(1, nearest), library.semitones[nearest]
+        low, up, loud = (
+            torch.softmax(_similarity(near, ages, semitones, weights), 1)
+            for weights in (settings.low, settings.high, settings.loudness)
+        )
+        levels = [
+            _shape(w, semitones, library, nearest, settings.envelope[i : i + 2])
+            for i, w in ((0, low), (2, up))
+        ]
+        shape = (1 - high) * levels[0] + high * levels[1]
+        similarity = (low * near[0]).sum(1)
+        doubt = similarity - 0.35
+        apart = equalised[:, frames] - shape
+        slow = smoother @ apart
+        shape = shape + torch.sigmoid(smooth + settings.doubt[0] * doubt) * slow
+        shape = shape + torch.sigmoid(rest + settings.doubt[1] * doubt) * (apart - slow)
+        matched = (loud * library.loudness[nearest]).sum(1)
+        expected[:, frames] = shape + settings.loud * matched + (1 - settings.loud) * plain_loudness[frames]
+        shares += torch.zeros_like(shares).index_add_(
+            0, (semitones - SEMITONES[0]).long().flatten(), low.flatten()
+        )
+        similarities.append(similarity)
+    return expected, (shares / shares.sum()).cpu().numpy(), float(torch.cat(similarities).mean())
+
+
+def _similarity(cosines, ages, semitones, weights: Weights) -> torch.Tensor:
+    return (
+        weights.fine * cosines[0]
+        + weights.course * cosines[1]
+        + weights.pitch * cosines[2]
+        + weights.notes * cosines[3]
+        - weights.age * ages
+        - weights.semitone * semitones.abs()
+        + weights.saturation * semitones.square()
+    )
+
+
+def _shape(w, semitones, library: _Library, nearest, envelope) -> torch.Tensor:
+    """Average band levels without their loudness [shape=(80, n_frames)]."""
+    (down, down_reach), (up, up_reach) = envelope
+    back = torch.where(
+        semitones < 0, down * torch.exp(semitones / down_reach), up * torch.exp(-semitones / up_reach)
+    )
+    levels = torch.bmm(w[:, None], library.bands[nearest]) + torch.bmm(
+        (w * back)[:, None], library.envelope[nearest]
+    )
+    return levels[:, 0].T - (w * library.loudness[nearest]).sum(1)
+
+
+def _analysed(y: np.ndarray, sr: int, name: str) -> np.ndarray:
+    y = set_level(check_waveform(y, name=name), _LEVEL, name=name)
+    return y if sr == SR else librosa.resample(y, orig_sr=sr, target_sr=SR)
+
+
+def _over_bands(logits: tuple, device) -> torch.Tensor:
+    """Interpolate four values from the lowest to the highest band [shape=(80, 1)]."""
+    at = np.interp(np.arange(N_BANDS), (0, 26, 53, N_BANDS - 1), logits)
+    return torch.as_tensor(at, dtype=torch.float32, device=device)[:, None]
