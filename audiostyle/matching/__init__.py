@@ -12,7 +12,9 @@
    loudness have weights of their own. The expectation is blended with the equalised content, more of it where the
    style has nothing similar.
 4. *Filter* (`Filter`). The difference of levels is a gain on the content's *complex* transform: no phase to be found,
-   any sample rate, any number of channels.
+   any sample rate, any number of channels. Below 1 kHz, where a band is hardly wider than a semitone, most of what it
+   does to the pitch classes is given back, ``G + h Σ_k w_k ln(c_k / c'_k)`` with c and c' the classes' shares before
+   and after: notes of the style do not shine through, and the balance of a note's partials stays as matched.
 
 Time is linear in the content's length; of a style longer than 23 s a thousand frames are used. The settings were
 chosen on known targets; ``results/paper/matching_settings.csv`` lists what was tried.

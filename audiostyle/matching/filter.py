@@ -1,7 +1,9 @@
 """A gain over time and frequency, applied to a complex transform at any sample rate."""
 
+from functools import lru_cache
 from typing import NamedTuple
 
+import librosa
 import numpy as np
 import torch
 
@@ -10,6 +12,9 @@ from audiostyle.spectrogram import istft, stft
 
 # Rounds in which the gain is fitted, as the bands overlap.
 _ROUNDS = 10
+# Harmony: pitch classes to an octave, upper end in Hz; share of the energy under which a class is not told from
+# silence; most that is given back, in nepers of power.
+_CLASSES, _HARMONY_TOP, _SILENT, _MOST = 24, 1000, 1e-3, 2.0
 
 
 class Filter(NamedTuple):
@@ -58,8 +63,13 @@ class Filter(NamedTuple):
         return interpolated(frames, torch.arange(n_bins) * ((sr / 2) / (n_bins - 1) * N_FFT / SR), 0)
 
 
-def fitted_gain(y: np.ndarray, sr: int, bands: torch.Tensor, floor: float, device) -> torch.Tensor:
-    """Return the log gain with which the content's bands have the expected energies."""
+def fitted_gain(
+    y: np.ndarray, sr: int, bands: torch.Tensor, floor: float, harmony: float, device: str | torch.device
+) -> torch.Tensor:
+    """Return the log gain with which the content's bands have the expected energies.
+
+    A share `harmony` of what it would do to the pitch classes is given back.
+    """
     mel = mel_filters(device)
     top = min(N_FFT // 2, int(0.94 * sr / SR * N_FFT / 2))
     spread = (mel / mel.sum(0).clamp_min(1e-9)).T
@@ -72,6 +82,29 @@ def fitted_gain(y: np.ndarray, sr: int, bands: torch.Tensor, floor: float, devic
         for _ in range(_ROUNDS):
             G += spread @ (bands[:, frames] - (mel @ (P * G.exp()) + 1e-9).log())
             G = torch.minimum(G, most)
+        G = G + harmony * _harmony_back(P, G)
         log_gain[:, frames] = 0.5 * G
     log_gain[top:] = log_gain[top]
     return log_gain.cpu()
+
+
+def _harmony_back(P: torch.Tensor, G: torch.Tensor) -> torch.Tensor:
+    """Return the log gain that gives pitch classes below 1 kHz the shares they had before the gain G.
+
+    Down there a band is hardly wider than a semitone, and a gain that follows another note would lift that note. One
+    factor for a pitch class in all octaves leaves the timbre, which is how partials of a note compare.
+    """
+    classes = _pitch_classes(P.device)
+    before, after = (classes @ power for power in (P, P * G.exp()))
+    before, after = (shares / shares.sum(0).clamp_min(1e-9) for shares in (before, after))
+    back = ((before + _SILENT) / (after + _SILENT)).log().clamp(-_MOST, _MOST)
+    return classes.T @ back
+
+
+@lru_cache(maxsize=2)
+def _pitch_classes(device: torch.device) -> torch.Tensor:
+    """Return the share of each pitch class in each bin [shape=(24, 1025)], 0 above 1 kHz and below 40 Hz."""
+    chroma = librosa.filters.chroma(sr=SR, n_fft=N_FFT, tuning=0, n_chroma=_CLASSES, octwidth=None, norm=None)
+    frequencies = np.arange(N_FFT // 2 + 1) * (SR / N_FFT)
+    chroma[:, (frequencies < 40) | (frequencies >= _HARMONY_TOP)] = 0
+    return torch.as_tensor(chroma / np.maximum(chroma.sum(0), 1e-9), dtype=torch.float32, device=device)

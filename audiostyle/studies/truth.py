@@ -119,6 +119,13 @@ METHODS: dict[str, Method] = {
     ),
     MATCHED: Method(_matched, "audiostyle.matching"),
     DEFAULT: Method(_transfer, "audiostyle.transfer"),
+    # What the style loss after the match does to the distance.
+    **{
+        f"default at {balance}": Method(
+            _transfer, "audiostyle.transfer", {"config": TransferConfig(balance=balance)}
+        )
+        for balance in (0.6, 0.75, 1.0)
+    },
 }
 ORACLES = {f"oracle {n} bands": n for n in (20, 40, 80)}
 NAMES = (*METHODS, *ORACLES)
