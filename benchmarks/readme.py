@@ -1,10 +1,11 @@
-"""Write the tables of README.md from the committed results: ``python -m benchmarks.readme``.
+"""Write the tables of README.md and results/README.md from the committed results: ``python -m benchmarks.readme``.
 
-README holds each table between ``<!-- table: NAME -->`` and ``<!-- end -->``; a test compares them.
+Each table stands between ``<!-- table: NAME -->`` and ``<!-- end -->``; a test compares them.
 """
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pandas as pd
 
@@ -16,7 +17,7 @@ _MARK = re.compile(r"(<!-- table: (?P<name>[a-z0-9-]+) -->\n).*?(<!-- end -->)",
 
 
 def render(text: str) -> str:
-    """Return the text of README with every marked table made from its CSV.
+    """Return a text with every marked table made from its CSV.
 
     Raises
     ------
@@ -171,21 +172,60 @@ def _truth() -> str:
     return _markdown(rows)
 
 
+# What a reader of README needs to place the default.
+_SHORT = (
+    "copy the content",
+    "equaliser",
+    "NMF musaicing transposed",
+    "paper's setting",
+    "default",
+    "oracle 80 bands",
+)
+
+
+def _truth_short() -> str:
+    header, rule, *lines = _truth().splitlines()
+    chosen = [line for name in _SHORT for line in lines if line.startswith(f"| {name} |")]
+    return "\n".join([header, rule, *chosen])
+
+
+_SIGNS = {"yes": "●", "partly": "◐", "no": "○", "-": "–", "?": "?"}
+
+
+def _peers() -> str:
+    table = pd.read_csv(paths.root() / "results" / "peers.csv")
+    links = pd.read_csv(paths.root() / "results" / "peers_systems.csv", index_col="system")["link"]
+    names = {name: f"[{name}]({link})" for name, link in links.dropna().items()}
+    return _markdown(
+        [
+            {names.get(column, column): _SIGNS.get(value, value) for column, value in row.items()}
+            for row in table.to_dict("records")
+        ]
+    )
+
+
 TABLES: dict[str, Callable[[], str]] = {
+    "truth-short": _truth_short,
     "truth": _truth,
     "pairs": _pairs,
     "width": _width,
     "table1": _table1,
     "benchmarks": _benchmarks,
+    "peers": _peers,
 }
 
 
+def pages() -> list[Path]:
+    """Return the files with tables."""
+    return [paths.root() / "README.md", paths.root() / "results" / "README.md"]
+
+
 def main() -> None:
-    """Rewrite README.md."""
-    path = paths.root() / "README.md"
-    text = render(path.read_text())
-    with whole_file(path) as temporary:
-        temporary.write_text(text)
+    """Rewrite the pages."""
+    for path in pages():
+        text = render(path.read_text())
+        with whole_file(path) as temporary:
+            temporary.write_text(text)
 
 
 if __name__ == "__main__":

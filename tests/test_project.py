@@ -5,6 +5,7 @@ import re
 import subprocess
 import tomllib
 
+import pytest
 import yaml
 from packaging.requirements import Requirement
 
@@ -81,7 +82,20 @@ def test_package_does_not_print_or_swallow():
                 )
 
 
-def test_readme_tables_equal_the_csv_files():
-    text = (ROOT / "README.md").read_text()
+@pytest.mark.parametrize("page", readme.pages(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_readme_tables_equal_the_csv_files(page):
+    text = page.read_text()
     assert "<!-- table: " in text
     assert readme.render(text) == text
+
+
+def test_readme_is_short():
+    assert len((ROOT / "README.md").read_text().split()) <= 1200
+
+
+@pytest.mark.parametrize("page", readme.pages(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_of_the_pages_lead_somewhere(page):
+    """Links within the repository, and where a feature of similar systems is found here."""
+    text = page.read_text()
+    links = [link.partition("#")[0] for link in re.findall(r"\]\(([^)]+)\)", text) if "://" not in link]
+    assert all((page.parent / link).exists() for link in links if link), links
