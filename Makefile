@@ -67,10 +67,8 @@ browser: env .venv/.browser  ## test the widgets in Chromium (installs it on Deb
 	command -v chromium >/dev/null || { apt-get update -q && apt-get install -y -q chromium; }
 	@touch $@
 
-reproduce: env  ## preset paper on the recordings: headline results, figures kept in the notebooks
-	$(BIN)/python -m benchmarks.width --edition recorded
-	AUDIOSTYLE_PRESET=paper $(BIN)/python notebooks/run.py --keep-outputs
-	$(BIN)/python -m benchmarks.readme
+reproduce: env  ## every result again: tables, figures, notebook outputs (hours; a stopped run continues)
+	$(BIN)/python -m benchmarks.reproduce
 
 bench: env  ## measure speed and memory into results/paper/benchmarks.csv and bench_phase.csv
 	$(BIN)/python -m benchmarks.run
