@@ -157,6 +157,9 @@ def _run_one(args, recipe, chosen: config.TransferConfig, delivery, content: Pat
     check_sources(sources, chosen)
     _announce(chosen, sources)
     made, result = transfer_files(sources, args.output, chosen, delivery=delivery, progress=not args.quiet)
+    if result is None:
+        say(f"{args.output}: {made.seconds:.1f} s in blocks, {made.numbers['took']:.1f} s. {made.note}")
+        return 0
     # a sound that was filtered has no magnitudes of its own
     of_magnitudes = (
         chosen.unknowns == "magnitudes" and chosen.phase == "griffin_lim" and result.reason != "matched"
@@ -280,10 +283,10 @@ def _weights(args: argparse.Namespace, recipe) -> tuple[float, ...]:
 def _announce(chosen: config.TransferConfig, sources) -> None:
     """Announce what takes long."""
     from audiostyle.cost import expected_cost
-    from audiostyle.studies.files import lengths_at
+    from audiostyle.studies.files import is_long, lengths_at
 
     lengths = lengths_at(sources, chosen.sr)
-    if lengths is None:
+    if lengths is None or is_long(sources, chosen):
         return
     cost = expected_cost(chosen, *lengths)
     if cost.seconds * cost.n_iter > _LONG:

@@ -13,7 +13,7 @@ _ROUNDS = 10
 # Above, the uppermost band ends and resampling takes its share: at higher rates this bin's gain is held.
 TOP_BIN = int(0.94 * N_FFT / 2)
 # Samples that are filtered at a time, and hops beside them that reach into them.
-_PART, _BESIDE = 1 << 20, 6
+_PART, BESIDE = 1 << 20, 6
 
 
 class Filter(NamedTuple):
@@ -67,8 +67,8 @@ class Filter(NamedTuple):
         Parts that begin at whole hops (`frame_sizes`) join to what `apply` gives of the whole.
         """
         n_fft, hop = frame_sizes(sr)
-        first = max(0, start - _BESIDE * hop)
-        y = torch.from_numpy(read(first, min(n_samples, stop + _BESIDE * hop)))
+        first = max(0, start - BESIDE * hop)
+        y = torch.from_numpy(read(first, min(n_samples, stop + BESIDE * hop)))
         D = stft(y, n_fft=n_fft, hop_length=hop)
         for frames in torch.arange(D.shape[1]).split(CHUNK * 4):
             seconds = (frames.double() + first // hop) * (hop / sr)
@@ -98,12 +98,16 @@ def frame_sizes(sr: int) -> tuple[int, int]:
 
 def fitted_gain(y: np.ndarray, sr: int, bands: torch.Tensor, floor: float, device) -> torch.Tensor:
     """Return the log gain with which the content's bands have the expected energies."""
-    mel = mel_filters(device)
+    return gain_on(magnitudes(y, bands.shape[1], N_FFT, 1.0, device), sr, bands, floor)
+
+
+def gain_on(S: torch.Tensor, sr: int, bands: torch.Tensor, floor: float) -> torch.Tensor:
+    """Return the log gain with which magnitudes [shape=(n_bins, n_frames)] have the expected energies in bands."""
+    mel, power = mel_filters(S.device), S.square()
     top = min(N_FFT // 2, int(sr / SR * TOP_BIN))
     spread = (mel / mel.sum(0).clamp_min(1e-9)).T
-    power = magnitudes(y, bands.shape[1], N_FFT, 1.0, device).square()
     log_gain = torch.zeros_like(power)
-    for frames in torch.arange(power.shape[1], device=device).split(CHUNK * 4):
+    for frames in torch.arange(power.shape[1], device=S.device).split(CHUNK * 4):
         P, G = power[:, frames], torch.zeros_like(power[:, frames])
         # What is under the floor is raised as if it lay there: noise stays noise, and silence silence.
         most = spread @ (bands[:, frames] - floor)

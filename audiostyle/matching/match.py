@@ -31,11 +31,11 @@ SEMITONES = range(-18, 19)
 # Frames of the style that are used, and most similar ones that are averaged.
 STYLE_FRAMES, _NEIGHBOURS = 1000, 120
 _COSINES = ("fine", "course", "pitch", "notes")
-_LEVEL = 0.07
+LEVEL = 0.07
 # Natural logarithm of power under the loudest band of the style below which levels are not told apart (63 dB).
 _RANGE = 14.5
 # The same under the loudest band of the content, from which gains are counted (80 dB).
-_FLOOR = 18.4
+FLOOR = 18.4
 # Cosines along bands: of an envelope, and of the smooth part of the blend.
 _FORMANTS, _SMOOTH = 10, 14
 # Natural logarithm of power, root mean square over the bands, at which a frame is another one (half a decibel).
@@ -185,17 +185,45 @@ def match_timbre(
     if kind is not None and kind not in KINDS:
         raise ValueError(f"kind={kind!r} is not allowed; it must be one of {', '.join(KINDS)}")
     content = check_waveform(content, name="content")
-    mid, source = (_analysed(y, sr, name) for y, name in ((content, "content"), (style, "style")))
+    mid, source = (analysed(y, sr, name) for y, name in ((content, "content"), (style, "style")))
     C, A = describe(mid, device=device), describe(source, device=device)
-    if kind is None:
-        kind = KINDS[(C.steadiness + A.steadiness) / 2 < _STEADY]
-    library = _Library(source, A, device)
-    bands, shares, similarity = _expected_bands(C, A, library, SETTINGS[kind])
-    fitted = Filter(fitted_gain(mid, sr, bands, float(C.bands.max()) - _FLOOR, device))
+    kind = kind or kind_of(C.steadiness, A.steadiness)
+    library = Library(source, A, device)
+    bands, shares, similarity = expected_bands(C, A, library, SETTINGS[kind], overall(C.bands))
+    fitted = Filter(fitted_gain(mid, sr, bands, float(C.bands.max()) - FLOOR, device))
     return Match(fitted.apply(content, sr), fitted, kind, shares, similarity, bands)
 
 
-class _Library:
+class Overall(NamedTuple):
+    """What the expected bands of a frame take from the whole content.
+
+    Parameters
+    ----------
+    loudest : float
+        Log energy of the loudest band of all frames.
+    mean : torch.Tensor [shape=(80,)]
+        Mean log energies, none of them 63 dB under the loudest.
+    loudness : float
+        Mean log energy of all bands together.
+    """
+
+    loudest: float
+    mean: torch.Tensor
+    loudness: float
+
+
+def overall(bands: torch.Tensor) -> Overall:
+    """Return what the frames of a content [shape=(80, n_frames)] have together."""
+    loudest = float(bands.max())
+    return Overall(loudest, bands.clamp_min(loudest - _RANGE).mean(1), float(bands.logsumexp(0).mean()))
+
+
+def kind_of(content: float, style: float) -> str:
+    """Tell instruments from voices by how steady two clips are."""
+    return KINDS[(content + style) / 2 < _STEADY]
+
+
+class Library:
     """The style's frames at every transposition, side by side."""
 
     def __init__(self, y: np.ndarray, A: Description, device: str | torch.device) -> None:
@@ -232,15 +260,15 @@ class _Library:
         self.semitones = torch.tensor(list(SEMITONES), device=device).float().repeat_interleave(len(kept))
 
 
-def _expected_bands(C: Description, A: Description, library: _Library, settings: Settings):
+def expected_bands(C: Description, A: Description, library: Library, settings: Settings, content: Overall):
     """Return expected log energies [shape=(80, n_frames)], shares of the transpositions, mean fine similarity."""
     device = C.bands.device
-    C_bands = C.bands.clamp_min(float(C.bands.max()) - _RANGE)
-    difference = (A.bands.mean(1) - C_bands.mean(1))[:, None]
+    C_bands = C.bands.clamp_min(content.loudest - _RANGE)
+    difference = (A.bands.mean(1) - content.mean)[:, None]
     equalised = C_bands + difference
     equalised = equalised - equalised.logsumexp(0)
     plain_loudness = C.bands.logsumexp(0)
-    plain_loudness = plain_loudness + A.bands.logsumexp(0).mean() - plain_loudness.mean()
+    plain_loudness = plain_loudness + A.bands.logsumexp(0).mean() - content.loudness
     smoother = low_cosines(N_BANDS, _SMOOTH, device)
     high = torch.sigmoid((torch.arange(N_BANDS, device=device) - 28.0) / 4)[:, None]
     smooth, rest = (_over_bands(logits, device) for logits in (settings.smooth, settings.rest))
@@ -301,7 +329,7 @@ def _similarity(cosines, ages, semitones, weights: Weights) -> torch.Tensor:
     )
 
 
-def _shape(w, semitones, library: _Library, nearest, envelope) -> torch.Tensor:
+def _shape(w, semitones, library: Library, nearest, envelope) -> torch.Tensor:
     """Average band levels without their loudness [shape=(80, n_frames)]."""
     (down, down_reach), (up, up_reach) = envelope
     back = torch.where(
@@ -313,8 +341,9 @@ def _shape(w, semitones, library: _Library, nearest, envelope) -> torch.Tensor:
     return levels[:, 0].T - (w * library.loudness[nearest]).sum(1)
 
 
-def _analysed(y: np.ndarray, sr: int, name: str) -> np.ndarray:
-    y = set_level(check_waveform(y, name=name), _LEVEL, name=name)
+def analysed(y: np.ndarray, sr: int, name: str) -> np.ndarray:
+    """Return a waveform at the rate and the level at which it is described."""
+    y = set_level(check_waveform(y, name=name), LEVEL, name=name)
     return y if sr == SR else librosa.resample(y, orig_sr=sr, target_sr=SR)
 
 

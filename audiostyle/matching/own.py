@@ -52,10 +52,21 @@ class Heard(NamedTuple):
 
 
 def heard(y: np.ndarray, sr: int, *, against: np.ndarray) -> Heard:
-    """Average the power of all frames and channels (Welch 1967), and measure the loudness against another sound."""
-    n = min(round(_FRAME * sr), y.shape[-1])
-    frequencies, power = signal.welch(y, fs=sr, nperseg=n, scaling="spectrum", detrend=False)
-    return Heard(frequencies, np.atleast_2d(power).mean(axis=0), loudness_difference(y, against, sr))
+    """Measure the mean spectrum of a sound, and its loudness against another."""
+    n = frame_of(sr)
+    y = fix_length(y, max(n, y.shape[-1]))
+    return Heard(np.fft.rfftfreq(n, 1 / sr), power_spectrum(y, sr), loudness_difference(y, against, sr))
+
+
+def frame_of(sr: int) -> int:
+    """Return the samples of the frames that spectra are averaged over."""
+    return round(_FRAME * sr)
+
+
+def power_spectrum(y: np.ndarray, sr: int) -> np.ndarray:
+    """Return the mean power of all frames and channels (Welch 1967) [shape=(1 + frame_of(sr) // 2,)]."""
+    _, power = signal.welch(y, fs=sr, nperseg=frame_of(sr), scaling="spectrum", detrend=False)
+    return np.atleast_2d(power).mean(axis=0)
 
 
 def treble_taps(y: Heard, style: Heard, content: Heard, sr: int, strength: float) -> np.ndarray | None:

@@ -352,10 +352,13 @@ def set_level(y: np.ndarray, level: float = 0.05, *, name: str = "y") -> np.ndar
     """
     present = rms(y)
     if present < SILENCE_RMS:
-        raise ValueError(
-            f"{name} is silent: its root mean square {present:.1e} is below {SILENCE_RMS:.0e} of full scale"
-        )
+        raise ValueError(silent(name, present))
     return (np.asarray(y) * (level / present)).astype(np.float32)
+
+
+def silent(name: str, level: float) -> str:
+    """Say that a sound of this root mean square is silent."""
+    return f"{name} is silent: its root mean square {level:.1e} is below {SILENCE_RMS:.0e} of full scale"
 
 
 def fix_length(y: np.ndarray, n_samples: int) -> np.ndarray:

@@ -7,7 +7,8 @@ import numpy as np
 from audiostyle.sound.levels import rms
 
 # Under this share of the channels' own level, 12 dB, their mean has lost what it should stand for.
-_CANCELLED = 0.25
+_CANCELLED_AT = 0.25
+CANCELLED = "Its channels cancel in their mean: the loudest one stands for them."
 # What a filter may change the balance of the channels by, in dB to either side of the mean.
 _BALANCE_DB = 0.5
 _LEAST = 1e-12
@@ -47,13 +48,13 @@ def mid_signal(y: np.ndarray) -> Mid:
     chosen = stands_for_all([rms(channel) for channel in y], rms(mean))
     if chosen is None:
         return Mid(mean)
-    return Mid(y[chosen], "Its channels cancel in their mean: the loudest one stands for them.")
+    return Mid(y[chosen], CANCELLED)
 
 
 def stands_for_all(levels: list[float], of_mean: float) -> int | None:
     """Return which channel stands for all by their root mean squares; None where the mean does."""
     together = float(np.sqrt(np.mean(np.square(levels))))
-    return None if of_mean >= _CANCELLED * together else int(np.argmax(levels))
+    return None if of_mean >= _CANCELLED_AT * together else int(np.argmax(levels))
 
 
 def keep_balance(y: np.ndarray, content: np.ndarray) -> np.ndarray:

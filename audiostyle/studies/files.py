@@ -12,11 +12,14 @@ import soundfile
 from audiostyle import transfer
 from audiostyle.config import TransferConfig, check_allowed
 from audiostyle.cost import check_memory
-from audiostyle.sound.audio import check_cut, load_audio, save_audio, set_level, writable_format
+from audiostyle.sound.audio import check_cut, fix_length, load_audio, save_audio, set_level, writable_format
 from audiostyle.sound.headers import HIGHEST_RATE, LOWEST_RATE, SoundFormat, check_file, sound_format
+from audiostyle.studies.streaming import Streamed, stream_match
 
 # Formats whose samples can be kept as they came; the others compress.
 _EXACT = ("WAV", "FLAC", "AIFF")
+# Seconds from which a content that is filtered alone is read, filtered and written in blocks.
+LONG = 300.0
 # To this level parts of one style are brought.
 _LEVEL = 0.05
 
@@ -131,7 +134,9 @@ class Delivery:
     def apply(self, y: np.ndarray, sr: int) -> tuple[np.ndarray, int]:
         """Bring a result to the rate and the channels."""
         if self.rate not in (None, sr):
-            y, sr = librosa.resample(y, orig_sr=sr, target_sr=self.rate), self.rate
+            n_samples = round(y.shape[-1] * self.rate / sr)
+            y = fix_length(librosa.resample(y, orig_sr=sr, target_sr=self.rate), n_samples)
+            sr = self.rate
         present = 1 if y.ndim == 1 else len(y)
         if self.channels in (None, present):
             return y, sr
@@ -184,7 +189,8 @@ def check_sources(sources: Sources, config: TransferConfig) -> None:
     """
     lengths = lengths_at(sources, config.sr)
     if lengths is not None:
-        check_memory(config, *lengths)
+        # what is filtered in blocks needs a block's memory
+        check_memory(config, round(LONG * config.sr) if is_long(sources, config) else lengths[0], lengths[1])
 
 
 def lengths_at(sources: Sources, sr: int) -> tuple[int, int] | None:
@@ -203,7 +209,7 @@ def transfer_files(
     delivery: Delivery | None = None,
     progress: bool = True,
     before: Callable[[Made], None] = lambda made: None,
-) -> tuple[Made, transfer.TransferResult]:
+) -> tuple[Made, transfer.TransferResult | None]:
     """Transfer sound files and write the result.
 
     Parameters
@@ -221,7 +227,8 @@ def transfer_files(
 
     Returns
     -------
-    Made, TransferResult
+    Made, TransferResult or None
+        None where the content is long (`is_long`).
 
     Raises
     ------
@@ -229,6 +236,8 @@ def transfer_files(
         As `check_sources`, `audiostyle.transfer.transfer_style` and `audiostyle.sound.audio.save_audio`.
     """
     delivery = (delivery or Delivery()).given(sound_format(sources.content.path), config, output)
+    if is_long(sources, config):
+        return _streamed(sources, output, config, delivery, progress, before), None
     content, sr = sources.content.load(None, mono=False)
     result = transfer.transfer_style(content, sources.style(sr), sr, config, progress=progress)
     y, sr = delivery.apply(result.y, result.sr)
@@ -236,6 +245,38 @@ def transfer_files(
     before(made)
     save_audio(output, y, sr, subtype=delivery.subtype)
     return made, result
+
+
+def is_long(sources: Sources, config: TransferConfig) -> bool:
+    """Whether a content is filtered in blocks: more than five minutes, and nothing optimised."""
+    seconds = sources.content.seconds()
+    return config.filters and seconds is not None and seconds > LONG
+
+
+def _streamed(
+    sources, output: Path, config: TransferConfig, delivery: Delivery, progress: bool, before
+) -> Made:
+    def made(done: Streamed) -> Made:
+        numbers = {
+            "balance": config.balance,
+            "iterations": 0.0,
+            "gain_db": float(20 * np.log10(done.gain)),
+            "took": done.took,
+        }
+        return Made(done.seconds, done.sr, done.n_channels, numbers, done.note)
+
+    done = stream_match(
+        *sources.content,
+        sources.style,
+        config,
+        output,
+        rate=delivery.rate,
+        channels=delivery.channels,
+        subtype=delivery.subtype,
+        progress=progress,
+        before=lambda done: before(made(done)),
+    )
+    return made(done)
 
 
 def _numbers(result: transfer.TransferResult) -> dict[str, float]:
