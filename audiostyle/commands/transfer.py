@@ -3,7 +3,7 @@
 import argparse
 import os
 import sys
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 from audiostyle import config
@@ -83,6 +83,9 @@ def add(commands) -> None:
         parser.add_argument(f"--{name}", type=float, help=f"{text} of all files ({default})")
         for clip in ("content", "style"):
             parser.add_argument(f"--{clip}-{name}", type=float, help=f"{text} of the {clip} alone")
+    parser.add_argument(
+        "--report", type=Path, help="page (.html) with a player, pictures, numbers and settings of one result"
+    )
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     parser.add_argument(
         "-j", "--jobs", type=int, default=1, help="processes for several results (%(default)s)"
@@ -146,7 +149,7 @@ def _run(args: argparse.Namespace) -> int:
 
 def _run_one(args, recipe, chosen: config.TransferConfig, delivery, content: Path, styles: list[Path]) -> int:
     from audiostyle.sound.headers import sound_format
-    from audiostyle.studies.files import Sources, check_sources, transfer_files
+    from audiostyle.studies.files import LONG, Sources, check_sources, is_long, transfer_files
 
     if args.format is not None:
         raise UserError("--format is for several results; the suffix of --output says it for one")
@@ -155,8 +158,16 @@ def _run_one(args, recipe, chosen: config.TransferConfig, delivery, content: Pat
     sources = Sources(parts[0], tuple(parts[1:]), _weights(args, recipe))
     delivery.given(sound_format(content) if content.is_file() else None, chosen, args.output)
     check_sources(sources, chosen)
+    if args.report is not None:
+        check_output(args.report, (content, *styles, args.output))
+        if args.report.suffix.lower() not in (".html", ".htm"):
+            raise UserError(f"--report {args.report} writes a page; call it .html")
+        if is_long(sources, chosen):
+            raise UserError(f"--report holds the whole sound, at most {LONG / 60:g} minutes; add --duration")
     _announce(chosen, sources)
     made, result = transfer_files(sources, args.output, chosen, delivery=delivery, progress=not args.quiet)
+    if args.report is not None:
+        _report(args, sources, made, result.config)
     if result is None:
         say(f"{args.output}: {made.seconds:.1f} s in blocks, {made.numbers['took']:.1f} s. {made.note}")
         return 0
@@ -173,9 +184,35 @@ def _run_one(args, recipe, chosen: config.TransferConfig, delivery, content: Pat
     return 0
 
 
+def _report(args: argparse.Namespace, sources, made, chosen: config.TransferConfig) -> None:
+    """Write the page of a result."""
+    from audiostyle.figures.report import write_report
+    from audiostyle.sound.audio import load_audio
+
+    y, sr = load_audio(args.output, sr=None, mono=False)
+    files = {
+        "content": sources.content.path,
+        "style": ", ".join(str(part.path) for part in sources.styles),
+        "result": args.output,
+        "rate (Hz)": sr,
+        "channels": made.channels,
+        "length (s)": made.seconds,
+    }
+    write_report(
+        args.report,
+        {"content": sources.content.load(sr, mono=False)[0], "style": sources.style(sr), "result": y},
+        sr,
+        title=f"{sources.content.path.stem} in the style of {' + '.join(part.path.stem for part in sources.styles)}",
+        note=made.note,
+        tables={"Files": files, "Numbers": made.numbers, "Settings": asdict(chosen)},
+    )
+
+
 def _run_several(args, recipe, chosen, delivery, contents: list[Path], styles: list[Path]) -> int:
     from audiostyle.studies.batch import TABLE, make_jobs, run_batch, sound_files
 
+    if args.report is not None:
+        raise UserError("--report is of one result; several have a table")
     if args.jobs < 1:
         raise UserError(f"--jobs {args.jobs} is not allowed; it must be at least 1")
     if len(styles) > 1 and any(path.is_dir() for path in styles):

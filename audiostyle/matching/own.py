@@ -17,7 +17,7 @@ from audiostyle.matching.describe import N_FFT, SR
 from audiostyle.matching.filter import TOP_BIN, Filter, frame_sizes
 from audiostyle.sound.audio import fix_length, set_level
 from audiostyle.sound.channels import keep_balance, mid_signal
-from audiostyle.sound.levels import loudness_difference, rms
+from audiostyle.sound.levels import loudness_difference, loudness_weights, rms
 from audiostyle.spectrogram import istft, stft
 
 # Hz from which the top band's gain alone would count, and from which the style's own bands do.
@@ -28,6 +28,8 @@ _FRAME, _BAND = 0.05, 500.0
 _NOTHING, _MOST_DB = -90.0, 30.0
 # Taps of the filter above 10.4 kHz last so many seconds.
 _TAPS = 0.01
+# Rounds of its design.
+_ROUNDS = 12
 _TINY = 1e-30
 # Largest factor of the complex gain of an optimisation, and the power, relative to the mean, below which it fades. At
 # ten the mid signal is within −31 dB of what was found from the matched timbre (−17 dB from the content) on two
@@ -64,9 +66,9 @@ def frame_of(sr: int) -> int:
 
 
 def power_spectrum(y: np.ndarray, sr: int) -> np.ndarray:
-    """Return the mean power of all frames and channels (Welch 1967) [shape=(1 + frame_of(sr) // 2,)]."""
+    """Return the mean power of all frames [shape=(n_bins,)] (Welch 1967), of all channels together as loudness is."""
     _, power = signal.welch(y, fs=sr, nperseg=frame_of(sr), scaling="spectrum", detrend=False)
-    return np.atleast_2d(power).mean(axis=0)
+    return np.atleast_2d(power).sum(axis=0)
 
 
 def treble_taps(y: Heard, style: Heard, content: Heard, sr: int, strength: float) -> np.ndarray | None:
@@ -93,9 +95,14 @@ def treble_taps(y: Heard, style: Heard, content: Heard, sr: int, strength: float
         return None
     levels, wanted, kept = (_band_levels(heard, edges) for heard in (y, style, content))
     holds = wanted > 10 * np.log10(style.power.sum() + _TINY) - style.loudness + _NOTHING
-    gains = np.clip(np.where(holds, wanted, np.minimum(levels, kept)) - levels, -_MOST_DB, _MOST_DB)
-    hz = np.concatenate([[0, _TOP], (edges[:-1] + edges[1:]) / 2, [sr / 2]])
-    decibels = strength * np.concatenate([[0, 0], gains, gains[-1:]])
+    missing = np.where(holds, wanted, np.minimum(levels, kept)) - levels
+    hz = np.concatenate([[0, _TOP, _OWN], (edges[:-1] + edges[1:]) / 2, [sr / 2]])
+    weighted, quieter = y.power * loudness_weights(y.frequencies, sr), 0.0
+    for _ in range(_ROUNDS):  # what is done to the treble changes the loudness
+        gains = np.clip(missing + quieter, -_MOST_DB, _MOST_DB)
+        decibels = strength * np.concatenate([[0, 0], gains[:1], gains, gains[-1:]])
+        there = 10 ** (np.interp(y.frequencies, hz, decibels) / 10)
+        quieter = 10 * np.log10((weighted * there).sum() / weighted.sum())
     return signal.firwin2(2 * round(_TAPS * sr / 2) + 1, hz, 10 ** (decibels / 20), fs=sr)
 
 

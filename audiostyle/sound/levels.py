@@ -212,6 +212,15 @@ def limit(y: np.ndarray, sr: int) -> np.ndarray:
     return y * np.minimum(gain, needed)  # by rounding alone the mean may exceed what is needed
 
 
+def loudness_weights(frequencies: np.ndarray, sr: int) -> np.ndarray:
+    """Return what the power at each frequency in Hz counts in the loudness of BS.1770."""
+    weights = np.ones(len(frequencies))
+    for stage in pyloudnorm.Meter(sr)._filters.values():
+        response = signal.freqz(stage.b, stage.a, frequencies, fs=sr)[1]
+        weights *= np.abs(stage.passband_gain * response) ** 2
+    return weights
+
+
 class Meter:
     """Level of a sound that comes in blocks, as `loudness_difference` measures it of one that is there whole.
 
