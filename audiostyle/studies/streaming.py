@@ -3,6 +3,7 @@
 import math
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 from time import perf_counter
 from typing import NamedTuple
@@ -90,6 +91,9 @@ class _Store:
         self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
         self._frame = 4 * n_channels
         self.n_samples = 0
+
+    def close(self) -> None:
+        self._file.close()
 
     def append(self, y: np.ndarray) -> None:
         self._file.seek(self.n_samples * self._frame)
@@ -218,7 +222,7 @@ def stream_match(
         If a sound is silent or cannot be read, or the output cannot hold so long a sound.
     """
     began = perf_counter()
-    with open_checked(path) as file, tqdm(desc="reading", disable=not progress) as bar:
+    with open_checked(path) as file, tqdm(desc="reading", disable=not progress) as bar, ExitStack() as stores:
         first = round(min(start * file.samplerate, file.frames))
         n_samples = file.frames - first
         if duration is not None:
@@ -228,7 +232,14 @@ def stream_match(
         _check_size(output, n_samples * out_rate / content.sr, out_channels, subtype)
         style_y = style(content.sr)
         tallied, of_style = _tally(content), _tally(_held(style_y, content.sr))
-        filtered, of_filtered, note = _filtered(content, style_y, tallied, config, output.parent, bar)
+        filtered, of_filtered, note = _filtered(
+            content,
+            style_y,
+            tallied,
+            config,
+            lambda n: stores.enter_context(closing(_Store(output.parent, n))),
+            bar,
+        )
         bar.set_description("writing")
         heard = (tally.heard(tallied) for tally in (of_filtered, of_style, tallied))
         taps = treble_taps(*heard, content.sr, strength_of(config))
@@ -261,7 +272,7 @@ def _check_size(output: Path, n_samples: float, n_channels: int, subtype: str | 
 
 
 def _filtered(
-    content: Sound, style: np.ndarray, tallied: _Tally, config: TransferConfig, folder: Path, bar: tqdm
+    content: Sound, style: np.ndarray, tallied: _Tally, config: TransferConfig, store: Callable, bar: tqdm
 ) -> tuple[Sound, _Tally, str]:
     """Match and filter; returns the sound, its level and spectrum, and what was analysed if not the mean."""
     mean = Sound(
@@ -278,7 +289,7 @@ def _filtered(
         y = content.read(a, b)
         return (y.mean(axis=0, keepdims=True) if chosen is None else y[chosen : chosen + 1]) * (LEVEL / level)
 
-    analysed_mid = _Store(folder, 1)
+    analysed_mid = store(1)
     for y in resampled(Sound(mid, content.n_samples, 1, content.sr), SR):
         analysed_mid.append(y)
 
@@ -296,7 +307,7 @@ def _filtered(
         kind=config.kind,
         device=config.device,
     )
-    stored, tally = _Store(folder, content.n_channels), _Tally(content)
+    stored, tally = store(content.n_channels), _Tally(content)
     for y in _apply(gains, content, strength_of(config), bar):
         stored.append(y)
         tally.add(y)
