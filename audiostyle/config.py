@@ -11,12 +11,14 @@ ENCODERS = ("infinite", "random")
 STARTS = ("matched", "content", "noise")
 UNKNOWNS = ("magnitudes", "samples")
 PHASES = ("polish", "griffin_lim")
+KINDS = ("instrument", "voice")
 # Settings of a transfer that are names, and the names allowed.
 CHOICES = {
     "encoder": ENCODERS,
     "activation": ACTIVATIONS,
     "unknowns": UNKNOWNS,
     "start": STARTS,
+    "kind": KINDS,
     "phase": PHASES,
 }
 SAMPLE_RATES = (1000, 768_000)  # lowest and highest in Hz
@@ -69,7 +71,8 @@ class TransferConfig:
     Parameters
     ----------
     sr : int
-        Sample rate in Hz at which everything is computed and returned, from 1000 to 768 000.
+        Sample rate in Hz at which an optimisation computes, from 1000 to 768 000. Results have the content's
+        (`keeps_content`), and this one where they cannot.
     level : float in [1e-6, 1e6]
         Root mean square to which both clips are brought before the STFT (full scale is 1). ``log1p`` is not
         homogeneous, so the level is part of the method. The result is brought to the content's loudness
@@ -99,6 +102,8 @@ class TransferConfig:
         timbre (`audiostyle.matching`); the other two hold on to the content. The paper starts from the content
         (section 2.3). None takes ``"matched"`` with the infinite encoder and magnitudes, else ``"content"``; so
         does `match`, which searches the balance of the optimisation alone.
+    kind : {"instrument", "voice"} or None
+        Settings of the matched timbre; None tells from how steady the clips are (``start="matched"`` only).
     n_iter : int
         Most iterations of the optimiser.
     tolerance : float
@@ -137,6 +142,7 @@ class TransferConfig:
     match: float | None = None
     unknowns: str = "magnitudes"
     start: str | None = None
+    kind: str | None = None
     n_iter: int = 300
     tolerance: float = 1e-6
     phase: str = "polish"
@@ -181,12 +187,26 @@ class TransferConfig:
         if self.start == "matched" and self.match is not None:
             object.__setattr__(self, "start", "content")
         for name, allowed in CHOICES.items():
-            check_allowed(
-                getattr(self, name) in allowed, name, getattr(self, name), f"one of {', '.join(allowed)}"
-            )
+            fits = getattr(self, name) in allowed or (name == "kind" and self.kind is None)
+            check_allowed(fits, name, getattr(self, name), f"one of {', '.join(allowed)}")
         for setting in fields(self):  # NumPy's whole numbers are taken, but JSON cannot hold them
             if isinstance(value := getattr(self, setting.name), Integral):
                 object.__setattr__(self, setting.name, int(value))
+
+    @property
+    def filters(self) -> bool:
+        """Whether the content is filtered and nothing optimised."""
+        return self.start == "matched" and self.balance <= 0.5
+
+    @property
+    def keeps_content(self) -> bool:
+        """Whether the result has the content's sample rate and channels, a gain on the content over time and frequency.
+
+        It is mono at `sr` where its phase has nothing to do with the content's: after ``phase="griffin_lim"``, as in
+        the paper, or from noise.
+        """
+        found_anew = self.start == "noise" or (self.unknowns == "magnitudes" and self.phase == "griffin_lim")
+        return self.filters or not found_anew
 
     @property
     def min_duration(self) -> float:
@@ -202,5 +222,6 @@ def option(name: str) -> str:
     >>> option("kernel_size")
     '--kernel-size'
     """
-    # --start, as start= of `load_audio`, is where to begin reading.
-    return "--start-from" if name == "start" else f"--{name.replace('_', '-')}"
+    # --start, as start= of `load_audio`, is where to begin reading; --sr is the rate of the file that is written.
+    other = {"start": "--start-from", "sr": "--analysis-sr"}
+    return other.get(name, f"--{name.replace('_', '-')}")

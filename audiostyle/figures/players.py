@@ -31,7 +31,7 @@ def player_row(sounds: dict[str, np.ndarray], sr: int, *, heading: str = "") -> 
     IPython.display.HTML
         Sound is embedded as MP3 (some 80 kB for 10 s).
     """
-    gain = _common_gain(list(sounds.values()))
+    gain = common_gain(list(sounds.values()))
     cells = "".join(
         _player(title, f"{title}, {heading}" if heading else title, y * g, sr)
         for (title, y), g in zip(sounds.items(), gain, strict=True)
@@ -40,7 +40,7 @@ def player_row(sounds: dict[str, np.ndarray], sr: int, *, heading: str = "") -> 
     return HTML(f'{above}<div style="display:flex;flex-wrap:wrap;gap:1em">{cells}</div>')
 
 
-def _common_gain(waveforms: list[np.ndarray]) -> list[float]:
+def common_gain(waveforms: list[np.ndarray]) -> list[float]:
     """Gains that bring all to one root mean square, lowered together until none clips."""
     gains = [_LEVEL / max(rms(y), 1e-9) for y in waveforms]
     loudest = max(float(np.max(np.abs(y))) * g for y, g in zip(waveforms, gains, strict=True))

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import librosa
 import numpy as np
@@ -22,7 +23,7 @@ _LOWEST, _OCTAVES, _PARTIALS, _DECAY = 65.4, 5, 8, 0.85
 # Rounds of the activations of notes.
 _NOTE_ROUNDS = 30
 # Lag in frames at which steadiness is measured.
-_STEADY_LAG = 6
+STEADY_LAG = 6
 
 
 @dataclass(frozen=True)
@@ -51,20 +52,54 @@ class Description:
     @property
     def steadiness(self) -> float:
         """Mean cosine of the fine structure with that 140 ms earlier, in frames within 30 dB of the loudest."""
-        loudness = self.bands.logsumexp(0)
-        sounds = loudness > loudness.max() - 6.9
-        both = sounds[_STEADY_LAG:] & sounds[:-_STEADY_LAG]
-        cosines = (self.fine[:, _STEADY_LAG:] * self.fine[:, :-_STEADY_LAG]).sum(0)[both]
-        return float(cosines.mean()) if len(cosines) else 1.0
+        return mean_steadiness(lagged_cosines(self.fine), self.bands.logsumexp(0))
 
 
-def describe(y: np.ndarray, *, device: str | torch.device = "cpu") -> Description:
+def lagged_cosines(fine: torch.Tensor) -> torch.Tensor:
+    """Return the cosine of every frame's fine structure with that 140 ms earlier [shape=(n_frames,)]; 0 at first."""
+    cosines = (fine[:, STEADY_LAG:] * fine[:, :-STEADY_LAG]).sum(0)
+    return torch.nn.functional.pad(cosines, (min(STEADY_LAG, fine.shape[1]), 0))
+
+
+def mean_steadiness(cosines: torch.Tensor, loudness: torch.Tensor) -> float:
+    """Return the mean of lagged cosines where both frames are within 30 dB of the loudest."""
+    sounds = loudness > loudness.max() - 6.9
+    both = sounds[STEADY_LAG:] & sounds[:-STEADY_LAG]
+    chosen = cosines[STEADY_LAG:][both]
+    return float(chosen.mean()) if len(chosen) else 1.0
+
+
+class Whole(NamedTuple):
+    """What the description of a frame takes from the whole clip (`audiostyle.matching.blocks`).
+
+    Parameters
+    ----------
+    mean, std : torch.Tensor [shape=(80, 1)]
+        Of the log energies of the bands.
+    loudest, root, power : float
+        Largest magnitude of twice the window; mean root of the magnitudes over it; mean of their power 0.6.
+    peaks, notes : float
+        Mean of the peaks that notes are found in, and of the loudest note.
+    """
+
+    mean: torch.Tensor
+    std: torch.Tensor
+    loudest: float
+    root: float
+    power: float
+    peaks: float = 0.0
+    notes: float = 0.0
+
+
+def describe(y: np.ndarray, *, whole: Whole | None = None, device: str | torch.device = "cpu") -> Description:
     """Describe a clip by what a timbre hardly changes.
 
     Parameters
     ----------
     y : np.ndarray [shape=(n_samples,)]
         Waveform at 22 050 Hz.
+    whole : Whole or None
+        Of the clip that the waveform is a part of; None where it is no part.
     device : str
         Torch device.
 
@@ -74,10 +109,11 @@ def describe(y: np.ndarray, *, device: str | torch.device = "cpu") -> Descriptio
     """
     n_frames = 1 + math.ceil(len(y) / HOP)
     S = magnitudes(y, n_frames, N_FFT, 1.0, device)
-    fine, course, bands = fine_and_course(S)
+    fine, course, bands = fine_and_course(S, whole)
     long = magnitudes(y, n_frames, 2 * N_FFT, 1.0, device)
-    pitch, notes = _stacked(_pitches(long), PITCH_FRAMES), _stacked(_notes(long), NOTE_FRAMES)
-    return Description(fine, course, _unit(pitch), _unit(notes), _age(S), bands)
+    pitch = _stacked(_pitches(long, whole), PITCH_FRAMES)
+    notes = _stacked(_notes(long, whole), NOTE_FRAMES)
+    return Description(fine, course, _unit(pitch), _unit(notes), age(rise(S)), bands)
 
 
 def transposed(y: np.ndarray, semitones: float, *, sr: int = SR) -> np.ndarray:
@@ -102,19 +138,28 @@ def magnitudes(y: np.ndarray, n_frames: int, n_fft: int, rate: float, device) ->
     return S
 
 
-def fine_and_course(S: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def log_bands(S: torch.Tensor) -> torch.Tensor:
+    """Return log energies of the bands [shape=(80, n_frames)]."""
+    return (mel_filters(S.device) @ S.square() + 1e-6).log()
+
+
+def fine_and_course(
+    S: torch.Tensor, whole: Whole | None = None
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Return fine structure, course and log energies of bands of magnitudes [shape=(n_bins, n_frames)]."""
-    bands = (mel_filters(S.device) @ S.square() + 1e-6).log()
+    bands = log_bands(S)
+    mean, std = (bands.mean(1, keepdim=True), bands.std(1, keepdim=True)) if whole is None else whole[:2]
     line = (S + 2e-3).log()
     line = (line - low_cosines(len(line), _LINE, S.device) @ line)[: round(_FINE_TOP / SR * N_FFT)]
-    standard = (bands - bands.mean(1, keepdim=True)) / (bands.std(1, keepdim=True) + 1e-3)
+    standard = (bands - mean) / (std + 1e-3)
     return _unit(_stacked(line, _FINE)), _unit(_stacked(standard, _COURSE)), bands
 
 
-def _pitches(S: torch.Tensor) -> torch.Tensor:
+def _pitches(S: torch.Tensor, whole: Whole | None) -> torch.Tensor:
     """Add up partials [shape=(n_pitches, n_frames)] of whitened magnitudes of twice the window (Hermes 1988)."""
-    root = (S / S.max().clamp_min(1e-9)).sqrt()
-    peaks = (root / (_mean_over(root, 31) + 0.01 * root.mean() + 0.02)).clamp(0, 6) - 1
+    root = (S / (S.max().clamp_min(1e-9) if whole is None else whole.loudest)).sqrt()
+    mean = root.mean() if whole is None else whole.root
+    peaks = (root / (_mean_over(root, 31) + 0.01 * mean + 0.02)).clamp(0, 6) - 1
     pitches = _LOWEST * 2 ** (torch.arange(12 * PITCH_STEPS * _OCTAVES) / (12 * PITCH_STEPS))
     total = torch.zeros(len(pitches), S.shape[1], device=S.device)
     for partial in range(1, _PARTIALS + 1):
@@ -124,26 +169,42 @@ def _pitches(S: torch.Tensor) -> torch.Tensor:
     return total.clamp_min(0)
 
 
-def _notes(S: torch.Tensor) -> torch.Tensor:
+def _notes(S: torch.Tensor, whole: Whole | None) -> torch.Tensor:
     """Return activations of notes [shape=(n_notes, n_frames)] by non-negative least squares (Lee & Seung 2000).
 
     The templates of a note are combs of partials that fall slowly, fast, and with even ones nearly absent.
     """
-    combs = _combs(S.device)
-    root = S[: combs.shape[0]].pow(0.6)
-    line = _mean_over(root, 101).pow(0.8)
-    peaks = root / (line + 0.05 * root.mean())
-    peaks = (peaks - 0.6 * _mean_over(peaks, 31)).clamp_min(0)
-    least = 0.3 * peaks.mean() + 1e-9
-    wanted, overlap = combs.T @ peaks, combs.T @ combs
-    H = peaks.mean().expand(combs.shape[1], S.shape[1])
-    for _ in range(_NOTE_ROUNDS):
-        H = H * (wanted / (overlap @ H + least))
-    H = H.reshape(3, -1, S.shape[1]).sum(0)
+    peaks = note_peaks(S, whole)
+    H = activations(peaks, peaks.mean() if whole is None else whole.peaks)
     loudest = H.max(0, keepdim=True).values
-    H = (H / (0.3 * loudest + 0.1 * loudest.mean() + 1e-9)).clamp_max(2)
+    mean = loudest.mean() if whole is None else whole.notes
+    H = (H / (0.3 * loudest + 0.1 * mean + 1e-9)).clamp_max(2)
     near = torch.nn.functional.avg_pool1d(H.T[:, None], 3, 1, 1)[:, 0].T
     return (3 * near + 1e-6).sqrt()
+
+
+def note_powers(S: torch.Tensor) -> torch.Tensor:
+    """Compress magnitudes of twice the window, up to where combs end."""
+    return S[: _combs(S.device).shape[0]].pow(0.6)
+
+
+def note_peaks(S: torch.Tensor, whole: Whole | None) -> torch.Tensor:
+    """Return the peaks that notes are found in, whitened by the line through them."""
+    root = note_powers(S)
+    line = _mean_over(root, 101).pow(0.8)
+    peaks = root / (line + 0.05 * (root.mean() if whole is None else whole.power))
+    return (peaks - 0.6 * _mean_over(peaks, 31)).clamp_min(0)
+
+
+def activations(peaks: torch.Tensor, mean: torch.Tensor | float) -> torch.Tensor:
+    """Return how strongly every note sounds [shape=(n_notes, n_frames)], of peaks with a mean over the clip."""
+    combs = _combs(peaks.device)
+    least = 0.3 * mean + 1e-9
+    wanted, overlap = combs.T @ peaks, combs.T @ combs
+    H = torch.as_tensor(mean, dtype=peaks.dtype, device=peaks.device).expand(combs.shape[1], peaks.shape[1])
+    for _ in range(_NOTE_ROUNDS):
+        H = H * (wanted / (overlap @ H + least))
+    return H.reshape(3, -1, peaks.shape[1]).sum(0)
 
 
 def _mean_over(F: torch.Tensor, n: int) -> torch.Tensor:
@@ -180,19 +241,23 @@ def moved(stacked: torch.Tensor, n: int, steps: int) -> torch.Tensor:
     return _unit(moved.flatten(0, 1))
 
 
-def _age(S: torch.Tensor) -> torch.Tensor:
-    """Return the log age of the last onset, a peak of the rise over two frames (Böck & Widmer 2013)."""
+def rise(S: torch.Tensor) -> torch.Tensor:
+    """Return how much bands rise over two frames [shape=(n_frames,)] (Böck & Widmer 2013)."""
     mel = torch.as_tensor(librosa.filters.mel(sr=SR, n_fft=N_FFT, n_mels=2 * N_BANDS), device=S.device)
     levels = (mel @ S.square() + 3e-4).log()
     past = torch.nn.functional.max_pool1d(levels.T[:, None], 3, 1, 1)[:, 0].T
-    rise = torch.nn.functional.pad((levels[:, 2:] - past[:, :-2]).clamp_min(0).mean(0), (2, 0))
-    rise = rise.cpu().numpy().astype(np.float64)
-    least = float(0.12 * np.percentile(rise, 99))
-    onsets = librosa.util.peak_pick(rise, pre_max=3, post_max=3, pre_avg=8, post_avg=8, delta=least, wait=4)
+    return torch.nn.functional.pad((levels[:, 2:] - past[:, :-2]).clamp_min(0).mean(0), (2, 0))
+
+
+def age(risen: torch.Tensor) -> torch.Tensor:
+    """Return the log age of the last onset [shape=(n_frames,)], a peak of the rise."""
+    peaky = risen.cpu().numpy().astype(np.float64)
+    least = float(0.12 * np.percentile(peaky, 99))
+    onsets = librosa.util.peak_pick(peaky, pre_max=3, post_max=3, pre_avg=8, post_avg=8, delta=least, wait=4)
     onsets = np.unique(np.concatenate([[-3], onsets]))
-    frames = np.arange(len(rise))
+    frames = np.arange(len(peaky))
     since = frames - onsets[np.searchsorted(onsets, frames, side="right") - 1]
-    return torch.as_tensor(np.log(since + 2.0), dtype=torch.float32, device=S.device)
+    return torch.as_tensor(np.log(since + 2.0), dtype=torch.float32, device=risen.device)
 
 
 def _stacked(F: torch.Tensor, n: int) -> torch.Tensor:

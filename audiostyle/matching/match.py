@@ -6,6 +6,7 @@ import librosa
 import numpy as np
 import torch
 
+from audiostyle.config import KINDS
 from audiostyle.matching.describe import (
     CHUNK,
     N_BANDS,
@@ -27,17 +28,18 @@ from audiostyle.matching.filter import Filter, fitted_gain
 from audiostyle.sound.audio import check_waveform, set_level
 
 SEMITONES = range(-18, 19)
-KINDS = ("instrument", "voice")
 # Frames of the style that are used, and most similar ones that are averaged.
 STYLE_FRAMES, _NEIGHBOURS = 1000, 120
 _COSINES = ("fine", "course", "pitch", "notes")
-_LEVEL = 0.07
+LEVEL = 0.07
 # Natural logarithm of power under the loudest band of the style below which levels are not told apart (63 dB).
 _RANGE = 14.5
 # The same under the loudest band of the content, from which gains are counted (80 dB).
-_FLOOR = 18.4
+FLOOR = 18.4
 # Cosines along bands: of an envelope, and of the smooth part of the blend.
 _FORMANTS, _SMOOTH = 10, 14
+# Natural logarithm of power, root mean square over the bands, at which a frame is another one (half a decibel).
+_SAME = 0.115
 # A clip whose fine structure persists less over 140 ms, as a cosine, is a voice that speaks: speech of 18 readers has
 # .06 to .29 and synthetic voices up to .34; singing and instruments have .36 to .85 (a drum .30).
 _STEADY = 0.35
@@ -189,19 +191,46 @@ def match_timbre(
     if kind is not None and kind not in KINDS:
         raise ValueError(f"kind={kind!r} is not allowed; it must be one of {', '.join(KINDS)}")
     content = check_waveform(content, name="content")
-    mid, source = (_analysed(y, sr, name) for y, name in ((content, "content"), (style, "style")))
+    mid, source = (analysed(y, sr, name) for y, name in ((content, "content"), (style, "style")))
     C, A = describe(mid, device=device), describe(source, device=device)
-    if kind is None:
-        kind = KINDS[max(C.steadiness, A.steadiness) < _STEADY]
-    library = _Library(source, A, device)
-    bands, shares, similarity = _expected_bands(C, A, library, SETTINGS[kind])
-    fitted = Filter(
-        fitted_gain(mid, sr, bands, float(C.bands.max()) - _FLOOR, SETTINGS[kind].harmony, device)
-    )
+    kind = kind or kind_of(C.steadiness, A.steadiness)
+    library = Library(source, A, device)
+    bands, shares, similarity = expected_bands(C, A, library, SETTINGS[kind], overall(C.bands))
+    floor = float(C.bands.max()) - FLOOR
+    fitted = Filter(fitted_gain(mid, sr, bands, floor, SETTINGS[kind].harmony, device))
     return Match(fitted.apply(content, sr), fitted, kind, shares, similarity, bands)
 
 
-class _Library:
+class Overall(NamedTuple):
+    """What the expected bands of a frame take from the whole content.
+
+    Parameters
+    ----------
+    loudest : float
+        Log energy of the loudest band of all frames.
+    mean : torch.Tensor [shape=(80,)]
+        Mean log energies, none of them 63 dB under the loudest.
+    loudness : float
+        Mean log energy of all bands together.
+    """
+
+    loudest: float
+    mean: torch.Tensor
+    loudness: float
+
+
+def overall(bands: torch.Tensor) -> Overall:
+    """Return what the frames of a content [shape=(80, n_frames)] have together."""
+    loudest = float(bands.max())
+    return Overall(loudest, bands.clamp_min(loudest - _RANGE).mean(1), float(bands.logsumexp(0).mean()))
+
+
+def kind_of(content: float, style: float) -> str:
+    """Tell instruments from voices by how steady two clips are."""
+    return KINDS[max(content, style) < _STEADY]
+
+
+class Library:
     """The style's frames at every transposition, side by side."""
 
     def __init__(self, y: np.ndarray, A: Description, device: str | torch.device) -> None:
@@ -238,15 +267,15 @@ class _Library:
         self.semitones = torch.tensor(list(SEMITONES), device=device).float().repeat_interleave(len(kept))
 
 
-def _expected_bands(C: Description, A: Description, library: _Library, settings: Settings):
+def expected_bands(C: Description, A: Description, library: Library, settings: Settings, content: Overall):
     """Return expected log energies [shape=(80, n_frames)], shares of the transpositions, mean fine similarity."""
     device = C.bands.device
-    C_bands = C.bands.clamp_min(float(C.bands.max()) - _RANGE)
-    difference = (A.bands.mean(1) - C_bands.mean(1))[:, None]
+    C_bands = C.bands.clamp_min(content.loudest - _RANGE)
+    difference = (A.bands.mean(1) - content.mean)[:, None]
     equalised = C_bands + difference
     equalised = equalised - equalised.logsumexp(0)
     plain_loudness = C.bands.logsumexp(0)
-    plain_loudness = plain_loudness + A.bands.logsumexp(0).mean() - plain_loudness.mean()
+    plain_loudness = plain_loudness + A.bands.logsumexp(0).mean() - content.loudness
     smoother = low_cosines(N_BANDS, _SMOOTH, device)
     high = torch.sigmoid((torch.arange(N_BANDS, device=device) - 28.0) / 4)[:, None]
     smooth, rest = (_over_bands(logits, device) for logits in (settings.smooth, settings.rest))
@@ -276,12 +305,23 @@ def _expected_bands(C: Description, A: Description, library: _Library, settings:
         shape = shape + torch.sigmoid(smooth + settings.doubt[0] * doubt) * slow
         shape = shape + torch.sigmoid(rest + settings.doubt[1] * doubt) * (apart - slow)
         matched = (loud * library.loudness[nearest]).sum(1)
-        expected[:, frames] = shape + settings.loud * matched + (1 - settings.loud) * plain_loudness[frames]
+        bands = shape + settings.loud * matched + (1 - settings.loud) * plain_loudness[frames]
+        expected[:, frames] = _with_itself(bands, C, A, frames)
         shares += torch.zeros_like(shares).index_add_(
             0, (semitones - SEMITONES[0]).long().flatten(), low.flatten()
         )
         similarities.append(similarity)
     return expected, (shares / shares.sum()).cpu().numpy(), float(torch.cat(similarities).mean())
+
+
+def _with_itself(
+    expected: torch.Tensor, C: Description, A: Description, frames: torch.Tensor
+) -> torch.Tensor:
+    """Expect of a frame that the style holds itself, to within half a decibel in all bands, what it holds."""
+    own = C.bands[:, frames]
+    held = A.bands[:, (C.fine[:, frames].T @ A.fine).argmax(1)]
+    apart = (own - held).square().mean(0).sqrt()
+    return torch.lerp(expected, held, torch.exp(-(apart / _SAME).square()))
 
 
 def _similarity(cosines, ages, semitones, weights: Weights) -> torch.Tensor:
@@ -296,7 +336,7 @@ def _similarity(cosines, ages, semitones, weights: Weights) -> torch.Tensor:
     )
 
 
-def _shape(w, semitones, library: _Library, nearest, envelope) -> torch.Tensor:
+def _shape(w, semitones, library: Library, nearest, envelope) -> torch.Tensor:
     """Average band levels without their loudness [shape=(80, n_frames)]."""
     (down, down_reach), (up, up_reach) = envelope
     back = torch.where(
@@ -308,8 +348,9 @@ def _shape(w, semitones, library: _Library, nearest, envelope) -> torch.Tensor:
     return levels[:, 0].T - (w * library.loudness[nearest]).sum(1)
 
 
-def _analysed(y: np.ndarray, sr: int, name: str) -> np.ndarray:
-    y = set_level(check_waveform(y, name=name), _LEVEL, name=name)
+def analysed(y: np.ndarray, sr: int, name: str) -> np.ndarray:
+    """Return a waveform at the rate and the level at which it is described."""
+    y = set_level(check_waveform(y, name=name), LEVEL, name=name)
     return y if sr == SR else librosa.resample(y, orig_sr=sr, target_sr=SR)
 
 

@@ -14,11 +14,11 @@ from audiostyle.datasets.clips import get_pair
 from audiostyle.sound.audio import set_level
 from audiostyle.sound.levels import rms
 from audiostyle.spectrogram import magnitudes
+from audiostyle.studies.recipe import Recipe, make_cut, save_with_recipe
 from audiostyle.studies.renders import QUICK_PHASE, Rendered, add_numbers, render
 from audiostyle.widgets.form import Form, Snippets, button, choice, describe, html_table, number, slider, text
 from audiostyle.widgets.jobs import Latest, Ticket
 from audiostyle.widgets.player import Slot, SyncPlayer
-from audiostyle.widgets.recipe import Recipe, make_cut, save_with_recipe
 from audiostyle.widgets.source import Sound, SoundSource, load_cut
 
 PREVIEW_SECONDS = 3.0

@@ -2,7 +2,7 @@ import numpy as np
 import pyloudnorm
 import pytest
 
-from audiostyle.sound.levels import loudness_difference, match_loudness, without_clipping
+from audiostyle.sound.levels import Meter, loudness_difference, match_loudness, rms, without_clipping
 
 SR = 22050
 CEILING = 10 ** (-1 / 20)
@@ -100,3 +100,28 @@ def test_nothing_clips(noise, peak):
         assert np.abs(levelled.y).max() == pytest.approx(CEILING, rel=1e-6)
         assert np.abs(levelled.y[place]) == pytest.approx(CEILING, rel=1e-6)
         assert f"{abs(peak):.2f} exceeds full scale" in levelled.note
+
+
+@pytest.mark.parametrize("sr", [SR, 44100, 48000])
+def test_level_in_blocks_is_that_of_the_whole(rng, sr):
+    y = rng.normal(size=(2, 4 * sr)) * np.repeat([0.02, 0.2, 0.001, 0.1], sr)
+    reference = 0.05 * rng.normal(size=(2, 4 * sr))
+    found = []
+    for sound in (y, reference):
+        meter = Meter(sr, 2)
+        for start in range(0, sound.shape[1], 12345):
+            meter.add(sound[:, start : start + 12345])
+        found.append(meter.level)
+        assert meter.rms == pytest.approx(rms(sound), rel=1e-6)
+    # blocks of 400 ms begin at whole samples
+    assert found[0] - found[1] == pytest.approx(loudness_difference(y, reference, sr), abs=0.01)
+
+
+def test_channels_are_limited_together(rng):
+    y = 0.1 * rng.normal(size=(2, SR))
+    y[0, 5000:5010] = 3.0
+    levelled = match_loudness(y, y, SR).y
+    ratio = levelled / y
+    np.testing.assert_allclose(ratio[0], ratio[1], rtol=1e-4)
+    assert np.abs(levelled).max() <= 10 ** (-1 / 20) + 1e-6
+    assert abs(loudness_difference(levelled, y, SR)) < 0.1

@@ -1,0 +1,186 @@
+"""Many transfers: what is missing is made, what fails is named, and nothing is half written."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+
+from audiostyle.__main__ import main
+from audiostyle.datasets import paths
+from audiostyle.studies.recipe import load_recipe
+
+SR = 22050
+
+
+@pytest.fixture
+def work(tmp_path, monkeypatch, content, style):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in").mkdir()
+    for i in range(3):
+        soundfile.write(f"in/{i}.wav", np.roll(content, 3000 * i)[:SR], SR)
+    soundfile.write("style.wav", style[:SR], SR)
+    soundfile.write("other.wav", content[:SR][::-1], SR)
+    return tmp_path
+
+
+def run(*words):
+    return main(["transfer", *words, "--quiet"])
+
+
+def table():
+    return pd.read_csv("out/results.csv")
+
+
+def test_every_content_is_made_and_a_broken_one_is_named(work, capsys):
+    (work / "in" / "1.wav").write_text("no sound")
+    assert run("in", "style.wav", "-o", "out") == 1
+    said = capsys.readouterr()
+    assert "2 made, 0 there already, 1 failed" in said.out
+    assert said.err.count("\n") == 1
+    assert "in/1.wav: in/1.wav is not a sound file" in said.err
+    found = sorted(path.name for path in (work / "out").iterdir())
+    assert found == ["0__style.wav", "0__style.wav.json", "2__style.wav", "2__style.wav.json", "results.csv"]
+    rows = table().set_index("result")
+    assert rows["status"].tolist() == ["made", "failed", "made"]
+    assert rows.loc["0__style.wav", "sr"] == SR
+    assert 0 < rows.loc["0__style.wav", "style_removed"] < 1
+    assert "not a sound file" in rows.loc["1__style.wav", "error"]
+
+
+def test_only_what_is_missing_is_made(work, capsys):
+    words = ["in", "style.wav", "-o", "out"]
+    assert run(*words) == 0
+    made = {path.name: path.stat().st_mtime_ns for path in (work / "out").glob("*.wav")}
+    (work / "out" / "1__style.wav").unlink()
+    assert run(*words) == 0
+    assert "1 made, 2 there already, 0 failed" in capsys.readouterr().out
+    again = {path.name: path.stat().st_mtime_ns for path in (work / "out").glob("*.wav")}
+    assert {name for name in made if made[name] != again[name]} == {"1__style.wav"}
+    assert table()["status"].tolist() == ["kept", "made", "kept"]
+    assert table()["style_removed"].notna().all()
+    # of other settings, and of a content that changed, all and one are made again
+    assert run(*words, "--balance", "0.3") == 0
+    assert "3 made" in capsys.readouterr().out
+    soundfile.write("in/2.wav", soundfile.read("other.wav")[0], SR)
+    assert run(*words, "--balance", "0.3") == 0
+    assert "1 made, 2 there already" in capsys.readouterr().out
+
+
+def test_all_pairs_of_two_folders(work):
+    (work / "styles").mkdir()
+    for name in ("style.wav", "other.wav"):
+        (work / name).rename(work / "styles" / name)
+    assert run("in", "styles", "-o", "out", "-j", "2") == 0
+    assert len(list((work / "out").glob("*__*.wav"))) == 6
+    assert table()["result"].tolist()[:2] == ["0__other.wav", "0__style.wav"]
+
+
+def test_several_styles_are_one_and_its_recipe_makes_it_again(work):
+    words = ["--style", "style.wav", "--style", "other.wav", "--weights", "1,2"]
+    assert run("in/0.wav", "in/1.wav", *words, "-o", "out", "--format", "flac", "--subtype", "pcm_24") == 0
+    settings = work / "out" / "0__style+other.flac.json"
+    recipe = load_recipe(settings)
+    assert (len(recipe.more), recipe.weights) == (1, (1.0, 2.0))
+    assert (
+        main(["transfer", "--quiet", "--recipe", str(settings), "-o", "again.flac", "--subtype", "PCM_24"])
+        == 0
+    )
+    first, again = (soundfile.read(name)[0] for name in ("out/0__style+other.flac", "again.flac"))
+    np.testing.assert_array_equal(first, again)
+    namespace = {}
+    exec(compile(recipe.python("python.wav"), "snippet", "exec"), namespace)
+    np.testing.assert_allclose(namespace["result"].y, first, atol=1 / 2**22)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["folder", "style.wav", "-o", "out"], "folder holds no sound files"),
+        (["in", "style.wav", "-o", "in"], "lies in in, where sounds are read from"),
+        (["in", "style.wav", "-o", "in/out"], "lies in in, where sounds are read from"),
+        (["in", "style.wav", "-o", "out.wav"], "names a file; several results go into a folder"),
+        (["in", "style.wav", "-o", "note"], "is no folder"),
+        (["in", "style.wav", "-o", "out", "-j", "0"], "it must be at least 1"),
+        (["in", "style.wav", "-o", "out", "--format", "xyz"], "no suffix that names a sound format"),
+        (["in", "style.wav", "-o", "out", "--report", "a.html"], "is of one result"),
+        (["in/0.wav", "a/0.wav", "--style", "style.wav", "-o", "out"], "would be called 0__style.wav"),
+        (["in/0.wav", "in/1.wav", "style.wav", "-o", "out"], "say with --style"),
+        (["in", "--style", "in", "--style", "style.wav", "-o", "out"], "name the files that make one style"),
+        (["in/0.wav", "style.wav", "-o", "a.wav", "--weights", "x"], "is no list of numbers"),
+        (["in/0.wav", "style.wav", "-o", "a.wav", "--weights", "1,2"], "as many as styles: 1"),
+        (["in/0.wav", "style.wav", "-o", "a.wav", "--format", "wav"], "the suffix of --output says it"),
+        (["in/0.wav", "style.wav", "-o", "a.wav", "--report", "a.txt"], "call it .html"),
+        (["in/0.wav", "style.wav", "-o", "a.wav", "--preset", "rock"], "preset='rock' is not allowed"),
+        (["in", "missing.wav", "-o", "out/a/b"], "failed"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_mistakes_are_one_line(work, capsys, words, message):
+    (work / "folder").mkdir()
+    (work / "a").mkdir()
+    (work / "note").write_text("x")
+    soundfile.write("a/0.wav", np.ones(10), SR)
+    code = run(*words)
+    said = capsys.readouterr()
+    assert code in (1, 2)
+    assert message in said.out + said.err
+    if code == 2:
+        assert said.err.count("\n") == 1
+    assert not list(work.glob("out/*__*.wav"))
+
+
+def test_folder_without_permission(work, capsys, monkeypatch):
+    monkeypatch.setattr("os.access", lambda *_: False)  # root may write anywhere
+    assert run("in", "style.wav", "-o", "out") == 2
+    assert "cannot be written: no permission in" in capsys.readouterr().err
+
+
+def test_presets_are_their_settings(work, monkeypatch):
+    seen = []
+
+    def record(content, style, sr, config, progress):
+        seen.append(config)
+        raise ValueError("seen enough")
+
+    monkeypatch.setattr("audiostyle.transfer.transfer_style", record)
+    run("in/0.wav", "style.wav", "-o", "a.wav", "--preset", "voice", "--balance", "0.2")
+    assert (seen[0].kind, seen[0].balance) == ("voice", 0.2)
+
+
+def test_report_holds_sounds_numbers_and_settings(work):
+    assert run("in/0.wav", "style.wav", "-o", "a.wav", "--report", "a.html") == 0
+    page = (work / "a.html").read_text()
+    assert page.count("data:audio/mpeg;base64,") == 3
+    assert page.count("data:image/png;base64,") == 1
+    assert "style_removed" in page
+    assert "kernel_size" in page
+    assert "http" not in page.replace("https://www.w3.org", "")
+
+
+def test_killed_at_any_moment_nothing_is_half_written(work):
+    """A real process, killed thrice; what it leaves is whole, and the next one makes only the rest."""
+    words = [sys.executable, "-m", "audiostyle", "transfer", "in", "style.wav", "-o", "out", "--quiet"]
+    environment = os.environ | {"PYTHONPATH": str(paths.root()), "OMP_NUM_THREADS": "1"}
+    wholes = {}
+    for wanted in (1, 2):
+        process = subprocess.Popen(words, env=environment, stdout=subprocess.DEVNULL)
+        while process.poll() is None and len(list((work / "out").glob("*__*.wav"))) < wanted:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        for path in (work / "out").glob("[0-9]*__*.wav"):
+            y, sr = soundfile.read(path)
+            assert (len(y), sr) == (SR, SR)
+            assert wholes.setdefault(path.name, path.stat().st_mtime_ns) == path.stat().st_mtime_ns
+        for path in (work / "out").glob("[0-9]*.json"):
+            json.loads(path.read_text())
+    assert run("in", "style.wav", "-o", "out") == 0
+    assert set(table()["status"]) <= {"made", "kept"}
+    assert (table()["status"] == "kept").sum() == len(wholes)
