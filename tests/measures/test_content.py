@@ -78,10 +78,10 @@ def test_beats_of_clicks():
 
 
 def test_note_similarity_knows_which_notes_and_not_when(make_melody):
-    scale = [4 * f for f in SCALE]  # high up, where a bin holds one semitone
+    scale = [4 * f for f in SCALE]  # up where bins are narrower than semitones
     up, down = make_melody(scale, harmonics=[1]), make_melody(scale[::-1], harmonics=[1])
     assert note_similarity(down, up, SR) > 0.99
     assert chroma_similarity(down, up, SR) < 0.7
     other = make_melody([932, 1245, 1397], harmonics=[1])  # B flat, E flat, F: none of the scale's
-    assert note_similarity(other, up, SR) < 0.2
+    assert note_similarity(other, up, SR) < 0.5 * note_similarity(down, up, SR)
     assert note_similarity(np.zeros_like(up), up, SR) == 0
