@@ -3,14 +3,19 @@
 ``python -m benchmarks.neighbours`` writes ``results/paper/neighbours.csv``, which notebook 12 reads.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+import torch
 
 from audiostyle.config import TransferConfig
 from audiostyle.datasets.clips import PairAudio
+from audiostyle.encoders.base import Encoder
+from audiostyle.encoders.infinite import InfiniteEncoder
+from audiostyle.encoders.random import RandomEncoder
+from audiostyle.losses import TransferLoss, mean_square, style_loss
 from audiostyle.measures.content import (
     beat_agreement,
     chroma_similarity,
@@ -21,6 +26,7 @@ from audiostyle.measures.content import (
 from audiostyle.measures.table import judge_losses
 from audiostyle.measures.timbre import mfcc_distance
 from audiostyle.measures.truth import truth_numbers
+from audiostyle.neighbours.front_ends import FrontEndEncoder, Patches
 from audiostyle.neighbours.names import branches
 from audiostyle.neighbours.rhythm import RhythmLoss
 from audiostyle.sound.audio import set_level
@@ -238,3 +244,79 @@ def best(table: pd.DataFrame, measure: str, *, higher: bool = False) -> pd.Serie
     """
     made = table[~table["method"].isin([COPY_CONTENT, COPY_STYLE])]
     return made.loc[made[measure].idxmax() if higher else made[measure].idxmin()]
+
+
+def slope_error(encoder: Encoder, content: torch.Tensor, style: torch.Tensor, *, step: float = 1e-6) -> float:
+    """Return how far the gradient of the objective is from a difference quotient, relative, along a random direction.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        Of dtype float64.
+    content, style : torch.Tensor [shape=(n_bins, n_frames)]
+        Log magnitudes; the slope is taken at 0.9 of the content.
+    step : float > 0
+
+    Returns
+    -------
+    float
+    """
+    loss, X = TransferLoss(encoder, content.double(), style), 0.9 * content.double()
+    v = torch.randn(X.shape, generator=torch.Generator().manual_seed(0), dtype=X.dtype)
+    slope = (loss(X + step * v).total - loss(X - step * v).total) / (2 * step)
+    return abs(float((loss(X).gradient * v).sum()) / slope - 1)
+
+
+def apart(encoder: Encoder, X: torch.Tensor, Y: torch.Tensor) -> float:
+    """Return the style loss of X against Y as a share of that of silence, mean(K_yy²)."""
+    return float(style_loss(encoder, X, Y) / mean_square(encoder, Y, Y))
+
+
+def convergence(X: torch.Tensor, front_end: Patches, sizes: Sequence[int], n_banks: int) -> pd.DataFrame:
+    """Compare the pooled kernel of N random filters with its limit.
+
+    Parameters
+    ----------
+    X : torch.Tensor [shape=(n_bins, n_frames), dtype=float64]
+        What the front end takes.
+    front_end : Patches
+    sizes : sequence of int
+        Numbers of filters.
+    n_banks : int > 0
+        Banks of each size.
+
+    Returns
+    -------
+    pd.DataFrame
+        By N, as shares of ‖K‖: ``random filters``, the root mean square of ‖K_N − K‖ over the banks, and ``bound``, its
+        expectation's at most: the variance of an entry is at most 3/2 ‖p‖² ‖q‖² / N, since E max(u, 0)⁴ = 3σ⁴/2.
+    """
+    one_frame = {"kernel_size": 1, "dtype": X.dtype}
+    K = FrontEndEncoder(InfiniteEncoder(**one_frame), front_end).kernel(X, X)
+    rows = {}
+    for n in sizes:
+        banks = [
+            FrontEndEncoder(RandomEncoder(n, seed=seed, **one_frame), front_end) for seed in range(n_banks)
+        ]
+        squared = np.mean([float((bank.kernel(X, X) - K).square().sum()) for bank in banks])
+        # K of a patch with itself is ½ ‖p‖².
+        bound = 1.5 / n * float((2 * K.diagonal()).sum()) ** 2
+        rows[n] = {"random filters": squared**0.5, "bound": bound**0.5}
+    return pd.DataFrame(rows).T / float(K.norm())
+
+
+def live_settings(n_iter: int, times: int) -> dict[str, TransferConfig]:
+    """Return both neighbours' settings and their limits, from the content on, for a notebook that runs them.
+
+    Parameters
+    ----------
+    n_iter : int
+        Iterations.
+    times : int
+        How many times fewer filters.
+    """
+    found = {}
+    for name, config in NEIGHBOURS.items():
+        config = replace(config, n_iter=n_iter, start="content")
+        found |= {name: with_fewer_filters(config, times), f"{name} limit": limit_of(config)}
+    return found

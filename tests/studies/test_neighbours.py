@@ -1,8 +1,11 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
+from audiostyle import InfiniteEncoder
 from audiostyle.datasets.clips import PairAudio
+from audiostyle.neighbours.front_ends import FrontEnd, Patches
 from audiostyle.neighbours.names import branches
 from audiostyle.studies import neighbours, truth
 from audiostyle.studies.pairs import COPY_CONTENT, COPY_STYLE
@@ -139,3 +142,36 @@ def test_benchmark_keeps_rows_that_it_does_not_make(audio, monkeypatch, capsys):
 def test_benchmark_knows_every_set():
     assert next(name for name, _ in benchmark.sounds("choose")) == "flute_viola"
     assert len(list(benchmark.sounds("pairs"))) == 6
+
+
+def test_slope_error_sees_a_wrong_gradient(monkeypatch):
+    C, A = torch.rand(2, 6, 9, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    encoder = InfiniteEncoder(3, dtype=torch.float64)
+    assert neighbours.slope_error(encoder, C, A) < 1e-6
+    monkeypatch.setattr(InfiniteEncoder, "_add_distance_gradient", lambda self, gradient, *given: gradient)
+    assert neighbours.slope_error(encoder, C, A) > 1e-3
+
+
+def test_apart_is_a_share_of_silence():
+    X = torch.rand(6, 9, dtype=torch.float64)
+    encoder = InfiniteEncoder(3, dtype=torch.float64)
+    assert neighbours.apart(encoder, X, X) == pytest.approx(0, abs=1e-12)
+    assert neighbours.apart(encoder, torch.zeros_like(X), X) == pytest.approx(1, rel=1e-9)
+
+
+def test_convergence_stays_under_its_bound_and_falls_with_its_slope():
+    X = torch.rand(8, 9, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    errors = neighbours.convergence(X, Patches(FrontEnd(8), 3, n_bands=4), (16, 256), 10)
+    assert (errors["random filters"] < errors["bound"]).all()
+    ratio = errors.loc[16] / errors.loc[256]
+    assert ratio["bound"] == pytest.approx(4)
+    # ten banks know a root mean square to some 1 / √20 = 22 %, twice
+    assert ratio["random filters"] == pytest.approx(4, rel=0.6)
+
+
+def test_live_settings_are_the_neighbours_and_their_limits():
+    found = neighbours.live_settings(7, 64)
+    assert list(found) == ["tomczak", "tomczak limit", "barry_kim", "barry_kim limit"]
+    assert {(c.n_iter, c.start) for c in found.values()} == {(7, "content")}
+    assert [c.encoder for c in found.values()] == ["random", "infinite"] * 2
+    assert found["tomczak"].n_filters == 64
