@@ -11,11 +11,11 @@ import torch
 
 from audiostyle.config import check_positive
 from audiostyle.encoders.base import Encoded, Encoder
+from audiostyle.neighbours.names import N_BANDS, N_MELS, N_SEMITONES
 from audiostyle.spectrogram import frequencies
 
-# Barry & Kim's: 84 semitones upwards from C1, patches of 11 bands.
-LOWEST, PER_OCTAVE, N_SEMITONES, N_BANDS = 32.703, 12, 84, 11
-N_MELS = 128
+# Semitones upwards from C1, in Hz.
+LOWEST, PER_OCTAVE = 32.703, 12
 
 
 class FrontEnd:

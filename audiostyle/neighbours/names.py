@@ -3,6 +3,8 @@
 import re
 from dataclasses import dataclass
 
+# Mel bands, and semitones of constant Q; Barry & Kim's patches have 11 bands.
+N_MELS, N_SEMITONES, N_BANDS = 128, 84, 11
 FRONT_ENDS = ("linear", "mel", "cqt")
 _POOLED = "pooled_"
 _ITEM = re.compile(rf"(?P<name>(?:{_POOLED})?(?:{'|'.join(FRONT_ENDS)}))(?P<options>(?::[knw][0-9.]+)*)")
@@ -28,6 +30,19 @@ class Branch:
     kernel_size: int
     n_filters: int
     weight: float = 1.0
+
+    def n_patches(self, n_frames: int, n_bins: int) -> int:
+        """Return about how many patches are compared, in a clip of so many frames and an STFT of so many bins.
+
+        Examples
+        --------
+        >>> branches("cqt+pooled_cqt", 11, 4096)[1].n_patches(220, 1025)  # 74 offsets × 20 times
+        1480
+        """
+        if not self.pooled:
+            return n_frames
+        rows = {"linear": n_bins, "mel": N_MELS, "cqt": N_SEMITONES}[self.front_end]
+        return max(1, rows - N_BANDS + 1) * -(-n_frames // self.kernel_size)
 
 
 def branches(text: str, kernel_size: int, n_filters: int) -> tuple[Branch, ...]:
