@@ -6,12 +6,16 @@ Every choice that the paper leaves open is made here, once (see notebook 03 for 
 from dataclasses import dataclass, fields
 from numbers import Integral
 
+from audiostyle.neighbours.names import branches
+
 ACTIVATIONS = ("relu", "leaky_relu", "selu", "none")
 ENCODERS = ("infinite", "random")
 STARTS = ("matched", "content", "noise")
 UNKNOWNS = ("magnitudes", "samples")
 PHASES = ("polish", "griffin_lim")
 KINDS = ("instrument", "voice")
+RHYTHMS = ("none", "content", "style")
+UNITS = ("losses", "gradients")
 # Settings of a transfer that are names, and the names allowed.
 CHOICES = {
     "encoder": ENCODERS,
@@ -20,6 +24,8 @@ CHOICES = {
     "start": STARTS,
     "kind": KINDS,
     "phase": PHASES,
+    "rhythm": RHYTHMS,
+    "units": UNITS,
 }
 SAMPLE_RATES = (1000, 768_000)  # lowest and highest in Hz
 # Lowest and highest root mean square to compute at. Far outside, the squares of magnitudes leave float32.
@@ -87,6 +93,16 @@ class TransferConfig:
         Width of the filters in frames.
     activation : {"relu", "leaky_relu", "selu", "none"}
         Nonlinearity after the convolution.
+    front_ends : str
+        What the encoder sees, several joined by ``+``: ``"linear"``, ``"mel"`` or ``"cqt"`` bands of the spectrogram,
+        with ``pooled_`` before it where the style is to be pooled over frequency as well as time; then, where they
+        are not those above, ``:k`` and frames, ``:n`` and filters, ``:w`` and a weight. See `audiostyle.neighbours`.
+    rhythm : {"none", "content", "style"}
+        Whose onset strengths to hold on to, by a term of its own.
+    rhythm_weight : float >= 0
+        Weight of that term: of the cosine distance, at every balance.
+    units : {"losses", "gradients"}
+        What both losses of each front end are divided by: E and s0, or the norms of their gradients at noise.
     balance : float in [0, 1]
         With ``start="matched"``: 0 returns the content, 0.5 the matched timbre, up to there in proportion in decibels;
         from there to 1 the optimisation adds the style's texture. Otherwise 0 returns the content, 1 matches the
@@ -100,8 +116,8 @@ class TransferConfig:
     start : {"matched", "content", "noise"} or None
         What the optimisation starts from, and what it holds on to. ``"matched"``: the content with the matched
         timbre (`audiostyle.matching`); the other two hold on to the content. The paper starts from the content
-        (section 2.3). None takes ``"matched"`` with the infinite encoder and magnitudes, else ``"content"``; so
-        does `match`, which searches the balance of the optimisation alone.
+        (section 2.3). None takes ``"matched"`` with the infinite encoder, magnitudes, and no other front ends, rhythm
+        or units, else ``"content"``; so does `match`, which searches the balance of the optimisation alone.
     kind : {"instrument", "voice"} or None
         Settings of the matched timbre; None tells from how steady the clips are (``start="matched"`` only).
     n_iter : int
@@ -138,6 +154,10 @@ class TransferConfig:
     n_filters: int = 4096
     kernel_size: int = 11
     activation: str = "relu"
+    front_ends: str = "linear"
+    rhythm: str = "none"
+    rhythm_weight: float = 1.0
+    units: str = "losses"
     balance: float = 0.5
     match: float | None = None
     unknowns: str = "magnitudes"
@@ -179,10 +199,14 @@ class TransferConfig:
         low, high = LEVELS
         check_allowed(low <= self.level <= high, "level", self.level, f"from {low:g} to {high:g}")
         check_allowed(self.tolerance >= 0.0, "tolerance", self.tolerance, "at least 0")
+        weight = self.rhythm_weight
+        check_allowed(0.0 <= weight < float("inf"), "rhythm_weight", weight, "at least 0, and finite")
+        branches(self.front_ends, self.kernel_size, self.n_filters)
         if self.phase == "waveform":
             raise ValueError("phase='waveform' is now unknowns='samples'")
         if self.start is None:
             paper = self.encoder == "random" or self.unknowns == "samples"
+            paper |= (self.front_ends, self.rhythm, self.units) != ("linear", "none", "losses")
             object.__setattr__(self, "start", "content" if paper else "matched")
         if self.start == "matched" and self.match is not None:
             object.__setattr__(self, "start", "content")
@@ -209,9 +233,14 @@ class TransferConfig:
         return self.filters or not found_anew
 
     @property
+    def patch_frames(self) -> int:
+        """Frames of a patch, the longest of all front ends."""
+        return max(b.kernel_size for b in branches(self.front_ends, self.kernel_size, self.n_filters))
+
+    @property
     def min_duration(self) -> float:
-        """Shortest clip in seconds that holds one patch of `kernel_size` frames."""
-        return max(self.kernel_size - 1, 1) * self.hop_length / self.sr
+        """Shortest clip in seconds that holds one patch of `patch_frames` frames."""
+        return max(self.patch_frames - 1, 1) * self.hop_length / self.sr
 
 
 def option(name: str) -> str:

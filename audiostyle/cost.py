@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from audiostyle.config import TransferConfig
 from audiostyle.encoders.random import free_memory
 from audiostyle.matching import HOP, SR, STYLE_FRAMES
+from audiostyle.neighbours.names import branches
 from audiostyle.optimize import MOST_ROUNDS
 
 # Measured on clips of 10 s to 3 min: arrays of a spectrogram's size that are held at once, for content and style.
@@ -61,7 +62,9 @@ def expected_cost(config: TransferConfig, n_content: int, n_style: int) -> Cost:
     """
     n_bins, k = 1 + config.n_fft // 2, config.kernel_size
     content, style = (1 + n // config.hop_length for n in (n_content, n_style))
-    entries = content * (content + style)
+    named = branches(config.front_ends, config.kernel_size, config.n_filters)
+    patches = [[branch.n_patches(n, n_bins) for n in (content, style)] for branch in named]
+    entries = sum(n * (n + other) for n, other in patches)
     numbers = n_bins * (_CONTENT_COPIES * content + _STYLE_COPIES * style)
     if config.encoder == "infinite":
         numbers += _CHUNK_COPIES * max(min(_CHUNK, entries), k * (content + style))

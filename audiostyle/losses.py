@@ -92,7 +92,7 @@ def content_loss(encoder: Encoder, X: Spectrogram | Encoded, content: Spectrogra
     >>> float(content_loss(RandomEncoder(16, kernel_size=2), X, X))
     0.0
     """
-    return _sum_over_layers(encoder, mean_distance, X, content)
+    return _sum_over_layers(encoder, mean_distance, X, content, weights=encoder.content_weights)
 
 
 def style_loss(encoder: Encoder, X: Spectrogram | Encoded, style: Spectrogram | Encoded) -> torch.Tensor:
@@ -142,12 +142,13 @@ def mean_square(encoder: Encoder, x: Spectrogram | Encoded, y: Spectrogram | Enc
 
 def patch_energy(encoder: Encoder, X: Spectrogram) -> float:
     """Compute the mean of ½ ‖patch‖² over the patches of a clip, the unit of the content loss."""
-    power = as_tensor(X).square().sum(dim=0, dtype=torch.float64)
+    X = as_tensor(X)
 
     def of_layer(layer: Encoder) -> torch.Tensor:
-        return 0.5 * power.unfold(0, layer.receptive_field, 1).sum(dim=1).mean()
+        power = layer.view(X).square().sum(dim=0, dtype=torch.float64)
+        return 0.5 * power.unfold(0, layer.inner.receptive_field, 1).sum(dim=1).mean()
 
-    return float(_sum_over_layers(encoder, of_layer))
+    return float(_sum_over_layers(encoder, of_layer, weights=encoder.content_weights))
 
 
 def loss_units(encoder: Encoder, content: Spectrogram, style: Spectrogram) -> tuple[float, float]:
@@ -170,10 +171,12 @@ def loss_units(encoder: Encoder, content: Spectrogram, style: Spectrogram) -> tu
     return patch_energy(encoder, content), max(float(style_loss(encoder, content, style)), least)
 
 
-def _sum_over_layers(encoder: Encoder, term: Callable[..., torch.Tensor], *clips) -> torch.Tensor:
-    """Add up a term of each layer and of clips as it sees them, eq. 4."""
+def _sum_over_layers(
+    encoder: Encoder, term: Callable[..., torch.Tensor], *clips, weights: tuple[float, ...] | None = None
+) -> torch.Tensor:
+    """Add up a term of each layer and of clips as it sees them, eq. 4; with w_l, or other weights."""
     seen = [encoder.encode(clip).layers for clip in clips]
-    parts = zip(encoder.layer_weights, encoder.layers, *seen, strict=True)
+    parts = zip(weights or encoder.layer_weights, encoder.layers, *seen, strict=True)
     return sum(w * term(layer, *clips) for w, layer, *clips in parts)
 
 
@@ -186,7 +189,7 @@ class Evaluation:
     content, style : float
         `content_loss` and `style_loss`.
     total : float
-        Their weighted sum.
+        Their weighted sum, and a further term where there is one.
     gradient : torch.Tensor [shape=(n_bins, n_frames)]
         Gradient of the total.
     """
@@ -211,6 +214,8 @@ class TransferLoss:
     balance : float in [0, 1]
     units : tuple of float or None
         E and s0, where they are another encoder's; None measures them.
+    extra : callable or None
+        A further term: ``extra(X) -> value, gradient``, added to the total at every balance.
 
     Attributes
     ----------
@@ -238,8 +243,9 @@ class TransferLoss:
         *,
         balance: float = 0.5,
         units: tuple[float, float] | None = None,
+        extra: Callable[[torch.Tensor], tuple[float, torch.Tensor]] | None = None,
     ) -> None:
-        self.encoder = encoder
+        self.encoder, self.extra = encoder, extra
         content, style = (as_tensor(x, device=encoder.device).to(encoder.dtype) for x in (content, style))
         self._losses = _evaluator(encoder, content, style)
         self.units = self.content_unit, self.style_unit = units or loss_units(encoder, content, style)
@@ -260,43 +266,58 @@ class TransferLoss:
         """Evaluate the losses and the gradient of their weighted sum at X [shape=(n_bins, n_frames)]."""
         content, style, gradient = self._losses(X, self.content_weight, self.style_weight)
         total = self.content_weight * content + self.style_weight * style
+        if self.extra is not None:
+            value, of_extra = self.extra(X)
+            total, gradient = total + value, gradient + of_extra
         return Evaluation(content, style, total, gradient)
 
 
 def _evaluator(encoder: Encoder, content: torch.Tensor, style: torch.Tensor) -> Callable:
     """Return content loss, style loss and gradient as a function of X and both weights, the fastest there is."""
+    if encoder.layers != (encoder,):
+        return _layer_sum(encoder, content, style)
+    if encoder.inner is not encoder:
+        return _behind_front_end(encoder, content, style)
     if isinstance(encoder, InfiniteEncoder):
         return FusedLosses(encoder, content, style)
-    if all(isinstance(layer, InfiniteEncoder) for layer in encoder.layers):
-        return _fused_layers(encoder, content, style)
     return _autograd_losses(encoder, content, style)
 
 
-def _fused_layers(encoder: Encoder, content: torch.Tensor, style: torch.Tensor) -> Callable:
-    fused = [FusedLosses(layer, content, style) for layer in encoder.layers]
+def _layer_sum(encoder: Encoder, content: torch.Tensor, style: torch.Tensor) -> Callable:
+    parts = [_evaluator(layer, content, style) for layer in encoder.layers]
 
     def evaluate(X: torch.Tensor, content_weight: float, style_weight: float):
-        found = zip(*(losses(X, content_weight, style_weight) for losses in fused), strict=True)
-        return tuple(sum(w * x for w, x in zip(encoder.layer_weights, each, strict=True)) for each in found)
+        weights = list(zip(encoder.content_weights, encoder.layer_weights, strict=True))
+        found = [f(X, c * content_weight, s * style_weight) for f, (c, s) in zip(parts, weights, strict=True)]
+        of_content = sum(c * value for (c, _), (value, _, _) in zip(weights, found, strict=True))
+        of_style = sum(s * value for (_, s), (_, value, _) in zip(weights, found, strict=True))
+        return of_content, of_style, sum(gradient for _, _, gradient in found)
+
+    return evaluate
+
+
+def _behind_front_end(encoder: Encoder, content: torch.Tensor, style: torch.Tensor) -> Callable:
+    losses = _evaluator(encoder.inner, encoder.view(content), encoder.view(style))
+
+    def evaluate(X: torch.Tensor, content_weight: float, style_weight: float):
+        X = X.detach().requires_grad_(True)
+        seen = encoder.view(X)
+        *values, of_seen = losses(seen.detach(), content_weight, style_weight)
+        return *values, *torch.autograd.grad(seen, X, of_seen)
 
     return evaluate
 
 
 def _autograd_losses(encoder: Encoder, content: torch.Tensor, style: torch.Tensor) -> Callable:
-    fixed = [
-        (layer, weight, layer.encode(content), a := layer.encode(style), float(mean_square(layer, a, a)))
-        for layer, weight in zip(encoder.layers, encoder.layer_weights, strict=True)
-    ]
+    p, a = encoder.encode(content), encoder.encode(style)
+    style_self = float(mean_square(encoder, a, a))
 
     def evaluate(X: torch.Tensor, content_weight: float, style_weight: float):
         X = X.detach().requires_grad_(True)
-        content_sum = style_sum = torch.zeros((), dtype=torch.float64, device=X.device)
-        for layer, weight, p, a, style_self in fixed:
-            x = layer.encode(X)
-            content_sum = content_sum + weight * mean_distance(layer, x, p)
-            cross = mean_square(layer, x, x) + style_self - 2 * mean_square(layer, x, a)
-            style_sum = style_sum + weight * cross
-        (gradient,) = torch.autograd.grad(content_weight * content_sum + style_weight * style_sum, X)
-        return float(content_sum.detach()), float(style_sum.detach()), gradient
+        x = encoder.encode(X)
+        of_content = mean_distance(encoder, x, p)
+        of_style = mean_square(encoder, x, x) + style_self - 2 * mean_square(encoder, x, a)
+        (gradient,) = torch.autograd.grad(content_weight * of_content + style_weight * of_style, X)
+        return float(of_content.detach()), float(of_style.detach()), gradient
 
     return evaluate

@@ -13,11 +13,11 @@ from tqdm.std import tqdm
 
 from audiostyle.config import TransferConfig
 from audiostyle.cost import check_memory
-from audiostyle.encoders import make_encoder
 from audiostyle.encoders.base import Encoder, Spectrogram
 from audiostyle.losses import Evaluation, TransferLoss
 from audiostyle.matching import SEMITONES, Filter, match_timbre, transposed
 from audiostyle.matching.own import as_it_came, strength_of
+from audiostyle.neighbours.objective import make_loss, noise_like
 from audiostyle.optimize import Minimum, Step, minimize, minimize_to_share
 from audiostyle.phase.griffin_lim import FAST_ITER, FAST_MOMENTUM, griffin_lim, phase_of, spectral_convergence
 from audiostyle.phase.polish import WaveformLoss, polish
@@ -263,7 +263,7 @@ def _judged(content, style, y, config: TransferConfig, search: "_Stage") -> "Opt
     C, A, X = (
         _log_magnitude(x, name, config) for x, name in ((content, "content"), (style, "style"), (y, "y"))
     )
-    loss = TransferLoss(make_encoder(config), C, A, balance=config.balance)
+    loss = make_loss(config, C, A)
     before = Evaluation(0.0, loss.style_unit, loss.style_weight * loss.style_unit, torch.zeros_like(C))
     search(Step(0, before, C))
     after = loss(X)
@@ -307,7 +307,7 @@ def optimise(
         ``unknowns="magnitudes"``.
     config : TransferConfig
     encoder : Encoder or None
-        None takes that of the configuration.
+        None takes that of the configuration, with its front ends.
     callback : callable or None
         As for `audiostyle.optimize.minimize`, or `audiostyle.optimize.minimize_to_share` with ``match``.
 
@@ -325,7 +325,7 @@ def optimise(
     Notebook: 03_transfer_one_pair.ipynb
     """
     C, A = (_log_magnitude(y, name, config) for y, name in ((content, "content"), (style, "style")))
-    loss = TransferLoss(encoder or make_encoder(config), C, A, balance=config.balance)
+    loss = make_loss(config, C, A, encoder=encoder)
     if config.unknowns == "samples":
         objective = WaveformLoss(loss, n_fft=config.n_fft, hop_length=config.hop_length)
         start, lower = _start_samples(content, config), None
@@ -410,7 +410,7 @@ def _prepare(y: np.ndarray, name: str, sr: int, config: TransferConfig) -> np.nd
         y = fix_length(librosa.resample(y, orig_sr=sr, target_sr=config.sr), round(len(y) * config.sr / sr))
     if len(y) < config.min_duration * config.sr:
         raise ValueError(
-            f"{name} lasts {len(y) / config.sr:.3f} s, less than one patch of kernel_size={config.kernel_size} "
+            f"{name} lasts {len(y) / config.sr:.3f} s, less than one patch of kernel_size={config.patch_frames} "
             f"frames ({config.min_duration:.3f} s); use a longer clip or a smaller kernel_size"
         )
     return y
@@ -435,11 +435,7 @@ def _magnitudes(x: torch.Tensor, config: TransferConfig) -> torch.Tensor:
 
 def start_spectrogram(log_content: torch.Tensor, config: TransferConfig) -> torch.Tensor:
     """Return where the optimisation of magnitudes starts: what it holds on to, or uniform noise of its mean."""
-    if config.start != "noise":
-        return log_content
-    generator = torch.Generator().manual_seed(config.seed)
-    noise = torch.rand(log_content.shape, generator=generator).to(log_content)
-    return noise * 2 * log_content.mean()
+    return noise_like(log_content, config.seed) if config.start == "noise" else log_content
 
 
 def _start_samples(content: np.ndarray, config: TransferConfig) -> torch.Tensor:

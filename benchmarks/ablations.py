@@ -21,8 +21,8 @@ from audiostyle.datasets import clips, paths
 from audiostyle.datasets.clips import PairAudio
 from audiostyle.datasets.corpora import SAMPLE_RATE, load_recordings
 from audiostyle.encoders.infinite import InfiniteEncoder
-from audiostyle.encoders.layered import LayeredEncoder
 from audiostyle.measures.table import evaluate_sound
+from audiostyle.neighbours.layered import LayeredEncoder
 from audiostyle.phase.griffin_lim import FAST_MOMENTUM, griffin_lim, phase_of
 from audiostyle.sound.audio import fix_length, set_level
 from audiostyle.spectrogram import log_magnitude, stft

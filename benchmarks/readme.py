@@ -11,6 +11,7 @@ import pandas as pd
 
 from audiostyle.datasets import clips, paths
 from audiostyle.sound.files import whole_file
+from audiostyle.studies.neighbours import mean_table
 from audiostyle.studies.results import committed
 
 _MARK = re.compile(r"(<!-- table: (?P<name>[a-z0-9-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -172,6 +173,20 @@ def _truth() -> str:
     return _markdown(rows)
 
 
+def _neighbours() -> str:
+    means = mean_table(committed("neighbours"))
+    rows = []
+    for method, found in means[means["set"] != "pairs"].groupby("method", sort=False):
+        by_set, row = found.set_index("set"), {"method": method}
+        for part in by_set.index:
+            of = by_set.loc[part]
+            row[f"LSD (dB), {part}"] = _number(of["lsd"], 2)
+            row[f"chroma, {part}"] = _number(of["chroma"], 3)
+            row[f"onset F, {part}"] = _number(of["target_onset_f"], 3)
+        rows.append(row)
+    return _markdown(rows)
+
+
 # What a reader of README needs to place the default.
 _SHORT = (
     "copy the content",
@@ -211,6 +226,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "width": _width,
     "table1": _table1,
     "benchmarks": _benchmarks,
+    "neighbours": _neighbours,
     "peers": _peers,
 }
 

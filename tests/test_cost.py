@@ -151,3 +151,12 @@ def test_bar_goes_through_both_stages_and_is_full_at_the_end_only(bar, content, 
     assert all(n <= total for n, total in optimising)
     assert sum(n == total for n, total in optimising) < len(optimising) / 2
     assert bar[-1] == ("done", made + 5, made + 5)
+
+
+def test_pooled_style_costs_as_its_pairs_of_patches():
+    """74 offsets of 11 among 84 bands, one time in 11: some 45 times the pairs."""
+    plain, pooled = (
+        expected_cost(TransferConfig(front_ends=name, start="content"), TEN, TEN)
+        for name in ("cqt", "pooled_cqt")
+    )
+    assert pooled.seconds == pytest.approx((74 / 11) ** 2 * plain.seconds, rel=0.1)

@@ -26,7 +26,9 @@ FLOORS = {
     "commands": 6,
 }
 # The method: the top level and these.
-CORE = ("encoders", "phase", "matching")
+CORE = ("encoders", "phase", "matching", "neighbours")
+# Ways beside the paper's, on the level of the core because `transfer` offers them; not the paper's method.
+BESIDE = ("matching", "neighbours")
 
 
 def name_of(path):
@@ -91,7 +93,7 @@ def test_no_circles():
 def test_the_core_is_small():
     assert len(list(PACKAGE.glob("*.py"))) <= 14
     core = [
-        path for name, path in MODULES.items() if room_of(name) == "core" and path.parent.name != "matching"
+        path for name, path in MODULES.items() if room_of(name) == "core" and path.parent.name not in BESIDE
     ]
     assert sum(len(path.read_text().splitlines()) for path in core) <= 3000
 

@@ -7,7 +7,7 @@ from audiostyle.encoders.random import RandomEncoder
 
 
 def make_encoder(config: TransferConfig) -> Encoder:
-    """Return the encoder that a configuration names, on its device.
+    """Return the encoder that a configuration names, on its device; with no front end before it.
 
     Raises
     ------

@@ -74,8 +74,22 @@ class Encoder:
 
     @property
     def layer_weights(self) -> tuple[float, ...]:
-        """Weights w_l of eq. 4."""
+        """Weights w_l of eq. 4, of the Gram matrices."""
         return (1.0,)
+
+    @property
+    def content_weights(self) -> tuple[float, ...]:
+        """Weights of the content loss of each layer; w_l, unless a `LayeredEncoder` has others."""
+        return self.layer_weights
+
+    @property
+    def inner(self) -> "Encoder":
+        """Encoder of what `view` returns; itself, unless it stands behind a front end."""
+        return self
+
+    def view(self, X: torch.Tensor) -> torch.Tensor:
+        """Return the spectrogram from which patches are cut: X itself, unless a front end maps it."""
+        return X
 
     def n_patches(self, n_frames: int) -> int:
         """Return the number of patches in a clip of `n_frames` frames.

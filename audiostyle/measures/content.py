@@ -8,7 +8,7 @@ import mir_eval
 import numpy as np
 
 _HOP = 1024
-_ONSET_WINDOW = 0.05
+_ONSET_WINDOW, _BEAT_WINDOW = 0.05, 0.07
 _CENTS = 50.0
 
 
@@ -124,3 +124,48 @@ def tempo_ratio(y: np.ndarray, reference: np.ndarray, sr: int) -> float:
     """
     tempi = [float(librosa.feature.tempo(y=x, sr=sr)[0]) for x in (y, reference)]
     return tempi[0] / tempi[1]
+
+
+def beat_agreement(y: np.ndarray, reference: np.ndarray, sr: int) -> float:
+    """Compute the F-measure of tracked beats that lie within ±70 ms of the reference's.
+
+    Beats by dynamic programming (Ellis 2007, librosa), compared as in MIREX.
+
+    Parameters
+    ----------
+    y, reference : np.ndarray [shape=(n_samples,)]
+        Waveforms.
+    sr : int
+        Sample rate in Hz.
+
+    Returns
+    -------
+    float
+        0 to 1, higher is better; 0 where either has no beat. Meant for clips that have a beat.
+    """
+    beats = [librosa.beat.beat_track(y=x, sr=sr, units="time")[1] for x in (reference, y)]
+    if not all(len(times) for times in beats):
+        return 0.0
+    return float(mir_eval.beat.f_measure(*beats, f_measure_threshold=_BEAT_WINDOW))
+
+
+def note_similarity(y: np.ndarray, reference: np.ndarray, sr: int) -> float:
+    """Compute the cosine between the mean chroma of two clips: which notes sound, whenever they do.
+
+    Against the style, how far its notes have leaked into a result.
+
+    Parameters
+    ----------
+    y, reference : np.ndarray [shape=(n_samples,)]
+        Waveforms of any lengths.
+    sr : int
+        Sample rate in Hz.
+
+    Returns
+    -------
+    float
+        0 to 1; 1 for the same notes as often. Compare with the content's own.
+    """
+    means = [_chroma(x, sr, False).mean(axis=1) for x in (y, reference)]
+    length = np.linalg.norm(means[0]) * np.linalg.norm(means[1])
+    return float(means[0] @ means[1] / length) if length else 0.0

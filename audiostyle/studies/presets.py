@@ -35,6 +35,16 @@ class Preset:
 # The optimisation alone at infinite width, with nothing matched before it.
 GRAM = TransferConfig(start="content")
 _PAPER = TransferConfig(encoder="random", phase="griffin_lim")
+# Systems that the paper builds on, as close as their texts give (notebook 12 has what differs).
+_SAMPLES = TransferConfig(encoder="random", activation="selu", unknowns="samples", start="noise")
+NEIGHBOURS = {
+    # Tomczak, Southall & Hockman 2018: filters of 16 frames, rhythm held by the onset strengths.
+    "tomczak": replace(_SAMPLES, kernel_size=16, balance=0.8, rhythm="content"),
+    # Barry & Kim 2018: three front ends, style of the third pooled over frequency, gradients balanced.
+    "barry_kim": replace(
+        _SAMPLES, front_ends="linear:k5:n4096+mel:k50:n1024+pooled_cqt:k11:n256", units="gradients"
+    ),
+}
 PRESETS = {
     "paper": Preset("paper", 10.0, _PAPER, n_seeds=10),
     "quick": Preset(

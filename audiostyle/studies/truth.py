@@ -84,9 +84,10 @@ def _of_any_rate(function: Callable[..., np.ndarray], **settings: object) -> Met
     return Method(make, function.__module__, settings)
 
 
-def _transfer(
+def transferred(
     content: np.ndarray, style: np.ndarray, sr: int, config: TransferConfig | None = None
 ) -> np.ndarray:
+    """Return the sound of a transfer at the sample rate given, as long as the content."""
     result = transfer_style(content, style, sr, config, progress=False)
     if result.sr == sr:
         return result.y
@@ -108,21 +109,21 @@ METHODS: dict[str, Method] = {
     TRANSPOSED: _of_any_rate(nmf_musaicing, transpositions=tuple(range(-12, 13)), most_templates=2000),
     # After 40 iterations the loss is within 0.2 % of where 150 would take it (one pair, 0.05 dB of LSD), in minutes.
     PAPER: Method(
-        _transfer,
+        transferred,
         "audiostyle.transfer",
         {"config": TransferConfig(encoder="random", n_filters=4096, phase="griffin_lim", n_iter=40)},
     ),
     FIRST: Method(
-        _transfer,
+        transferred,
         "audiostyle.transfer",
         {"config": TransferConfig(encoder="infinite", phase="polish", start="content", balance=0.5)},
     ),
     MATCHED: Method(_matched, "audiostyle.matching"),
-    DEFAULT: Method(_transfer, "audiostyle.transfer"),
+    DEFAULT: Method(transferred, "audiostyle.transfer"),
     # What the style loss after the match does to the distance.
     **{
         f"default at {balance}": Method(
-            _transfer, "audiostyle.transfer", {"config": TransferConfig(balance=balance)}
+            transferred, "audiostyle.transfer", {"config": TransferConfig(balance=balance)}
         )
         for balance in (0.6, 0.75, 1.0)
     },
@@ -168,7 +169,9 @@ def oracle_filter(content: np.ndarray, target: np.ndarray, sr: int, n_bands: int
     return istft(D, hop_length=_HOP, length=len(content)).numpy()
 
 
-def make_sound(name: str, content: np.ndarray, style: np.ndarray, sr: int) -> np.ndarray:
+def make_sound(
+    name: str, content: np.ndarray, style: np.ndarray, sr: int, method: Method | None = None
+) -> np.ndarray:
     """Return the result of a method, read from ``results/cache/truth`` where the same was made before.
 
     Parameters
@@ -179,12 +182,14 @@ def make_sound(name: str, content: np.ndarray, style: np.ndarray, sr: int) -> np
         Waveforms.
     sr : int
         Sample rate in Hz.
+    method : Method or None
+        One that is not in `METHODS`, of any name.
 
     Returns
     -------
     np.ndarray [shape=(n_samples,)]
     """
-    method = METHODS[name]
+    method = method or METHODS[name]
     if not method.code:
         return method(content, style, sr)
     digests = [hashlib.sha256(np.ascontiguousarray(y).tobytes()).hexdigest() for y in (content, style)]

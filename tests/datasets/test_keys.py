@@ -15,6 +15,7 @@ OTHER = {
     "start": "noise", "n_iter": 2, "tolerance": 0.1, "phase": "griffin_lim", "griffin_lim_iter": 2, "momentum": 0.5,
     "unknowns": "samples", "polish_iter": 2, "sr": 16000, "level": 0.1, "n_fft": 4096, "hop_length": 256, "seed": 3,
     "device": "meta", "kind": "voice",
+    "front_ends": "linear+mel:k3", "rhythm": "style", "rhythm_weight": 0.3, "units": "gradients",
 }  # fmt: skip
 
 

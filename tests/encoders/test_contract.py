@@ -5,9 +5,10 @@ import pytest
 import torch
 
 from audiostyle.encoders.infinite import CLOSED_FORMS, InfiniteEncoder
-from audiostyle.encoders.layered import LayeredEncoder
 from audiostyle.encoders.random import RandomEncoder
 from audiostyle.losses import TransferLoss, content_loss, loss_units, patch_energy, style_loss
+from audiostyle.neighbours.front_ends import Bands, FrontEnd, FrontEndEncoder, Patches
+from audiostyle.neighbours.layered import LayeredEncoder
 
 DOUBLE = torch.float64
 
@@ -30,12 +31,40 @@ ONE_LENGTH = {
     **{f"infinite {activation}": limit(activation=activation) for activation in CLOSED_FORMS},
     "layers": LayeredEncoder([random_encoder(), limit()], WEIGHTS),
 }
-EVERY = ONE_LENGTH | {
-    "stacked layers": LayeredEncoder([BELOW, STACKED], WEIGHTS),
-    "random layers": LayeredEncoder([random_encoder(), random_encoder(kernel_size=5)], WEIGHTS),
-    "infinite layers": LayeredEncoder([limit(1), limit(3)], WEIGHTS),
-    "mixed layers": LayeredEncoder([random_encoder(), limit(4)], WEIGHTS),
+BANDS = Bands(np.random.default_rng(0).random((4, 6)))
+
+
+def pooled(encoder, front_end=FrontEnd(6), stride=1):  # noqa: B008
+    return FrontEndEncoder(encoder, Patches(front_end, kernel_size=3, n_bands=2, stride=stride))
+
+
+ONE_LENGTH |= {
+    "random bands": FrontEndEncoder(random_encoder(), BANDS),
+    "infinite bands": FrontEndEncoder(limit(), BANDS),
 }
+OTHER_CONTENT_WEIGHTS = {"weights": (0.3, 2.0), "content_weights": (1.5, 0.2)}
+POOLED = {
+    "random pooled": pooled(random_encoder(kernel_size=1)),
+    "infinite pooled": pooled(limit(1)),
+    "infinite pooled bands": pooled(limit(1), BANDS, stride=2),
+}
+# Patches at one time: at every offset of two bands.
+OFFSETS = dict(zip(POOLED.values(), (5, 5, 3), strict=True))
+EVERY = (
+    ONE_LENGTH
+    | POOLED
+    | {
+        "front ends": LayeredEncoder(
+            [limit(4), FrontEndEncoder(random_encoder(), BANDS)],
+            **OTHER_CONTENT_WEIGHTS,
+        ),
+        "pooled front end": LayeredEncoder([limit(4), pooled(limit(1), BANDS)], **OTHER_CONTENT_WEIGHTS),
+        "stacked layers": LayeredEncoder([BELOW, STACKED], WEIGHTS),
+        "random layers": LayeredEncoder([random_encoder(), random_encoder(kernel_size=5)], WEIGHTS),
+        "infinite layers": LayeredEncoder([limit(1), limit(3)], WEIGHTS),
+        "mixed layers": LayeredEncoder([random_encoder(), limit(4)], WEIGHTS),
+    }
+)
 every = pytest.mark.parametrize("encoder", EVERY.values(), ids=EVERY)
 of_one_length = pytest.mark.parametrize("encoder", ONE_LENGTH.values(), ids=ONE_LENGTH)
 
@@ -81,12 +110,12 @@ def test_patch_distance_is_the_kernel_distance_on_the_diagonal(encoder):
 
 @every
 def test_gradients_are_those_of_the_values(encoder):
-    X, Y = clip(0, 7, 3).requires_grad_(True), clip(1, 6, 3).requires_grad_(True)
+    X, Y = clip(0, 7).requires_grad_(True), clip(1, 6).requires_grad_(True)
     check = torch.autograd.gradcheck
     assert check(encoder.gram_inner, (X, Y))
     assert check(encoder.gram_inner, (X.detach(), Y))
     assert check(lambda X: encoder.gram_inner(X, X), X)
-    assert check(lambda X, Z: content_loss(encoder, X, Z), (X, clip(2, 7, 3).requires_grad_(True)))
+    assert check(lambda X, Z: content_loss(encoder, X, Z), (X, clip(2, 7).requires_grad_(True)))
 
 
 @every
@@ -128,7 +157,8 @@ def test_losses_are_added_over_layers_as_in_eq_4(encoder):
     }
     for name, term in terms.items():
         of_layers = [term(layer) for layer in encoder.layers]
-        expected = np.dot(encoder.layer_weights, of_layers)
+        weights = encoder.layer_weights if name == "style" else encoder.content_weights
+        expected = np.dot(weights, of_layers)
         assert term(encoder) == pytest.approx(float(expected), rel=1e-12), name
 
 
@@ -151,7 +181,7 @@ def test_objective_and_its_gradient_are_those_of_the_losses(encoder):
 @every
 def test_a_clip_needs_one_patch_and_two_axes(encoder):
     shortest = encoder.receptive_field
-    assert encoder.n_patches(shortest) == 1
+    assert encoder.n_patches(shortest) == OFFSETS.get(encoder, 1)
     assert float(content_loss(encoder, clip(0, shortest), clip(1, shortest))) > 0
     with pytest.raises(
         ValueError, match=f"{shortest - 1} frames, fewer than one patch of kernel_size={shortest}"

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from audiostyle.encoders import random
 from audiostyle.encoders.infinite import InfiniteEncoder
-from audiostyle.encoders.layered import LayeredEncoder
 from audiostyle.encoders.random import RandomEncoder
 from audiostyle.losses import style_loss
+from audiostyle.neighbours.layered import LayeredEncoder
 
 DOUBLE = torch.float64
 

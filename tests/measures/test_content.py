@@ -1,7 +1,14 @@
 import numpy as np
 import pytest
 
-from audiostyle.measures.content import chroma_similarity, onset_f_measure, pitch_agreement, tempo_ratio
+from audiostyle.measures.content import (
+    beat_agreement,
+    chroma_similarity,
+    note_similarity,
+    onset_f_measure,
+    pitch_agreement,
+    tempo_ratio,
+)
 
 SR = 22050
 SCALE = [220, 247, 277, 294, 330, 370, 415, 440]
@@ -59,3 +66,22 @@ def test_tempo_ratio_of_clicks():
     assert tempo_ratio(beats[100], beats[100], SR) == 1
     # estimates lie on a grid of lags some 3 % apart
     assert tempo_ratio(beats[125], beats[100], SR) == pytest.approx(1.25, rel=0.05)
+
+
+def test_beats_of_clicks():
+    every_half = np.arange(0.25, 7.6, 0.5)
+    a = clicks(every_half, 8.0)
+    assert beat_agreement(a, a, SR) == 1
+    assert beat_agreement(clicks(every_half + 0.03, 8.0), a, SR) > 0.9
+    assert beat_agreement(clicks(every_half + 0.25, 8.0), a, SR) < 0.2
+    assert beat_agreement(np.zeros_like(a), a, SR) == 0
+
+
+def test_note_similarity_knows_which_notes_and_not_when(make_melody):
+    scale = [4 * f for f in SCALE]  # up where bins are narrower than semitones
+    up, down = make_melody(scale, harmonics=[1]), make_melody(scale[::-1], harmonics=[1])
+    assert note_similarity(down, up, SR) > 0.99
+    assert chroma_similarity(down, up, SR) < 0.7
+    other = make_melody([932, 1245, 1397], harmonics=[1])  # B flat, E flat, F: none of the scale's
+    assert note_similarity(other, up, SR) < 0.5 * note_similarity(down, up, SR)
+    assert note_similarity(np.zeros_like(up), up, SR) == 0

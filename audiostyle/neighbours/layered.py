@@ -10,7 +10,8 @@ from audiostyle.encoders.base import Encoded, Encoder
 class LayeredEncoder(Encoder):
     """Several encoders whose losses are added with weights w_l (eq. 4 of the paper).
 
-    The layers may be stacked (`RandomEncoder` with `below`) or stand side by side, such as several kernel sizes.
+    The layers may be stacked (`RandomEncoder` with `below`) or stand side by side, such as several kernel sizes or
+    several front ends (`audiostyle.neighbours.front_ends`).
     Gram matrices of different layers never meet: `gram_inner` is the weighted sum of those of the layers. So are
     `kernel` and `patch_distance`, where the layers have patches of one length.
 
@@ -20,6 +21,9 @@ class LayeredEncoder(Encoder):
         The layers.
     weights : sequence of float or None
         Weight of each layer; None weighs all alike with 1 / number of layers.
+    content_weights : sequence of float or None
+        Weights of the content losses, where they are others: losses of layers that stand behind different front ends
+        (`audiostyle.neighbours`) have different units. None takes `weights`.
 
     Raises
     ------
@@ -37,16 +41,24 @@ class LayeredEncoder(Encoder):
 
     layers: tuple[Encoder, ...] = ()
     layer_weights: tuple[float, ...] = ()
+    content_weights: tuple[float, ...] = ()
 
-    def __init__(self, layers: Sequence[Encoder], weights: Sequence[float] | None = None) -> None:
+    def __init__(
+        self,
+        layers: Sequence[Encoder],
+        weights: Sequence[float] | None = None,
+        *,
+        content_weights: Sequence[float] | None = None,
+    ) -> None:
         self.layers = tuple(layers)
         if not self.layers:
             raise ValueError("a LayeredEncoder needs at least one layer")
-        self.layer_weights = (
-            tuple(weights) if weights is not None else (1 / len(self.layers),) * len(self.layers)
-        )
-        if len(self.layer_weights) != len(self.layers) or min(self.layer_weights) < 0:
-            raise ValueError(f"weights={weights!r} must be {len(self.layers)} numbers of at least 0")
+        n = len(self.layers)
+        self.layer_weights = (1 / n,) * n if weights is None else tuple(weights)
+        self.content_weights = self.layer_weights if content_weights is None else tuple(content_weights)
+        for name, given in (("weights", self.layer_weights), ("content_weights", self.content_weights)):
+            if len(given) != n or not all(0 <= w < float("inf") for w in given):
+                raise ValueError(f"{name}={given!r} must be {n} numbers of at least 0")
         self.kernel_size = max(layer.kernel_size for layer in self.layers)
         self.receptive_field = max(layer.receptive_field for layer in self.layers)
         self.device = self.layers[0].device
@@ -57,17 +69,17 @@ class LayeredEncoder(Encoder):
 
     def _kernel(self, x: Encoded, y: Encoded) -> torch.Tensor:
         self._check_one_length()
-        return self._sum("kernel", x, y)
+        return self._sum("kernel", self.layer_weights, x, y)
 
     def _gram_inner(self, x: Encoded, y: Encoded) -> torch.Tensor:
-        return self._sum("gram_inner", x, y)
+        return self._sum("gram_inner", self.layer_weights, x, y)
 
     def _patch_distance(self, x: Encoded, y: Encoded) -> torch.Tensor:
         self._check_one_length()
-        return self._sum("patch_distance", x, y)
+        return self._sum("patch_distance", self.content_weights, x, y)
 
-    def _sum(self, method: str, x: Encoded, y: Encoded) -> torch.Tensor:
-        parts = zip(self.layer_weights, self.layers, x.layers, y.layers, strict=True)
+    def _sum(self, method: str, weights: tuple[float, ...], x: Encoded, y: Encoded) -> torch.Tensor:
+        parts = zip(weights, self.layers, x.layers, y.layers, strict=True)
         return sum(w * getattr(layer, method)(a, b) for w, layer, a, b in parts)
 
     def _check_one_length(self) -> None:
