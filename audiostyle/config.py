@@ -11,12 +11,14 @@ ENCODERS = ("infinite", "random")
 STARTS = ("matched", "content", "noise")
 UNKNOWNS = ("magnitudes", "samples")
 PHASES = ("polish", "griffin_lim")
+KINDS = ("instrument", "voice")
 # Settings of a transfer that are names, and the names allowed.
 CHOICES = {
     "encoder": ENCODERS,
     "activation": ACTIVATIONS,
     "unknowns": UNKNOWNS,
     "start": STARTS,
+    "kind": KINDS,
     "phase": PHASES,
 }
 SAMPLE_RATES = (1000, 768_000)  # lowest and highest in Hz
@@ -99,6 +101,8 @@ class TransferConfig:
         timbre (`audiostyle.matching`); the other two hold on to the content. The paper starts from the content
         (section 2.3). None takes ``"matched"`` with the infinite encoder and magnitudes, else ``"content"``; so
         does `match`, which searches the balance of the optimisation alone.
+    kind : {"instrument", "voice"} or None
+        Settings of the matched timbre; None tells from how steady the clips are (``start="matched"`` only).
     n_iter : int
         Most iterations of the optimiser.
     tolerance : float
@@ -137,6 +141,7 @@ class TransferConfig:
     match: float | None = None
     unknowns: str = "magnitudes"
     start: str | None = None
+    kind: str | None = None
     n_iter: int = 300
     tolerance: float = 1e-6
     phase: str = "polish"
@@ -181,9 +186,8 @@ class TransferConfig:
         if self.start == "matched" and self.match is not None:
             object.__setattr__(self, "start", "content")
         for name, allowed in CHOICES.items():
-            check_allowed(
-                getattr(self, name) in allowed, name, getattr(self, name), f"one of {', '.join(allowed)}"
-            )
+            fits = getattr(self, name) in allowed or (name == "kind" and self.kind is None)
+            check_allowed(fits, name, getattr(self, name), f"one of {', '.join(allowed)}")
         for setting in fields(self):  # NumPy's whole numbers are taken, but JSON cannot hold them
             if isinstance(value := getattr(self, setting.name), Integral):
                 object.__setattr__(self, setting.name, int(value))

@@ -228,7 +228,7 @@ class _Matched(NamedTuple):
 
 
 def _match(content: np.ndarray, style: np.ndarray, config: TransferConfig) -> _Matched:
-    match = match_timbre(content, style, sr=config.sr, device=config.device)
+    match = match_timbre(content, style, sr=config.sr, kind=config.kind, device=config.device)
     y, balance = match.y, 2 * config.balance - 1
     if balance <= 0:
         return _Matched(match.filter.apply(content, config.sr, strength=1 + balance), style, 0.0)

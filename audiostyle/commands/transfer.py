@@ -23,6 +23,7 @@ _SETTINGS = {
     "activation": "nonlinearity after the filters",
     "unknowns": "what is optimised: magnitudes as in the paper, or the samples, which keeps melody better",
     "start": "what the optimisation starts from and holds on to (matched; content with --encoder random)",
+    "kind": "settings of the matched timbre (told from the clips)",
     "n_iter": "most iterations of the optimiser",
     "tolerance": "stop when an iteration lowers the loss by less than this fraction",
     "phase": "how magnitudes become sound; griffin_lim is the paper's way",

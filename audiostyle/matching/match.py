@@ -6,6 +6,7 @@ import librosa
 import numpy as np
 import torch
 
+from audiostyle.config import KINDS
 from audiostyle.matching.describe import (
     CHUNK,
     N_BANDS,
@@ -27,7 +28,6 @@ from audiostyle.matching.filter import Filter, fitted_gain
 from audiostyle.sound.audio import check_waveform, set_level
 
 SEMITONES = range(-18, 19)
-KINDS = ("instrument", "voice")
 # Frames of the style that are used, and most similar ones that are averaged.
 STYLE_FRAMES, _NEIGHBOURS = 1000, 120
 _COSINES = ("fine", "course", "pitch", "notes")

@@ -1,4 +1,4 @@
-"""The presets of the notebooks: how much work they do."""
+"""Presets: settings by what a transfer is for, and how much work the notebooks do."""
 
 import os
 from dataclasses import dataclass, field, replace
@@ -52,6 +52,48 @@ PRESETS = {
         max_style_share=0.99,
     ),
 }
+
+
+@dataclass(frozen=True)
+class Use:
+    """Settings for one purpose.
+
+    Parameters
+    ----------
+    label : str
+        What it is for, in the user's words.
+    config : TransferConfig
+        The settings.
+    """
+
+    label: str
+    config: TransferConfig
+
+
+# By name: the command line's ``--preset``, and the choices of the style lab.
+USES = {
+    "melody": Use("melody on another instrument", TransferConfig(kind="instrument")),
+    "voice": Use("voice", TransferConfig(kind="voice")),
+    "texture": Use("drums and texture", TransferConfig(balance=0.8)),
+    "paper": Use("paper", _PAPER),
+}
+
+
+def get_use(name: str) -> Use:
+    """Return the settings for a purpose.
+
+    Raises
+    ------
+    ValueError
+        If there are none of that name.
+
+    Examples
+    --------
+    >>> get_use("texture").config.balance
+    0.8
+    """
+    check_allowed(name in USES, "preset", name, f"one of {', '.join(USES)}")
+    return USES[name]
 
 
 def get_preset(name: str | None = None) -> Preset:

@@ -14,7 +14,7 @@ OTHER = {
     "balance": 0.9, "match": 0.4, "encoder": "random", "n_filters": 8, "kernel_size": 3, "activation": "none",
     "start": "noise", "n_iter": 2, "tolerance": 0.1, "phase": "griffin_lim", "griffin_lim_iter": 2, "momentum": 0.5,
     "unknowns": "samples", "polish_iter": 2, "sr": 16000, "level": 0.1, "n_fft": 4096, "hop_length": 256, "seed": 3,
-    "device": "meta",
+    "device": "meta", "kind": "voice",
 }  # fmt: skip
 
 
