@@ -143,7 +143,7 @@ def _forget_frames(error: BaseException | None) -> None:
         error = error.__context__
 
 
-def save_audio(path: str | os.PathLike, y: np.ndarray, sr: int) -> Path:
+def save_audio(path: str | os.PathLike, y: np.ndarray, sr: int, *, subtype: str | None = None) -> Path:
     """Write a waveform as WAV, FLAC, OGG, MP3 or AIFF; the suffix says which.
 
     The file appears under its name only when it is whole. The samples are written as they are; where one exceeds
@@ -178,7 +178,7 @@ def save_audio(path: str | os.PathLike, y: np.ndarray, sr: int) -> Path:
     if levelled.note:
         _log.warning("%s: %s", path, levelled.note)
     with whole_file(path) as temporary:
-        soundfile.write(temporary, levelled.y, sr, format=audio_format)
+        soundfile.write(temporary, levelled.y, sr, format=audio_format, subtype=subtype)
     return path
 
 
