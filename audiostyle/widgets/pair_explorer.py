@@ -241,4 +241,4 @@ def _method_name(rendered: Rendered) -> str:
 
 
 def _heading(words: str) -> ipywidgets.HTML:
-    return ipywidgets.HTML(f'<h3 style="margin:14px 0 4px;font-size:16px">{words}</h3>')
+    return ipywidgets.HTML(f'<div class="as-widget"><h3>{words}</h3></div>')

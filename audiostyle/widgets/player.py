@@ -36,12 +36,15 @@ class Slot:
         Whether it can be heard, or only seen.
     empty : str
         What stands in the picture's place before there is one.
+    first : bool
+        Whether its picture comes first where the page is too narrow for two beside each other.
     """
 
     name: str
     heading: str
     listen: bool = True
     empty: str = ""
+    first: bool = False
 
 
 class SyncPlayer(anywidget.AnyWidget):
@@ -58,6 +61,8 @@ class SyncPlayer(anywidget.AnyWidget):
         At most four.
     pictures : bool
         Whether spectrograms are shown; a blind test must not show them.
+    remote : str
+        Name under which a `form.play_button` elsewhere on the page plays it, in place of a button of its own.
 
     Attributes
     ----------
@@ -73,12 +78,14 @@ class SyncPlayer(anywidget.AnyWidget):
     max_khz = traitlets.Float(_MAX_HZ / 1000).tag(sync=True)
     scales = traitlets.List(traitlets.Dict()).tag(sync=True)
     heard = traitlets.Int(0).tag(sync=True)
+    remote = traitlets.Unicode().tag(sync=True)
+    stale = traitlets.List(traitlets.Int()).tag(sync=True)
     slot0 = traitlets.Dict().tag(sync=True)
     slot1 = traitlets.Dict().tag(sync=True)
     slot2 = traitlets.Dict().tag(sync=True)
     slot3 = traitlets.Dict().tag(sync=True)
 
-    def __init__(self, label: str, slots: list[Slot], *, pictures: bool = True) -> None:
+    def __init__(self, label: str, slots: list[Slot], *, pictures: bool = True, remote: str = "") -> None:
         if not 1 <= len(slots) <= _SLOTS:
             raise ValueError(f"a player has 1 to {_SLOTS} slots, not {len(slots)}")
         self._index = {slot.name: i for i, slot in enumerate(slots)}
@@ -87,7 +94,11 @@ class SyncPlayer(anywidget.AnyWidget):
             ends = (f"content louder (−{_DIFFERENCE_DB:g} dB)", f"result louder (+{_DIFFERENCE_DB:g} dB)")
             scales.append({"low": ends[0], "high": ends[1], "colours": _css_colours("PuOr_r")})
         super().__init__(
-            label=label, slots=[slot.__dict__ for slot in slots], pictures=pictures, scales=scales
+            label=label,
+            slots=[slot.__dict__ for slot in slots],
+            pictures=pictures,
+            scales=scales,
+            remote=remote,
         )
 
     def slot(self, name: str) -> dict:
@@ -160,6 +171,10 @@ class SyncPlayer(anywidget.AnyWidget):
             "alt": "Difference of the spectrograms of result and content in dB",
         }  # fmt: skip
         setattr(self, f"slot{self._index[name]}", data)
+
+    def mark(self, name: str, *, stale: bool) -> None:
+        """Say of what a slot shows whether it is out of date."""
+        self.stale = sorted({*self.stale, self._index[name]} - (set() if stale else {self._index[name]}))
 
     def clear(self, *names: str) -> None:
         """Empty slots."""

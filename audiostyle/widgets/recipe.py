@@ -149,18 +149,22 @@ def make_cut(path: Path, start: float, duration: float, *, uploaded: bool = Fals
     return Cut(shown, sha256(path), round(start, 3), round(duration, 3))
 
 
-def save_with_recipe(path: str | os.PathLike, y, sr: int, recipe: Recipe) -> tuple[Path, Path]:
+def save_with_recipe(
+    path: str | os.PathLike, y, sr: int, recipe: Recipe, *, subtype: str | None = None
+) -> tuple[Path, Path]:
     """Write a sound, and its settings beside it as ``<name>.json``.
 
     Parameters
     ----------
     path : str or path
-        ``.wav``, ``.flac`` or ``.ogg``.
-    y : np.ndarray [shape=(n_samples,)]
+        A name with one of the suffixes of `audiostyle.sound.audio.save_audio`.
+    y : np.ndarray [shape=(n_samples,) or (n_channels, n_samples)]
         The result.
     sr : int
         Sample rate in Hz.
     recipe : Recipe
+    subtype : str or None
+        As for `audiostyle.sound.audio.save_audio`.
 
     Returns
     -------
@@ -171,13 +175,16 @@ def save_with_recipe(path: str | os.PathLike, y, sr: int, recipe: Recipe) -> tup
     ValueError, OSError
         As `audiostyle.sound.audio.save_audio`.
     """
-    sound = save_audio(path, y, sr)
+    sound = save_audio(path, y, sr, subtype=subtype)
     settings = sound.with_suffix(".json")
     with whole_file(settings) as temporary:
-        temporary.write_text(
-            json.dumps(as_dict(recipe), indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
-        )
+        temporary.write_text(as_text(recipe), encoding="utf-8")
     return sound, settings
+
+
+def as_text(recipe: Recipe) -> str:
+    """Return a recipe as the JSON that `load_recipe` reads."""
+    return json.dumps(as_dict(recipe), indent=2, ensure_ascii=False) + "\n"
 
 
 def as_dict(recipe: Recipe) -> dict:
