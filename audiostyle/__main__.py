@@ -20,20 +20,19 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run a command; returns 0, or 2 after one line on standard error for bad input."""
+    """Run a command; returns 0, 1 where some of several files failed, or 2 after one line for bad input."""
     args = build_parser().parse_args(argv)
     try:
         with warnings.catch_warnings():
             # One line without the place in the code, which says nothing to who typed a command.
             warnings.showwarning = lambda message, *_: _complain(args.command, str(message))
-            args.run(args)
+            return args.run(args) or 0
     except (UserError, ValueError, OSError, RuntimeError, MemoryError) as error:
         _complain(args.command, f"error: {error}")
         return 2
     except KeyboardInterrupt:
         _complain(args.command, "interrupted; no file is left half written")
         return 130
-    return 0
 
 
 def _complain(command: str, text: str) -> None:

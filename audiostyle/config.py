@@ -71,7 +71,8 @@ class TransferConfig:
     Parameters
     ----------
     sr : int
-        Sample rate in Hz at which everything is computed and returned, from 1000 to 768 000.
+        Sample rate in Hz at which an optimisation computes, from 1000 to 768 000. Results have the content's
+        (`keeps_content`), and this one where they cannot.
     level : float in [1e-6, 1e6]
         Root mean square to which both clips are brought before the STFT (full scale is 1). ``log1p`` is not
         homogeneous, so the level is part of the method. The result is brought to the content's loudness
@@ -193,6 +194,21 @@ class TransferConfig:
                 object.__setattr__(self, setting.name, int(value))
 
     @property
+    def filters(self) -> bool:
+        """Whether the content is filtered and nothing optimised."""
+        return self.start == "matched" and self.balance <= 0.5
+
+    @property
+    def keeps_content(self) -> bool:
+        """Whether the result has the content's sample rate and channels, a gain on the content over time and frequency.
+
+        It is mono at `sr` where its phase has nothing to do with the content's: after ``phase="griffin_lim"``, as in
+        the paper, or from noise.
+        """
+        found_anew = self.start == "noise" or (self.unknowns == "magnitudes" and self.phase == "griffin_lim")
+        return self.filters or not found_anew
+
+    @property
     def min_duration(self) -> float:
         """Shortest clip in seconds that holds one patch of `kernel_size` frames."""
         return max(self.kernel_size - 1, 1) * self.hop_length / self.sr
@@ -206,5 +222,6 @@ def option(name: str) -> str:
     >>> option("kernel_size")
     '--kernel-size'
     """
-    # --start, as start= of `load_audio`, is where to begin reading.
-    return "--start-from" if name == "start" else f"--{name.replace('_', '-')}"
+    # --start, as start= of `load_audio`, is where to begin reading; --sr is the rate of the file that is written.
+    other = {"start": "--start-from", "sr": "--analysis-sr"}
+    return other.get(name, f"--{name.replace('_', '-')}")

@@ -16,11 +16,13 @@ from audiostyle.cost import check_memory
 from audiostyle.encoders import make_encoder
 from audiostyle.encoders.base import Encoder, Spectrogram
 from audiostyle.losses import Evaluation, TransferLoss
-from audiostyle.matching import SEMITONES, match_timbre, transposed
+from audiostyle.matching import SEMITONES, Filter, match_timbre, transposed
+from audiostyle.matching.own import as_it_came, strength_of
 from audiostyle.optimize import Minimum, Step, minimize, minimize_to_share
 from audiostyle.phase.griffin_lim import FAST_ITER, FAST_MOMENTUM, griffin_lim, phase_of, spectral_convergence
 from audiostyle.phase.polish import WaveformLoss, polish
 from audiostyle.sound.audio import check_waveform, fix_length, set_level
+from audiostyle.sound.channels import mid_signal
 from audiostyle.sound.levels import match_loudness
 from audiostyle.spectrogram import as_tensor, log_magnitude, stft
 
@@ -35,11 +37,12 @@ class TransferResult:
 
     Parameters
     ----------
-    y : np.ndarray [shape=(n_samples,), dtype=float32]
-        The result, as long as the content, at the content's loudness and with no peak above −1 dBFS
-        (`audiostyle.sound.levels.match_loudness`).
+    y : np.ndarray [shape=(n_samples,) or (n_channels, n_samples), dtype=float32]
+        The result, with the content's channels and length, at its loudness and with no peak above −1 dBFS
+        (`audiostyle.sound.levels.match_loudness`). Mono where the configuration does not keep the content
+        (`TransferConfig.keeps_content`).
     sr : int
-        Its sample rate in Hz.
+        Its sample rate in Hz: the content's, or that of the configuration where y is mono.
     S : np.ndarray [shape=(n_bins, n_frames), non-negative]
         The optimised linear magnitudes, at the level of the configuration, before any phase was found; with
         ``unknowns="samples"`` those of the sound itself.
@@ -69,7 +72,7 @@ class TransferResult:
     gain : float
         Factor from the level of the computation to that of `y`, before single peaks were limited.
     level_note : str
-        What was done to the level, in one sentence.
+        What was done to the level, and to rate and channels where they are not the content's, in sentences.
     """
 
     y: np.ndarray
@@ -90,7 +93,7 @@ class TransferResult:
 
     @property
     def y_computed(self) -> np.ndarray:
-        """The sound at the level of the computation, at which its losses mean something [shape=(n_samples,)].
+        """The sound at the level of the computation, at which its losses mean something [shape=as y].
 
         ``log1p`` is not homogeneous: 3 dB more or less can double the style loss of one and the same sound.
         """
@@ -130,10 +133,11 @@ def transfer_style(
 
     Parameters
     ----------
-    content, style : np.ndarray [shape=(n_samples,)]
-        Mono waveforms, of any lengths that hold one patch.
+    content, style : np.ndarray [shape=(n_samples,) or (n_channels, n_samples)]
+        Waveforms, of any lengths that hold one patch. What is found is found on the mean of their channels, at
+        ``config.sr``, and applied to every channel of the content at its own rate (`audiostyle.matching.own`).
     sr : int > 0
-        Their sample rate in Hz; resampled to ``config.sr`` if different.
+        Their sample rate in Hz.
     config : TransferConfig or None
         Settings; None takes the defaults.
     progress : bool
@@ -150,7 +154,7 @@ def transfer_style(
     Raises
     ------
     ValueError
-        If a clip is silent, not finite, not mono or shorter than one patch.
+        If a clip is silent, not finite, of another shape or shorter than one patch.
     RuntimeError
         If the loss becomes non-finite; the message names the iteration.
     MemoryError
@@ -171,7 +175,13 @@ def transfer_style(
     (22050,)
     """
     config = config or TransferConfig()
-    content, style = (_prepare(y, name, sr, config) for y, name in ((content, "content"), (style, "style")))
+    given, like = (
+        check_waveform(y, name=name, mono=False) for y, name in ((content, "content"), (style, "style"))
+    )
+    mid = mid_signal(given)
+    content, style = (
+        _prepare(y, name, sr, config) for y, name in ((mid.y, "content"), (mid_signal(like).y, "style"))
+    )
     check_memory(config, len(content), len(style))
     started = time.perf_counter()
     with tqdm(desc="transfer", disable=not progress) as bar:
@@ -194,11 +204,19 @@ def transfer_style(
             sound = make_sound(optimum, held, within, callback=polish)
         bar.total = bar.n
         bar.set_description("done")
-    levelled = match_loudness(sound.y, content, config.sr)
+    y, rate, note = sound.y, config.sr, mid.note
+    if given.ndim == 1 and sr == rate:
+        given = content
+    elif config.keeps_content:
+        found, changed = matched and matched.filter, None if config.filters else (held, sound.y)
+        y, rate = as_it_came(given, sr, config, style=like, found=found, changed=changed), sr
+    else:
+        given, note = content, f"It is mono at {rate} Hz: its phase was found anew. {note}"
+    levelled = match_loudness(y, given, rate)
     stopped = sound.polish is not None and sound.polish.reason == "callback"
     return TransferResult(
         y=levelled.y,
-        sr=config.sr,
+        sr=rate,
         S=optimum.S,
         losses=pd.DataFrame(search.rows),
         config=config,
@@ -215,7 +233,7 @@ def transfer_style(
         },
         polish_losses=pd.DataFrame(polish.rows) if sound.polish else None,
         gain=levelled.gain,
-        level_note=levelled.note,
+        level_note=f"{levelled.note} {note}".strip(),
     )
 
 
@@ -225,16 +243,19 @@ class _Matched(NamedTuple):
     y: np.ndarray
     style: np.ndarray
     balance: float
+    filter: Filter
 
 
 def _match(content: np.ndarray, style: np.ndarray, config: TransferConfig) -> _Matched:
     match = match_timbre(content, style, sr=config.sr, kind=config.kind, device=config.device)
     y, balance = match.y, 2 * config.balance - 1
     if balance <= 0:
-        return _Matched(match.filter.apply(content, config.sr, strength=1 + balance), style, 0.0)
+        y = match.filter.apply(content, config.sr, strength=strength_of(config))
+        return _Matched(y, style, 0.0, match.filter)
     most = match.semitones.max()
     used = [s for s, share in zip(SEMITONES, match.semitones, strict=True) if share > _USED * most]
-    return _Matched(y, np.concatenate([transposed(style, s, sr=config.sr) for s in used]), balance)
+    pitches = np.concatenate([transposed(style, s, sr=config.sr) for s in used])
+    return _Matched(y, pitches, balance, match.filter)
 
 
 def _judged(content, style, y, config: TransferConfig, search: "_Stage") -> "Optimum":

@@ -230,8 +230,8 @@ def test_outputs_of_pairs(files, capsys, monkeypatch, name):
 
 BAD_SOUNDS = {
     "missing.wav": "does not exist",
-    "": "is a folder",
-    "folder": "is a folder",
+    "": "several results go into a folder",
+    "folder": "folder holds no sound files",
     "text.wav": "is not a sound file",
     "empty.wav": "is empty",
     "content.wav/x": "does not exist",
@@ -346,14 +346,15 @@ def test_a_warning_is_one_line_without_a_place_in_the_code(files, capsys, monkey
     assert capsys.readouterr().err.splitlines()[0] == "audiostyle speakers: some of it is short"
 
 
-def _examples():
-    """The transfers that README and the help show, as lists of words."""
+def _examples(*, several):
+    """The transfers that README and the help show, as lists of words: of one result, or of several."""
     readme = (paths.root() / "README.md").read_text().replace("\\\n", " ")
     found = re.findall(r"\baudiostyle (transfer .+)", readme + EXAMPLES)
-    return [shlex.split(line) for line in found if "--recipe" not in line]
+    words = [shlex.split(line) for line in found if "--recipe" not in line]
+    return [line for line in words if several == ("results" in line)]
 
 
-@pytest.mark.parametrize("words", _examples(), ids=" ".join)
+@pytest.mark.parametrize("words", _examples(several=False), ids=" ".join)
 def test_every_example_works_for_a_style_of_three_seconds(tmp_path, monkeypatch, content, style, words):
     monkeypatch.chdir(tmp_path)
     content, style = np.tile(content, 20), np.tile(style, 2)  # 40 s and 3 s
@@ -371,8 +372,23 @@ def test_every_example_works_for_a_style_of_three_seconds(tmp_path, monkeypatch,
     assert seen["content"] == pytest.approx(10 if "--content-duration" in words else 40, abs=0.05)
 
 
+@pytest.mark.parametrize("words", _examples(several=True), ids=" ".join)
+def test_every_example_of_several_results_works(tmp_path, monkeypatch, content, style, words):
+    monkeypatch.chdir(tmp_path)
+    if "takes" in words:
+        (tmp_path / "takes").mkdir()
+        names = ["takes/a.wav", "takes/b.wav", "piano.flac"]
+    else:
+        names = [word for word in words if word.endswith(".wav")]
+    for name in names:
+        soundfile.write(name, style if name in words[words.index("-o") - 1] else content, SR)
+    assert main([*words, "--quiet"]) == 0
+    assert len(list((tmp_path / "results").glob("*__*.wav"))) == 2
+
+
 def test_there_are_examples_to_try():
-    assert len(_examples()) == 4
+    assert len(_examples(several=False)) >= 4
+    assert len(_examples(several=True)) >= 2
 
 
 def test_ctrl_c_exits_with_130_and_leaves_no_file(files):

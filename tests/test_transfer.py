@@ -314,7 +314,7 @@ def test_progress_bar_names_both_losses(content, style, config, capsys):
         (lambda y: np.where(np.arange(len(y)) == 5, np.inf, y), "NaN or infinite"),
         (lambda y: y[:9000], "less than one patch"),
         (lambda y: y[:0], "holds no samples"),
-        (lambda y: np.stack([y, y]), "mono waveform"),
+        (lambda y: y[None, None], r"\(n_samples,\) or \(n_channels, n_samples\) is needed"),
     ],
 )
 def test_bad_input_is_named(content, style, which, spoil, message):

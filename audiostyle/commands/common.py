@@ -11,7 +11,12 @@ class UserError(Exception):
 
 
 def add_command(
-    commands, name: str, run: Callable[[argparse.Namespace], None], text: str, *, examples: str | None = None
+    commands,
+    name: str,
+    run: Callable[[argparse.Namespace], int | None],
+    text: str,
+    *,
+    examples: str | None = None,
 ) -> argparse.ArgumentParser:
     """Add a command to a group of subparsers; returns its parser, to give it options.
 
@@ -22,7 +27,7 @@ def add_command(
     name : str
         What is typed.
     run : callable
-        Takes what was parsed.
+        Takes what was parsed; may return an exit code.
     text : str
         One sentence for ``--help``.
     examples : str or None

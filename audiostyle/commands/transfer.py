@@ -1,16 +1,21 @@
-"""``audiostyle transfer``: one sound file in the style of another."""
+"""``audiostyle transfer``: sound files in the style of others."""
 
 import argparse
+import os
 import sys
 from dataclasses import fields, replace
 from pathlib import Path
 
 from audiostyle import config
 from audiostyle.commands.common import UserError, add_command, check_device, check_output, say
+from audiostyle.studies import presets
 
 EXAMPLES = """examples:
   audiostyle transfer violin.wav piano.flac -o result.wav
   audiostyle transfer song.mp3 voice.ogg -o result.ogg --balance 0.8 --content-start 30 --content-duration 10
+  audiostyle transfer violin.wav piano.flac -o result.wav --preset melody
+  audiostyle transfer takes piano.flac -o results -j 2
+  audiostyle transfer one.wav two.wav --style cello.wav --style viola.wav -o results
   audiostyle transfer --recipe saved.json -o again.wav
 """
 # What the settings of a transfer are, one for each field of `TransferConfig`.
@@ -30,7 +35,7 @@ _SETTINGS = {
     "griffin_lim_iter": "iterations of Griffin-Lim, with --phase griffin_lim",
     "momentum": "momentum of Griffin-Lim",
     "polish_iter": "most iterations on the samples, with --phase polish",
-    "sr": "sample rate of the result in Hz",
+    "sr": "sample rate in Hz at which an optimisation computes",
     "level": "root mean square at which everything is computed",
     "n_fft": "window of the STFT in samples",
     "hop_length": "samples between frames",
@@ -44,23 +49,55 @@ _LONG = 1800
 def add(commands) -> None:
     """Add the command to a group of subparsers."""
     parser = add_command(
-        commands, "transfer", _run, "Give one sound file the style of another.", examples=EXAMPLES
+        commands, "transfer", _run, "Give sound files the style of others.", examples=EXAMPLES
     )
-    parser.add_argument("content", type=Path, nargs="?", help="sound file whose notes or words are kept")
-    parser.add_argument("style", type=Path, nargs="?", help="sound file whose timbre and texture are taken")
-    parser.add_argument("-o", "--output", type=Path, required=True, help=".wav, .flac, .ogg, .mp3 or .aiff")
+    parser.add_argument(
+        "sounds",
+        type=Path,
+        nargs="*",
+        metavar="SOUND",
+        help="CONTENT STYLE, files or folders: notes or words of the first, timbre and texture of the second, every "
+        "content with every style; with --style all are contents",
+    )
+    parser.add_argument(
+        "--style", type=Path, action="append", help="sound file to take the style from; several are one style"
+    )
+    parser.add_argument("--weights", help="shares of the files of one style, such as 2,1 (all of each)")
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        help=".wav, .flac, .ogg, .mp3 or .aiff; of several results the folder, which is made, and a result that is "
+        "there already is not made again",
+    )
+    uses = ", ".join(f"{name} ({use.label})" for name, use in presets.USES.items())
+    parser.add_argument("--preset", help=f"settings for a purpose: {uses}")
     parser.add_argument(
         "--recipe",
         type=Path,
-        help="what the style lab saved beside a result (.json): gives the files, cuts and settings not given here",
+        help="what was saved beside a result (.json): gives the files, cuts and settings not given here",
     )
     for name, text in (("start", "seconds to skip"), ("duration", "seconds to read")):
         default = 0 if name == "start" else "all"
-        parser.add_argument(f"--{name}", type=float, help=f"{text} of both files ({default})")
+        parser.add_argument(f"--{name}", type=float, help=f"{text} of all files ({default})")
         for clip in ("content", "style"):
             parser.add_argument(f"--{clip}-{name}", type=float, help=f"{text} of the {clip} alone")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    parser.add_argument(
+        "-j", "--jobs", type=int, default=1, help="processes for several results (%(default)s)"
+    )
+    _add_delivery(parser)
     _add_settings(parser)
+
+
+def _add_delivery(parser: argparse.ArgumentParser) -> None:
+    """Offer what a result is written as."""
+    group = parser.add_argument_group("what is written, by default as the content came")
+    group.add_argument("--sr", type=int, help="sample rate in Hz")
+    group.add_argument("--channels", type=int, help="channels: 1, or of a mono result any")
+    group.add_argument("--subtype", help="how samples are kept: PCM_16, PCM_24, FLOAT, ...")
+    group.add_argument("--format", help="wav, flac, ogg, mp3 or aiff, for several results")
 
 
 def _add_settings(parser: argparse.ArgumentParser) -> None:
@@ -90,23 +127,36 @@ def settings(args: argparse.Namespace, base: config.TransferConfig | None = None
     return replace(base, **given) if base else config.TransferConfig(**given)
 
 
-def _run(args: argparse.Namespace) -> None:
+def _run(args: argparse.Namespace) -> int:
     recipe = _recipe(args)
-    chosen = settings(args, recipe and recipe.config)
-    from audiostyle.sound.audio import load_audio, save_audio, writable_format
-
-    sounds = _sounds(args, recipe)
-    check_output(args.output, tuple(path for path, _, _ in sounds))
-    writable_format(args.output, chosen.sr)
+    if recipe is not None and args.preset is not None:
+        raise UserError("--preset and --recipe both say what to do; give one of them")
+    base = recipe.config if recipe else args.preset and presets.get_use(args.preset).config
+    chosen = settings(args, base or None)
+    contents, styles = _sounds(args, recipe)
+    several = len(contents) > 1 or any(path.is_dir() for path in (*contents, *styles))
     check_device(chosen.device)
-    from audiostyle.transfer import transfer_style
+    from audiostyle.studies.files import Delivery
 
-    content, style = (
-        load_audio(path, sr=chosen.sr, start=start, duration=duration)[0] for path, start, duration in sounds
-    )
-    _check_cost(chosen, len(content), len(style))
-    result = transfer_style(content, style, chosen.sr, chosen, progress=not args.quiet)
-    save_audio(args.output, result.y, result.sr)
+    delivery = Delivery(args.sr, args.channels, args.subtype and args.subtype.upper())
+    if several:
+        return _run_several(args, recipe, chosen, delivery, contents, styles)
+    return _run_one(args, recipe, chosen, delivery, contents[0], styles)
+
+
+def _run_one(args, recipe, chosen: config.TransferConfig, delivery, content: Path, styles: list[Path]) -> int:
+    from audiostyle.sound.headers import sound_format
+    from audiostyle.studies.files import Sources, check_sources, transfer_files
+
+    if args.format is not None:
+        raise UserError("--format is for several results; the suffix of --output says it for one")
+    check_output(args.output, (content, *styles))
+    parts = [*_parts([content], "content", args, recipe), *_parts(styles, "style", args, recipe)]
+    sources = Sources(parts[0], tuple(parts[1:]), _weights(args, recipe))
+    delivery.given(sound_format(content) if content.is_file() else None, chosen, args.output)
+    check_sources(sources, chosen)
+    _announce(chosen, sources)
+    made, result = transfer_files(sources, args.output, chosen, delivery=delivery, progress=not args.quiet)
     # a sound that was filtered has no magnitudes of its own
     of_magnitudes = (
         chosen.unknowns == "magnitudes" and chosen.phase == "griffin_lim" and result.reason != "matched"
@@ -114,53 +164,128 @@ def _run(args: argparse.Namespace) -> None:
     of_what = "in the magnitudes, " if of_magnitudes else ""
     found = "" if chosen.match is None else f"balance {result.balance:.2f}, "
     say(
-        f"{args.output}: {len(result.y) / result.sr:.1f} s, {found}{result.n_iter} iterations, "
-        f"{result.style_removed:.0%} of the style loss removed, {of_what}{sum(result.seconds.values()):.1f} s. "
-        f"{result.level_note}"
+        f"{args.output}: {made.seconds:.1f} s, {found}{result.n_iter} iterations, "
+        f"{result.style_removed:.0%} of the style loss removed, {of_what}{made.numbers['took']:.1f} s. {made.note}"
     )
+    return 0
+
+
+def _run_several(args, recipe, chosen, delivery, contents: list[Path], styles: list[Path]) -> int:
+    from audiostyle.studies.batch import TABLE, make_jobs, run_batch, sound_files
+
+    if args.jobs < 1:
+        raise UserError(f"--jobs {args.jobs} is not allowed; it must be at least 1")
+    if len(styles) > 1 and any(path.is_dir() for path in styles):
+        raise UserError("a folder is as many styles as it has files; name the files that make one style")
+    contents = [path for named in contents for path in (sound_files(named) if named.is_dir() else [named])]
+    each = sound_files(styles[0]) if styles[0].is_dir() else None
+    pools = [(path,) for path in each] if each else [tuple(styles)]
+    suffix = args.format and f".{args.format.lower().lstrip('.')}"
+    jobs = make_jobs(
+        _parts(contents, "content", args, recipe),
+        [tuple(_parts(pool, "style", args, recipe)) for pool in pools],
+        args.output,
+        weights=_weights(args, recipe),
+        suffix=suffix,
+    )
+    _check_folder(args.output, args, [*contents, *(path for pool in pools for path in pool)], jobs)
+    delivery.given(None, chosen, jobs[0].output)
+    outcomes = run_batch(
+        jobs,
+        chosen,
+        delivery=delivery,
+        n_jobs=min(args.jobs, os.cpu_count() or 1),
+        progress=not args.quiet,
+        complain=lambda line: sys.stderr.write(f"audiostyle transfer: {line}\n"),
+    )
+    counts = {status: sum(o.status == status for o in outcomes) for status in ("made", "kept", "failed")}
+    say(
+        f"{args.output}: {counts['made']} made, {counts['kept']} there already, {counts['failed']} failed; "
+        f"the numbers are in {args.output / TABLE}"
+    )
+    return int(counts["failed"] > 0)
+
+
+def _check_folder(folder: Path, args: argparse.Namespace, inputs: list[Path], jobs: list) -> None:
+    """Make the folder of several results, or say why they cannot lie there."""
+    from audiostyle.sound.audio import WRITTEN_FORMATS
+    from audiostyle.studies.batch import TABLE
+
+    if folder.suffix.lstrip(".").upper() in WRITTEN_FORMATS and not folder.is_dir():
+        raise UserError(f"{folder} names a file; several results go into a folder")
+    for given in (*args.sounds, *(args.style or ())):
+        if given.is_dir() and folder.resolve().is_relative_to(given.resolve()):
+            raise UserError(f"{folder} lies in {given}, where sounds are read from; write results elsewhere")
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder} is no folder; several results go into one")
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in (folder / TABLE, *(job.output for job in jobs)):
+        check_output(path, tuple(inputs))
 
 
 def _recipe(args: argparse.Namespace):
     """Return the recipe that was asked for, or None."""
     if args.recipe is None:
-        if args.style is None:
+        if not args.sounds or (args.style is None and len(args.sounds) < 2):
             raise UserError("name a content and a style, or give a --recipe that does")
         return None
-    from audiostyle.widgets.recipe import load_recipe
+    from audiostyle.studies.recipe import load_recipe
 
     return load_recipe(args.recipe)
 
 
-def _sounds(args: argparse.Namespace, recipe) -> list[tuple[Path, float, float | None]]:
-    """Return file, start and duration of content and style.
+def _sounds(args: argparse.Namespace, recipe) -> tuple[list[Path], list[Path]]:
+    """Return contents and styles: what was typed, else the recipe's."""
+    if args.style is not None:
+        contents, styles = args.sounds, args.style
+    elif len(args.sounds) > 2:
+        raise UserError(f"{len(args.sounds)} sounds are named; say with --style which of them give the style")
+    else:
+        contents, styles = args.sounds[:1], args.sounds[1:]
+    if recipe is not None:
+        folder = args.recipe.parent
+        contents = contents or [recipe.content.find(folder)]
+        styles = styles or [cut.find(folder) for cut in (recipe.style, *recipe.more)]
+    return contents, styles
 
-    What is said of one clip comes before what is said of both, and that before the recipe.
-    """
-    found = []
-    for name in ("content", "style"):
-        cut = recipe and getattr(recipe, name)
+
+def _parts(paths, name: str, args: argparse.Namespace, recipe) -> list:
+    """Return the parts of files; what was typed of one clip comes before what was typed of all, then the recipe."""
+    from audiostyle.studies.files import Part
+
+    cuts = [] if recipe is None else [recipe.content] if name == "content" else [recipe.style, *recipe.more]
+    parts = []
+    for i, path in enumerate(paths):
+        cut = cuts[i] if i < len(cuts) else None
         start, duration = (
             next(
-                (
-                    value
-                    for value in (getattr(args, f"{name}_{what}"), getattr(args, what))
-                    if value is not None
-                ),
+                (v for v in (getattr(args, f"{name}_{what}"), getattr(args, what)) if v is not None),
                 cut and getattr(cut, what),
             )
             for what in ("start", "duration")
         )
-        path = getattr(args, name) or cut.find(args.recipe.parent)
-        found.append((path, start or 0.0, duration))
-    return found
+        parts.append(Part(path, start or 0.0, duration))
+    return parts
 
 
-def _check_cost(chosen: config.TransferConfig, n_content: int, n_style: int) -> None:
-    """Refuse what does not fit into memory, and announce what takes long."""
-    from audiostyle.cost import check_memory, expected_cost
+def _weights(args: argparse.Namespace, recipe) -> tuple[float, ...]:
+    if args.weights is None:
+        return () if recipe is None or args.style is not None else recipe.weights
+    try:
+        return tuple(float(weight) for weight in args.weights.split(","))
+    except ValueError as error:
+        raise UserError(f"--weights {args.weights} is no list of numbers such as 2,1") from error
 
-    check_memory(chosen, n_content, n_style)
-    cost = expected_cost(chosen, n_content, n_style)
+
+def _announce(chosen: config.TransferConfig, sources) -> None:
+    """Announce what takes long."""
+    from audiostyle.cost import expected_cost
+    from audiostyle.studies.files import lengths_at
+
+    lengths = lengths_at(sources, chosen.sr)
+    if lengths is None:
+        return
+    cost = expected_cost(chosen, *lengths)
     if cost.seconds * cost.n_iter > _LONG:
         sys.stderr.write(
             f"audiostyle transfer: this will take long, some {_duration(cost.seconds)} for each of up to "

@@ -1,6 +1,7 @@
 """Waveforms: read, write, cut and level.
 
-A waveform is a mono ``float32`` array ``y`` ``[shape=(n_samples,)]`` with its sample rate ``sr`` in hertz beside it.
+A waveform is a ``float32`` array ``y`` ``[shape=(n_samples,) or (n_channels, n_samples)]`` with its sample rate ``sr``
+in hertz beside it.
 """
 
 import io
@@ -31,24 +32,33 @@ _MOST_OF_VORBIS = 200_000
 _LONGEST = 1e9
 # Bytes of a file name, at most, on the usual file systems.
 NAME_BYTES = 255
+# As many as libsndfile reads.
+_MOST_CHANNELS = 1024
 # Samples that are decoded at a time.
 _BLOCK = 1 << 20
 
 
 def load_audio(
-    path: str | os.PathLike, *, sr: int = 22050, start: float = 0.0, duration: float | None = None
+    path: str | os.PathLike,
+    *,
+    sr: int | None = 22050,
+    mono: bool = True,
+    start: float = 0.0,
+    duration: float | None = None,
 ) -> tuple[np.ndarray, int]:
-    """Read a sound file as a mono waveform at the given sample rate.
+    """Read a sound file as a waveform at the given sample rate.
 
     Reads whatever libsndfile reads (WAV, FLAC, OGG, MP3, AIFF, ...; 8 to 32 bit, float, any number of
-    channels) and, through librosa, what an installed ffmpeg reads. Channels are averaged.
+    channels) and, through librosa, what an installed ffmpeg reads.
 
     Parameters
     ----------
     path : str or path
         The file.
-    sr : int from 1000 to 768000
-        Sample rate in Hz of the returned waveform.
+    sr : int from 1000 to 768000, or None
+        Sample rate in Hz of the returned waveform; None keeps that of the file.
+    mono : bool
+        Average the channels. Without, a file of several gives an axis of channels.
     start : float >= 0
         Seconds to skip.
     duration : float > 0 or None
@@ -56,10 +66,10 @@ def load_audio(
 
     Returns
     -------
-    y : np.ndarray [shape=(n_samples,), dtype=float32]
+    y : np.ndarray [shape=(n_samples,) or (n_channels, n_samples), dtype=float32]
         Nominal range [-1, 1]; floating-point files may exceed it.
     sr : int
-        The sample rate asked for.
+        Its sample rate.
 
     Raises
     ------
@@ -74,27 +84,41 @@ def load_audio(
     """
     path = Path(path)
     check_file(path)
-    check_rate(sr, name="sr")
+    if sr is not None:
+        check_rate(sr, name="sr")
+    check_cut(start, duration)
+    y, native_sr = _read(path, start, duration, mono)
+    if y.size == 0:
+        raise ValueError(f"{path} holds no samples from {start:g} s on")
+    y = check_waveform(y, name=str(path), mono=mono)
+    sr = sr or native_sr
+    if native_sr != sr:
+        y = librosa.resample(y, orig_sr=native_sr, target_sr=sr)
+    return np.ascontiguousarray(y, dtype=np.float32), sr
+
+
+def check_cut(start: float, duration: float | None) -> None:
+    """Raise a ValueError unless a part of a file can begin there and be so long, in seconds.
+
+    Examples
+    --------
+    >>> check_cut(-1, None)
+    Traceback (most recent call last):
+    ValueError: start=-1 is not allowed; it must be from 0 to 1e+09 seconds
+    """
     if not 0 <= start <= _LONGEST:
         raise ValueError(f"start={start} is not allowed; it must be from 0 to {_LONGEST:g} seconds")
     if duration is not None and not 0 < duration <= _LONGEST:
         raise ValueError(
             f"duration={duration} is not allowed; it must be above 0 and at most {_LONGEST:g} seconds"
         )
-    y, native_sr = _read(path, start, duration)
-    if y.size == 0:
-        raise ValueError(f"{path} holds no samples from {start:g} s on")
-    y = check_waveform(y, name=str(path))
-    if native_sr != sr:
-        y = librosa.resample(y, orig_sr=native_sr, target_sr=sr)
-    return np.ascontiguousarray(y, dtype=np.float32), sr
 
 
-def _read(path: Path, start: float, duration: float | None) -> tuple[np.ndarray, int]:
+def _read(path: Path, start: float, duration: float | None, mono: bool) -> tuple[np.ndarray, int]:
     try:
         file = open_checked(path)
     except soundfile.LibsndfileError as error:
-        y, sr = _read_with_librosa(path, start, duration, error)
+        y, sr = _read_with_librosa(path, start, duration, mono, error)
         check_rate(sr, name=str(path))
         return y, int(sr)
     with file:
@@ -104,32 +128,33 @@ def _read(path: Path, start: float, duration: float | None) -> tuple[np.ndarray,
             wanted = min(wanted, round(duration * file.samplerate))
         try:
             file.seek(first)
-            y = _read_mono(file, wanted)
+            y = _read_blocks(file, wanted, mono)
         except soundfile.LibsndfileError as error:
             raise ValueError(f"{path} is cut short or damaged ({error})") from error
-        if len(y) < wanted and knows_its_length(path, file.format):
+        if y.shape[-1] < wanted and knows_its_length(path, file.format):
             raise ValueError(f"{path} is cut short: its header announces more samples than the file holds")
         return y, file.samplerate
 
 
-def _read_mono(file: soundfile.SoundFile, wanted: int) -> np.ndarray:
+def _read_blocks(file: soundfile.SoundFile, wanted: int, mono: bool) -> np.ndarray:
     """Read at most so many samples block by block: memory follows what comes, not what the header announces."""
     step = max(1, _BLOCK // file.channels)
-    blocks = [np.zeros(0, np.float32)]
+    several = not mono and file.channels > 1
+    blocks = [np.zeros((0, file.channels) if several else 0, np.float32)]
     while wanted > 0 and len(y := file.read(min(step, wanted), dtype="float32", always_2d=True)):
         wanted -= len(y)
         with np.errstate(over="ignore", invalid="ignore"):  # the caller says what is wrong with such samples
-            blocks.append(y.mean(axis=1))
-    return np.concatenate(blocks)
+            blocks.append(y if several else y.mean(axis=1))
+    return np.concatenate(blocks).T
 
 
 def _read_with_librosa(
-    path: Path, start: float, duration: float | None, cause: Exception
+    path: Path, start: float, duration: float | None, mono: bool, cause: Exception
 ) -> tuple[np.ndarray, int]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # librosa announces its change of backend, which is our intention
         try:
-            return librosa.load(path, sr=None, mono=True, offset=start, duration=duration)
+            return librosa.load(path, sr=None, mono=mono, offset=start, duration=duration)
         # audioread's errors have no common base and an empty message; the cause below says what is known.
         except Exception as error:
             _forget_frames(error)
@@ -154,10 +179,13 @@ def save_audio(path: str | os.PathLike, y: np.ndarray, sr: int, *, subtype: str 
     ----------
     path : str or path
         Where to write; an existing file is replaced.
-    y : np.ndarray [shape=(n_samples,)]
+    y : np.ndarray [shape=(n_samples,) or (n_channels, n_samples)]
         The waveform.
     sr : int
         Its sample rate in Hz.
+    subtype : str or None
+        How samples are kept, as libsndfile calls it: ``"PCM_16"``, ``"PCM_24"``, ``"FLOAT"``, ...; None takes the
+        format's usual one.
 
     Returns
     -------
@@ -167,38 +195,54 @@ def save_audio(path: str | os.PathLike, y: np.ndarray, sr: int, *, subtype: str 
     Raises
     ------
     ValueError
-        If the suffix names no such format, or the waveform is empty or not finite.
+        If the suffix names no such format, the format holds no such samples, or the waveform is empty or not finite.
     OSError
         If the folder does not exist or cannot be written, or the path is no regular file.
     """
     path = Path(path)
-    audio_format = writable_format(path, sr)
-    y = check_waveform(y, name=str(path))
+    y = check_waveform(y, name=str(path), mono=False)
+    audio_format = writable_format(path, sr, channels=1 if y.ndim == 1 else len(y), subtype=subtype)
     levelled = without_clipping(y, sr)
     if levelled.note:
         _log.warning("%s: %s", path, levelled.note)
     with whole_file(path) as temporary:
-        soundfile.write(temporary, levelled.y, sr, format=audio_format, subtype=subtype)
+        soundfile.write(temporary, levelled.y.T, sr, format=audio_format, subtype=subtype)
     return path
 
 
-def writable_format(path: str | os.PathLike, sr: int) -> str:
+def writable_format(
+    path: str | os.PathLike, sr: int, *, channels: int = 1, subtype: str | None = None
+) -> str:
     """Return the format that the suffix of a path names, as libsndfile calls it.
+
+    Parameters
+    ----------
+    path : str or path
+        A file to be written.
+    sr : int
+        Sample rate in Hz.
+    channels : int > 0
+        Number of channels.
+    subtype : str or None
+        As for `save_audio`.
 
     Raises
     ------
     ValueError
-        If it names none that can be written at this sample rate.
+        If it names none that can be written so.
     """
     audio_format = Path(path).suffix.lstrip(".").upper()
     if audio_format not in WRITTEN_FORMATS:
         offered = ", ".join(f".{name.lower()}" for name in WRITTEN_FORMATS)
         raise ValueError(f"{path} has no suffix that names a sound format written here; use one of {offered}")
-    refusal = f"{path} cannot be written as {audio_format} at {sr} Hz; use .wav or .aiff"
+    if subtype is not None and subtype not in (held := soundfile.available_subtypes(audio_format)):
+        raise ValueError(f"{audio_format} holds no {subtype}; --subtype is one of {', '.join(held)}")
+    as_what = f"{audio_format} at {sr} Hz" + (f" with {channels} channels" if channels > 1 else "")
+    refusal = f"{path} cannot be written as {as_what}; use .wav or .aiff"
     if audio_format == "OGG" and sr > _MOST_OF_VORBIS:
         raise ValueError(refusal)
     try:
-        soundfile.write(io.BytesIO(), np.zeros(1), sr, format=audio_format)
+        soundfile.write(io.BytesIO(), np.zeros((1, channels)), sr, format=audio_format, subtype=subtype)
     except (OverflowError, ValueError, soundfile.LibsndfileError) as error:
         raise ValueError(refusal) from error
     return audio_format
@@ -237,28 +281,40 @@ def check_target(path: str | os.PathLike) -> Path:
     return path
 
 
-def check_waveform(y: np.ndarray, *, name: str = "y") -> np.ndarray:
-    """Return `y` as a float32 mono waveform, or say what is wrong with it.
+def check_waveform(y: np.ndarray, *, name: str = "y", mono: bool = True) -> np.ndarray:
+    """Return `y` as a float32 waveform, or say what is wrong with it.
 
     Parameters
     ----------
-    y : array_like [shape=(n_samples,)]
+    y : array_like [shape=(n_samples,) or, with ``mono=False``, (n_channels, n_samples)]
         Waveform.
     name : str
         What the error message calls it.
+    mono : bool
+        Whether one channel alone is allowed.
 
     Returns
     -------
-    np.ndarray [shape=(n_samples,), dtype=float32]
+    np.ndarray [shape=(n_samples,) or (n_channels, n_samples), dtype=float32]
+        Of one channel, it has no axis of channels.
 
     Raises
     ------
     ValueError
-        If it is not one-dimensional, empty, or holds values that are not finite or beyond 2³².
+        If it has another shape, is empty, or holds values that are not finite or beyond 2³².
     """
     y = np.asarray(y, dtype=np.float32)
-    if y.ndim != 1:
-        raise ValueError(f"{name} has shape {y.shape}; a mono waveform of shape (n_samples,) is needed")
+    if not mono and y.ndim == 2:
+        if len(y) > _MOST_CHANNELS:
+            raise ValueError(
+                f"{name} has shape {y.shape}, more than {_MOST_CHANNELS} channels; channels come first"
+            )
+        y = y[0] if len(y) == 1 else y
+    elif y.ndim != 1:
+        needed = (
+            "a mono waveform of shape (n_samples,)" if mono else "(n_samples,) or (n_channels, n_samples)"
+        )
+        raise ValueError(f"{name} has shape {y.shape}; {needed} is needed")
     if y.size == 0:
         raise ValueError(f"{name} holds no samples")
     if not np.isfinite(y).all():

@@ -7,6 +7,7 @@ import os
 import re
 import stat
 from pathlib import Path
+from typing import NamedTuple
 
 import soundfile
 
@@ -128,6 +129,38 @@ def open_checked(path: str | os.PathLike, *, name: str | None = None) -> soundfi
         file.close()
         raise
     return file
+
+
+class SoundFormat(NamedTuple):
+    """What the header of a sound file says.
+
+    Parameters
+    ----------
+    sr, channels, frames : int
+        Sample rate in Hz, channels, samples of each.
+    subtype : str
+        How samples are kept, as libsndfile calls it, such as ``"PCM_24"``.
+    """
+
+    sr: int
+    channels: int
+    frames: int
+    subtype: str
+
+
+def sound_format(path: str | os.PathLike) -> SoundFormat | None:
+    """Read the header of a sound file; None where libsndfile does not know the format, as of M4A.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As `open_checked`.
+    """
+    try:
+        with open_checked(path) as file:
+            return SoundFormat(file.samplerate, file.channels, file.frames, file.subtype)
+    except soundfile.LibsndfileError:
+        return None
 
 
 def _trims(report: str) -> bool:

@@ -16,6 +16,8 @@ _MOST_LIMITED_DB = 12.0
 _LOOK_AHEAD = 0.01
 # ITU-R BS.1770: the block that is measured, and a rate at which its filters are what they should be.
 _BLOCK, _LEAST_SR = 0.4, 8000
+# Surround of five channels is what it knows weights for.
+_MOST_CHANNELS = 5
 _FRAME = 0.02
 # Both sounds are measured at this level, far above the −70 LUFS below which BS.1770 hears nothing.
 _MEASURED_AT = 0.05
@@ -30,7 +32,7 @@ class Levelled(NamedTuple):
 
     Parameters
     ----------
-    y : np.ndarray [shape=(n_samples,), dtype=float32]
+    y : np.ndarray [shape=(n_samples,) or (n_channels, n_samples), dtype=float32]
         The sound; no sample exceeds −1 dBFS.
     gain : float
         Factor by which the whole was multiplied, before single peaks were limited.
@@ -58,12 +60,12 @@ def loudness_difference(y: np.ndarray, reference: np.ndarray, sr: int) -> float:
     """Compute how much louder one sound is than another.
 
     By the integrated loudness of ITU-R BS.1770-4 (`pyloudnorm`). Where that says nothing, for clips shorter than its
-    block of 400 ms, sample rates below 8 kHz, or a sound of frequencies it leaves out, by the root mean square of
-    the frames of 20 ms that are within 40 dB of the loudest.
+    block of 400 ms, sample rates below 8 kHz, more than five channels, or a sound of frequencies it leaves out, by
+    the root mean square of the frames of 20 ms that are within 40 dB of the loudest.
 
     Parameters
     ----------
-    y, reference : np.ndarray [shape=(n_samples,)]
+    y, reference : np.ndarray [shape=(n_samples,) or (n_channels, n_samples)]
         Waveforms, neither of them silent.
     sr : int
         Their sample rate in Hz.
@@ -98,10 +100,8 @@ def match_loudness(y: np.ndarray, content: np.ndarray, sr: int) -> Levelled:
 
     Parameters
     ----------
-    y : np.ndarray [shape=(n_samples,)]
-        Waveform.
-    content : np.ndarray [shape=(n_samples,)]
-        Waveform that is not silent.
+    y, content : np.ndarray [shape=(n_samples,) or (n_channels, n_samples)]
+        Waveforms; the content is not silent.
     sr : int
         Their sample rate in Hz.
 
@@ -141,7 +141,7 @@ def without_clipping(y: np.ndarray, sr: int) -> Levelled:
 
     Parameters
     ----------
-    y : np.ndarray [shape=(n_samples,)]
+    y : np.ndarray [shape=(n_samples,) or (n_channels, n_samples)]
         Waveform.
     sr : int
         Its sample rate in Hz.
@@ -168,8 +168,8 @@ def without_clipping(y: np.ndarray, sr: int) -> Levelled:
 
 
 def _limit(y: np.ndarray, sr: int) -> np.ndarray:
-    """Turn down what exceeds the ceiling, by a gain that falls and rises smoothly around every peak."""
-    needed = np.minimum(1.0, _CEILING / np.maximum(np.abs(y), _CEILING))
+    """Turn down what exceeds the ceiling, all channels by a gain that falls and rises smoothly around every peak."""
+    needed = np.minimum(1.0, _CEILING / np.maximum(np.abs(np.atleast_2d(y)).max(axis=0), _CEILING))
     if needed.min() == 1.0:
         return y
     reach = max(1, round(_LOOK_AHEAD * sr))
@@ -181,14 +181,16 @@ def _limit(y: np.ndarray, sr: int) -> np.ndarray:
 
 
 def _integrated_loudness(y: np.ndarray, sr: int) -> float:
-    if sr < _LEAST_SR or len(y) < _BLOCK * sr:
+    channels = np.atleast_2d(y)
+    if sr < _LEAST_SR or y.shape[-1] < _BLOCK * sr or len(channels) > _MOST_CHANNELS:
         return -math.inf
-    return float(pyloudnorm.Meter(sr).integrated_loudness(y))
+    return float(pyloudnorm.Meter(sr).integrated_loudness(channels.T))
 
 
 def _sounding_level(y: np.ndarray, sr: int) -> float:
     n = max(1, round(_FRAME * sr))
-    power = np.square(np.pad(y, (0, -len(y) % n)).reshape(-1, n)).mean(axis=1)
+    power = np.square(np.atleast_2d(y)).mean(axis=0)
+    power = np.pad(power, (0, -len(power) % n)).reshape(-1, n).mean(axis=1)
     return 0.5 * _decibels(float(power[power >= 1e-4 * power.max()].mean()))
 
 

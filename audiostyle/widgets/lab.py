@@ -16,6 +16,7 @@ from audiostyle.sound.audio import set_level
 from audiostyle.sound.levels import rms
 from audiostyle.spectrogram import magnitudes
 from audiostyle.studies.presets import USES, Use
+from audiostyle.studies.recipe import Recipe, make_cut
 from audiostyle.studies.renders import QUICK_PHASE, Rendered, add_numbers, render
 from audiostyle.widgets.form import (
     Form,
@@ -30,7 +31,6 @@ from audiostyle.widgets.form import (
 )
 from audiostyle.widgets.jobs import Latest, Ticket
 from audiostyle.widgets.player import Slot, SyncPlayer
-from audiostyle.widgets.recipe import Recipe, make_cut
 from audiostyle.widgets.saving import Saving
 from audiostyle.widgets.source import Sound, SoundSource, load_cut
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import librosa
 import numpy as np
 
+from audiostyle.studies.recipe import Recipe, as_dict, as_text, save_with_recipe
 from audiostyle.widgets.form import Form, button, choice, describe, text
-from audiostyle.widgets.recipe import Recipe, as_text, save_with_recipe
 
 # Format: what the page calls it, its type on the web, and the kinds of samples it holds, as libsndfile calls them.
 _FORMATS = {
@@ -87,7 +87,7 @@ class Saving:
             If there is no result, or the name is none.
         """
         recipe, name = self._result()[0], f"{self._name()}.json"
-        self.form.download(name, as_text(recipe).encode(), "application/json")
+        self.form.download(name, as_text(as_dict(recipe)).encode(), "application/json")
         self.form.say(f"Downloaded {name}: “audiostyle transfer --recipe” makes the sound again from it.")
 
     def save(self, name: str | None = None, audio_format: str | None = None) -> Path:

@@ -9,7 +9,7 @@ from audiostyle.__main__ import build_parser, main
 from audiostyle.commands.transfer import settings
 from audiostyle.config import TransferConfig
 from audiostyle.datasets.clips import get_clip, locate
-from audiostyle.widgets import recipe
+from audiostyle.studies import recipe
 
 SR = 22050
 WAIT = 120
@@ -26,11 +26,11 @@ def test_python_equivalent_gives_the_same_samples(lab, tmp_path, monkeypatch):
     assert (tmp_path / "result.wav").is_file()
 
 
-def test_recipe_at_another_rate_keeps_length_and_samples(lab, tmp_path):
+def test_recipe_computed_at_another_rate_keeps_length_and_samples(lab, tmp_path):
     lab.style.length = lab.content.length = 1.0
     made = replace(lab.recipe(), config=TransferConfig(sr=16000, n_iter=2, polish_iter=0))
     again = made.run()
-    assert (again.sr, len(again.y)) == (16000, 16000)
+    assert (again.sr, len(again.y)) == (SR, SR)  # the content's own
     namespace = {}
     exec(compile(made.python(str(tmp_path / "again.wav")), "snippet", "exec"), namespace)
     np.testing.assert_array_equal(namespace["result"].y, again.y)
@@ -61,7 +61,7 @@ def test_shell_equivalent_says_the_same_to_the_command_line(lab):
     words = shlex.split(lab.snippets.snippets[1]["code"])
     args = build_parser().parse_args(words[3:])
     assert (settings(args).balance, args.content_start, args.duration) == (0.8, 0.5, 1.0)
-    assert args.content == lab.content.sound.path
+    assert args.sounds[0] == lab.content.sound.path
     lab.settings.update(kernel_size=5, phase="paper")
     lab.style.length = 1.5
     args = build_parser().parse_args(shlex.split(lab.snippets.snippets[1]["code"])[3:])
@@ -80,7 +80,7 @@ def test_shell_equivalent_takes_no_file_name_for_an_option(lab):
             recipe, content=replace(recipe.content, path=content), style=replace(recipe.style, path=style)
         )
         args = build_parser().parse_args(shlex.split(odd.shell("mine.wav"))[3:])
-        assert (str(args.content), str(args.style), str(args.output)) == (content, style, "mine.wav")
+        assert [*map(str, args.sounds), str(args.output)] == [content, style, "mine.wav"]
         assert (args.quiet, settings(args)) == (False, odd.config)
 
 

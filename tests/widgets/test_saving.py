@@ -6,7 +6,7 @@ import pytest
 import soundfile
 
 from audiostyle.sound.audio import load_audio
-from audiostyle.widgets import recipe
+from audiostyle.studies import recipe
 
 SR = 22050
 WAIT = 120

@@ -1,4 +1,4 @@
-"""Everything that makes a result of the style lab, kept beside the sound, and as code to copy."""
+"""Everything that makes a result, kept beside the sound, and as code to copy."""
 
 import json
 import os
@@ -10,8 +10,9 @@ from audiostyle import __version__
 from audiostyle.config import TransferConfig, option
 from audiostyle.datasets import paths
 from audiostyle.datasets.clips import clips, locate
-from audiostyle.sound.audio import load_audio, save_audio
+from audiostyle.sound.audio import save_audio
 from audiostyle.sound.files import sha256, whole_file
+from audiostyle.studies.files import Part, Sources
 from audiostyle.transfer import TransferResult, transfer_style
 
 _DEFAULT = TransferConfig()
@@ -73,26 +74,48 @@ class Recipe:
     ----------
     content, style : Cut
     config : TransferConfig
+    more : tuple of Cut
+        What was pooled with the style.
+    weights : tuple of float
+        Shares of the style and of these; empty takes all of each.
     """
 
     content: Cut
     style: Cut
     config: TransferConfig
+    more: tuple[Cut, ...] = ()
+    weights: tuple[float, ...] = ()
+
+    def sources(self, folder: str | os.PathLike = ".") -> Sources:
+        """Return the files, each found as `Cut.find` does."""
+        content, *styles = (
+            Part(cut.find(folder), cut.start, cut.duration) for cut in (self.content, self.style, *self.more)
+        )
+        return Sources(content, tuple(styles), self.weights)
 
     def python(self, output: str = "result.wav") -> str:
         """Return Python code that makes the result again."""
-        rate = "" if self.config.sr == _DEFAULT.sr else f", sr={self.config.sr}"
         changed = ", ".join(f"{name}={value!r}" for name, value in _changed(self.config).items())
 
-        def load(name: str, cut: Cut) -> str:
-            return f"{name}, sr = load_audio({cut.path!r}, start={cut.start:.10g}, duration={cut.duration:.10g}{rate})"
+        def load(names: str, cut: Cut, rate: str, mono: str = "False") -> str:
+            part = f"start={cut.start:.10g}, duration={cut.duration:.10g}"
+            return f"{names} = load_audio({cut.path!r}, sr={rate}, mono={mono}, {part})"
 
+        style = [load("style, _", self.style, "sr", mono="True")]
+        if self.more:
+            parts = ", ".join(
+                f"Part({c.path!r}, {c.start:.10g}, {c.duration:.10g})" for c in (self.style, *self.more)
+            )
+            style = [
+                "from audiostyle.studies.files import Part, Sources",
+                f"style = Sources(None, ({parts}), {self.weights}).style(sr)",
+            ]
         return "\n".join(
             [
                 "from audiostyle import TransferConfig, load_audio, save_audio, transfer_style",
                 "",
-                load("content", self.content),
-                load("style", self.style),
+                load("content, sr", self.content, "None"),
+                *style,
                 f"config = TransferConfig({changed})",
                 "result = transfer_style(content, style, sr, config)",
                 f"save_audio({output!r}, result.y, result.sr)",
@@ -112,8 +135,14 @@ class Recipe:
         else:
             words += ["--content-duration", f"{self.content.duration:.10g}"]
             words += ["--style-duration", f"{self.style.duration:.10g}"]
+        if self.weights:
+            words += ["--weights", ",".join(f"{weight:.10g}" for weight in self.weights)]
+        named = [self.content.path, self.style.path]
+        if self.more:
+            named.pop()
+            words += [f"--style={cut.path}" for cut in (self.style, *self.more)]
         # Behind the two dashes a file called --output=x.wav is a file.
-        return shlex.join([*words, "--", self.content.path, self.style.path])
+        return shlex.join([*words, "--", *named])
 
     def run(self) -> TransferResult:
         """Make the result again.
@@ -127,11 +156,9 @@ class Recipe:
         FileNotFoundError, ValueError
             As `Cut.find`.
         """
-        content, style = (
-            load_audio(cut.find(), sr=self.config.sr, start=cut.start, duration=cut.duration)[0]
-            for cut in (self.content, self.style)
-        )
-        return transfer_style(content, style, self.config.sr, self.config, progress=False)
+        sources = self.sources()
+        content, sr = sources.content.load(None, mono=False)
+        return transfer_style(content, sources.style(sr), sr, self.config, progress=False)
 
 
 def _changed(config: TransferConfig) -> dict[str, object]:
@@ -146,7 +173,7 @@ def make_cut(path: Path, start: float, duration: float, *, uploaded: bool = Fals
     repository = paths.checkout()
     if repository is not None and not uploaded and path.is_relative_to(repository):
         shown = path.relative_to(repository).as_posix()
-    return Cut(shown, sha256(path), round(start, 3), round(duration, 3))
+    return Cut(shown, sha256(path), round(start, 6), round(duration, 6))
 
 
 def save_with_recipe(
@@ -176,15 +203,19 @@ def save_with_recipe(
         As `audiostyle.sound.audio.save_audio`.
     """
     sound = save_audio(path, y, sr, subtype=subtype)
-    settings = sound.with_suffix(".json")
-    with whole_file(settings) as temporary:
-        temporary.write_text(as_text(recipe), encoding="utf-8")
-    return sound, settings
+    return sound, write_settings(sound.with_suffix(".json"), as_dict(recipe))
 
 
-def as_text(recipe: Recipe) -> str:
-    """Return a recipe as the JSON that `load_recipe` reads."""
-    return json.dumps(as_dict(recipe), indent=2, ensure_ascii=False) + "\n"
+def write_settings(path: Path, made_of: dict) -> Path:
+    """Write a dictionary as JSON."""
+    with whole_file(path) as temporary:
+        temporary.write_text(as_text(made_of), encoding="utf-8")
+    return path
+
+
+def as_text(made_of: dict) -> str:
+    """Return a dictionary, such as that of a recipe, as the JSON that `load_recipe` reads."""
+    return json.dumps(made_of, indent=2, ensure_ascii=False) + "\n"
 
 
 def as_dict(recipe: Recipe) -> dict:
@@ -206,6 +237,7 @@ def load_recipe(path: str | os.PathLike) -> Recipe:
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))
         cuts = [Cut(**kept[name]) for name in ("content", "style")]
-        return Recipe(*cuts, TransferConfig(**kept["config"]))
+        more = tuple(Cut(**cut) for cut in kept.get("more", ()))
+        return Recipe(*cuts, TransferConfig(**kept["config"]), more, tuple(kept.get("weights", ())))
     except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
         raise ValueError(f"{path} holds no settings of a result ({type(error).__name__}: {error})") from error
