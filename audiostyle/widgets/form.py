@@ -31,7 +31,24 @@ def describe(error: Exception) -> str:
     return text[0].upper() + text[1:] if text.split()[0].isalpha() else text
 
 
-class Form(anywidget.AnyWidget):
+class Part(anywidget.AnyWidget):
+    """A part of a page. It tells its whole state again when a view of it has come about.
+
+    What changed between the page's asking for the state and its listening to changes would be lost.
+    """
+
+    _css = stylesheet()
+
+    def __init__(self, **values: object) -> None:
+        super().__init__(**values)
+        self.on_msg(self._on_hello)
+
+    def _on_hello(self, _widget, content: dict, _buffers: list) -> None:
+        if content.get("type") == "hello":
+            self.send_state()
+
+
+class Form(Part):
     """Labelled native controls with a status line and a progress bar.
 
     Parameters
@@ -60,7 +77,6 @@ class Form(anywidget.AnyWidget):
     """
 
     _esm = script("form")
-    _css = stylesheet()
     label = traitlets.Unicode().tag(sync=True)
     fields = traitlets.List(traitlets.Dict()).tag(sync=True)
     values = traitlets.Dict().tag(sync=True)
@@ -172,7 +188,7 @@ def play_button(name: str, label: str, tooltip: str, player: str) -> dict:
     return button(name, label, tooltip, primary=True) | {"player": player}
 
 
-class Snippets(anywidget.AnyWidget):
+class Snippets(Part):
     """Code blocks, each with a button that copies it.
 
     Attributes
@@ -182,7 +198,6 @@ class Snippets(anywidget.AnyWidget):
     """
 
     _esm = script("snippets")
-    _css = stylesheet()
     snippets = traitlets.List(traitlets.Dict()).tag(sync=True)
 
 

@@ -3,6 +3,7 @@
 import time
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,7 +31,7 @@ from audiostyle.widgets.form import (
     slider,
 )
 from audiostyle.widgets.jobs import Latest, Ticket
-from audiostyle.widgets.player import Slot, SyncPlayer
+from audiostyle.widgets.player import Slot, SyncPlayer, analysed
 from audiostyle.widgets.saving import Saving
 from audiostyle.widgets.source import Sound, SoundSource, load_cut
 
@@ -300,34 +301,34 @@ class StyleLab:
         ]
         return Recipe(*cuts, chosen.config)
 
-    def _kept(self) -> tuple[Recipe, np.ndarray, int]:
-        """Return what there is to keep."""
+    def _kept(self) -> tuple[Recipe, np.ndarray, int, Path]:
+        """Return what there is to keep, and the file its content came from."""
         if self.result is None:
             raise ValueError("there is no result to keep yet; press “Run”")
         recipe, rendered = self.result
-        return recipe, rendered.y, rendered.sr
+        return recipe, rendered.y, rendered.sr, self._shown.content[0].path
 
     def _transfer(self, ticket: Ticket, chosen: _Chosen) -> None:
         began = time.perf_counter()
         recipe = self._recipe(chosen)
-        content, style = (load_cut(*cut)[0] for cut in (chosen.content, chosen.style))
-        follow = self._follow(ticket)
-        rendered, result = render(content, style, recipe.config.sr, recipe.config, callback=follow)
+        content, sr = load_cut(*chosen.content)
+        style, _ = load_cut(*chosen.style, sr=sr)
+        rendered, result = render(content, style, sr, recipe.config, callback=self._follow(ticket))
         if ticket.superseded:
             self._give_up(ticket)
             return
         self._keep_previous()
         self.result = (Recipe(recipe.content, recipe.style, rendered.config), rendered)
         self._shown = chosen
-        self._show_result(content, style)
+        self._show_result(content, style, sr)
         self.saving.suggest(self.result[0], preview=chosen.preview)
         how = "Stopped; the best so far is shown" if result.reason == "callback" else "Done"
         what = "preview" if chosen.preview else "sound"
         took = time.perf_counter() - began
         self._finish(
-            f"{how}: {len(rendered.y) / rendered.sr:.1f} s of {what} after {took:.1f} s. {result.level_note}"
+            f"{how}: {rendered.y.shape[-1] / rendered.sr:.1f} s of {what} after {took:.1f} s. {result.level_note}"
         )
-        self.result = (self.result[0], add_numbers(rendered, content, style))
+        self.result = (self.result[0], _numbered(rendered, content, style, sr))
         if not ticket.superseded:
             self._show_numbers()
 
@@ -359,26 +360,27 @@ class StyleLab:
     # What the page shows
 
     def _show_inputs(self, ticket: Ticket) -> None:
-        (content, _), (style, _) = self.content.load(), self.style.load()
+        content, sr = self.content.load()
+        style, _ = self.style.load(sr=sr)
         if not ticket.superseded:
-            self._show_pair(content, style)
+            self._show_pair(content, style, sr)
 
-    def _show_pair(self, content: np.ndarray, style: np.ndarray) -> float:
+    def _show_pair(self, content: np.ndarray, style: np.ndarray, sr: int) -> float:
         """Show content and style; returns the magnitude of 0 dB, common to all pictures."""
-        level, sr = _DEFAULT.level, _DEFAULT.sr
-        shown = {"content": content, "style": style[: len(content)]}
-        sounds = {name: set_level(y, level, name=name) for name, y in shown.items()}
-        reference = max(float(magnitudes(y).max()) for y in sounds.values())
+        n_samples = content.shape[-1]
+        shown = {"content": content, "style": style[:n_samples]}
+        sounds = {name: set_level(y, _DEFAULT.level, name=name) for name, y in shown.items()}
+        reference = max(float(magnitudes(analysed(y, sr, _DEFAULT.sr)).max()) for y in sounds.values())
         for name, source in (("content", self.content), ("style", self.style)):
             note = source.sound.name
-            if name == "style" and len(style) > len(content):
-                note += f", first {len(content) / sr:.1f} of {len(style) / sr:.1f} s"
+            if name == "style" and len(style) > n_samples:
+                note += f", first {n_samples / sr:.1f} of {len(style) / sr:.1f} s"
             self.player.show(name, sounds[name], sr, reference=reference, note=note)
         return reference
 
-    def _show_result(self, content: np.ndarray, style: np.ndarray) -> None:
+    def _show_result(self, content: np.ndarray, style: np.ndarray, sr: int) -> None:
         recipe, rendered = self.result
-        reference = self._show_pair(content, style)
+        reference = self._show_pair(content, style, sr)
         gain = recipe.config.level / rms(content)
         note = _note(recipe.config, self._shown)
         self.player.show("result", rendered.y * gain, rendered.sr, reference=reference, note=note)
@@ -423,6 +425,14 @@ class StyleLab:
 
 def _heading(words: str) -> ipywidgets.HTML:
     return ipywidgets.HTML(f'<div class="as-widget"><h2>{words}</h2></div>')
+
+
+def _numbered(rendered: Rendered, content: np.ndarray, style: np.ndarray, sr: int) -> Rendered:
+    """Return a result with its numbers, which are of one channel at the rate of the configuration."""
+    rate = rendered.config.sr
+    heard = replace(rendered, y=analysed(rendered.y, rendered.sr, rate), sr=rate)
+    numbers = add_numbers(heard, analysed(content, sr, rate), analysed(style, sr, rate)).numbers
+    return replace(rendered, numbers=numbers)
 
 
 def _note(config: TransferConfig, chosen: _Chosen) -> str:

@@ -4,28 +4,30 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-import librosa
 import numpy as np
 
+from audiostyle.sound.headers import sound_format
+from audiostyle.studies.files import Delivery
 from audiostyle.studies.recipe import Recipe, as_dict, as_text, save_with_recipe
 from audiostyle.widgets.form import Form, button, choice, describe, text
 
+_SAME = "same"
 # Format: what the page calls it, its type on the web, and the kinds of samples it holds, as libsndfile calls them.
 _FORMATS = {
-    "wav": ("WAV", "audio/wav", ("PCM_16", "PCM_24", "FLOAT")),
-    "flac": ("FLAC", "audio/flac", ("PCM_16", "PCM_24")),
-    "aiff": ("AIFF", "audio/aiff", ("PCM_16", "PCM_24", "FLOAT")),
+    "wav": ("WAV", "audio/wav", (_SAME, "PCM_16", "PCM_24", "FLOAT")),
+    "flac": ("FLAC", "audio/flac", (_SAME, "PCM_16", "PCM_24")),
+    "aiff": ("AIFF", "audio/aiff", (_SAME, "PCM_16", "PCM_24", "FLOAT")),
     "ogg": ("OGG", "audio/ogg", ("VORBIS",)),
     "mp3": ("MP3", "audio/mpeg", ("MPEG_LAYER_III",)),
 }
 _BITS = {
-    "PCM_16": "16 bit", "PCM_24": "24 bit", "FLOAT": "32 bit float", "VORBIS": "compressed",
+    _SAME: "as the content", "PCM_16": "16 bit", "PCM_24": "24 bit", "FLOAT": "32 bit float", "VORBIS": "compressed",
     "MPEG_LAYER_III": "compressed",
 }  # fmt: skip
 _RATES = (22050, 44100, 48000, 96000)
 _CHANNELS = (1, 2)
-_SAME = "same"
-Result = tuple[Recipe, np.ndarray, int]
+# What a result is made of, the sound, its sample rate in Hz, and the content's file.
+Result = tuple[Recipe, np.ndarray, int, Path]
 
 
 class Saving:
@@ -36,7 +38,8 @@ class Saving:
     folder : pathlib.Path
         Where results are saved.
     result : callable
-        ``result() -> (recipe, y, sr)`` of what is to be kept; raises a ValueError where there is nothing.
+        ``result() -> (recipe, y, sr, path)`` of what is to be kept and the content's file; raises a ValueError where
+        there is nothing.
 
     Attributes
     ----------
@@ -47,7 +50,7 @@ class Saving:
     def __init__(self, folder: Path, result: Callable[[], Result]) -> None:
         self._folder, self._result = folder, result
         self.form = Form("Keep the result", _fields("wav"), {
-            "name": "result", "format": "wav", "subtype": "PCM_16", "rate": _SAME, "channels": _SAME,
+            "name": "result", "format": "wav", "subtype": _SAME, "rate": _SAME, "channels": _SAME,
         })  # fmt: skip
         self.form.say(f"Saved files go to {folder}; none is overwritten.")
         self.form.observe(self._on_values, "values")
@@ -71,10 +74,10 @@ class Saving:
         ValueError
             If there is no result, or the name or the format is none.
         """
-        recipe, y, sr = self._result()
+        result = self._result()
         name = f"{self._name()}.{self._format()}"
         with tempfile.TemporaryDirectory(prefix="audiostyle-") as folder:
-            sound, _ = self._write(Path(folder) / name, recipe, y, sr)
+            sound, _ = self._write(Path(folder) / name, result)
             self.form.download(name, sound.read_bytes(), _FORMATS[self._format()][1])
         self.form.say(f"Downloaded {name}.")
 
@@ -98,24 +101,24 @@ class Saving:
         ValueError
             If there is no result, the name is empty or holds a path, or the format is none of those offered.
         """
-        recipe, y, sr = self._result()
+        result = self._result()
         name, audio_format = self._name(name), self._format(audio_format)
         self._folder.mkdir(parents=True, exist_ok=True)
         path = _numbered(self._folder / f"{name}.{audio_format}")
-        sound, settings = self._write(path, recipe, y, sr)
+        sound, settings = self._write(path, result)
         self.form.say(f"Saved {sound.name} and {settings.name} in {self._folder}.")
         return sound
 
-    def _write(self, path: Path, recipe: Recipe, y: np.ndarray, sr: int) -> tuple[Path, Path]:
-        values = self.form.values
-        rate = sr if values["rate"] == _SAME else int(values["rate"])
-        if rate != sr:
-            y = librosa.resample(y, orig_sr=sr, target_sr=rate)
-        if values["channels"] != _SAME:
-            y = with_channels(y, int(values["channels"]))
-        subtypes = _FORMATS[path.suffix[1:]][2]
-        subtype = values["subtype"] if values["subtype"] in subtypes else subtypes[0]
-        return save_with_recipe(path, y, rate, recipe, subtype=subtype)
+    def _write(self, path: Path, result: Result) -> tuple[Path, Path]:
+        recipe, y, sr, content = result
+        rate, channels = (
+            None if self.form[name] == _SAME else int(self.form[name]) for name in ("rate", "channels")
+        )
+        subtype = self.form["subtype"]
+        given = subtype if subtype in _FORMATS[path.suffix[1:]][2] and subtype != _SAME else None
+        delivery = Delivery(rate, channels, given).given(sound_format(content), recipe.config, path)
+        y, sr = delivery.apply(y, sr)
+        return save_with_recipe(path, y, sr, recipe, subtype=delivery.subtype)
 
     def _name(self, name: str | None = None) -> str:
         name = (self.form["name"] if name is None else name).strip()
@@ -148,21 +151,6 @@ class Saving:
             self.form.say(describe(error), "error")
 
 
-def with_channels(y: np.ndarray, n_channels: int) -> np.ndarray:
-    """Return a sound with one channel [shape=(n_samples,)], the mean, or with several alike where it has one.
-
-    Examples
-    --------
-    >>> with_channels(np.array([[1.0, 3.0], [3.0, 5.0]]), 1).tolist()
-    [2.0, 4.0]
-    >>> with_channels(np.array([1.0, 2.0]), 2).shape
-    (2, 2)
-    """
-    if n_channels == 1:
-        return y if y.ndim == 1 else y.mean(axis=0)
-    return y if y.ndim == 2 else np.tile(y, (n_channels, 1))
-
-
 def _numbered(path: Path) -> Path:
     """Return a name that neither a sound nor its settings have yet: the one given, else with a number behind it."""
     candidate, number = path, 1
@@ -180,9 +168,9 @@ def _fields(audio_format: str) -> list[dict]:
         choice("subtype", "Bits", "How finely each sample is kept",
                [(subtype, _BITS[subtype]) for subtype in _FORMATS[audio_format][2]]),
         choice("rate", "Sample rate", "Resampled where it is not the result's own",
-               [(_SAME, "as the result"), *((str(rate), f"{rate:,} Hz".replace(",", " ")) for rate in _RATES)]),
+               [(_SAME, "as the content"), *((str(rate), f"{rate:,} Hz".replace(",", " ")) for rate in _RATES)]),
         choice("channels", "Channels", "Mono is the mean of the channels; stereo of a mono result has both alike",
-               [(_SAME, "as the result"), ("1", "mono"), ("2", "stereo")]),
+               [(_SAME, "as the content"), ("1", "mono"), ("2", "stereo")]),
         button("download", "Download", "Hand the sound to the browser, for its downloads", primary=True),
         button("recipe", "Download settings", "The settings that make the sound again, as JSON"),
         button("save", "Save in the results folder", "Write the sound and its settings; no file is overwritten"),

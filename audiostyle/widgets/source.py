@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import anywidget
 import audioread
 import numpy as np
 import soundfile
@@ -16,7 +15,7 @@ import traitlets
 from audiostyle.datasets import clips
 from audiostyle.sound.audio import NAME_BYTES, check_waveform, load_audio
 from audiostyle.sound.headers import open_checked
-from audiostyle.widgets.form import describe, script, stylesheet
+from audiostyle.widgets.form import Part, describe, script
 from audiostyle.widgets.jobs import Latest
 
 MAX_MEGABYTES = 200
@@ -58,7 +57,7 @@ class Sound:
     offset: float = 0.0
 
 
-class SoundSource(anywidget.AnyWidget):
+class SoundSource(Part):
     """Choose a sound and cut it on its waveform.
 
     Parameters
@@ -79,7 +78,6 @@ class SoundSource(anywidget.AnyWidget):
     """
 
     _esm = script("source")
-    _css = stylesheet()
     title = traitlets.Unicode().tag(sync=True)
     clips = traitlets.List().tag(sync=True)
     clip = traitlets.Unicode().tag(sync=True)
@@ -134,9 +132,9 @@ class SoundSource(anywidget.AnyWidget):
         """Whether a sound came through the browser, which tells no folder."""
         return sound.path.is_relative_to(self._folder.name)
 
-    def load(self) -> tuple[np.ndarray, int]:
-        """Return the cut as a waveform [shape=(n_samples,)] and its sample rate in Hz."""
-        return load_cut(self._sound, self.start, self.length)
+    def load(self, *, sr: int | None = None) -> tuple[np.ndarray, int]:
+        """Return the cut as it came, or mono at a sample rate in Hz; and its rate."""
+        return load_cut(self._sound, self.start, self.length, sr=sr)
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until a file that is being opened is open or refused."""
@@ -271,9 +269,10 @@ class SoundSource(anywidget.AnyWidget):
         self._upload = None
 
 
-def load_cut(sound: Sound, start: float, length: float) -> tuple[np.ndarray, int]:
-    """Return `length` seconds of a sound from `start` on as a waveform [shape=(n_samples,)], and its rate in Hz."""
-    return load_audio(sound.path, start=sound.offset + start, duration=max(length, 0.01))
+def load_cut(sound: Sound, start: float, length: float, *, sr: int | None = None) -> tuple[np.ndarray, int]:
+    """Return `length` seconds of a sound from `start` on as it came, or mono at a sample rate in Hz; and its rate."""
+    part = {"start": sound.offset + start, "duration": max(length, 0.01)}
+    return load_audio(sound.path, sr=sr, mono=sr is not None, **part)
 
 
 @cache

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import anywidget
 import ipywidgets
 import numpy as np
 import traitlets
@@ -12,7 +11,7 @@ from audiostyle.datasets.corpora import SAMPLE_RATE, Recordings
 from audiostyle.figures.labels import place_labels
 from audiostyle.sound.audio import set_level
 from audiostyle.speakers.gram_distance import speaker_map
-from audiostyle.widgets.form import Form, choice, script, stylesheet
+from audiostyle.widgets.form import Form, Part, choice, script
 from audiostyle.widgets.player import Slot, SyncPlayer
 
 _SPEECH = TransferConfig(n_fft=1024, hop_length=256)
@@ -24,7 +23,7 @@ _LETTER = (8.0, 15.0)
 _ORDINALS = ("Nearest", "2nd nearest", "3rd nearest")
 
 
-class SpeakerMap(anywidget.AnyWidget):
+class SpeakerMap(Part):
     """Utterances on a plane; a click on one of the test set chooses it.
 
     Attributes
@@ -44,7 +43,6 @@ class SpeakerMap(anywidget.AnyWidget):
     """
 
     _esm = script("map")
-    _css = stylesheet()
     points = traitlets.List(traitlets.Dict()).tag(sync=True)
     labels = traitlets.List(traitlets.Dict()).tag(sync=True)
     size = traitlets.List(traitlets.Float(), list(_PICTURE)).tag(sync=True)

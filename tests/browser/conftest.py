@@ -32,6 +32,8 @@ def environment(tmp_path_factory):
         name: value for name, value in os.environ.items() if not name.startswith(("AUDIOSTYLE_", "JUPYTER"))
     }
     return kept | {
+        # Kernels run in other folders, and are to import what is tested.
+        "PYTHONPATH": str(ROOT),
         "AUDIOSTYLE_PRESET": "smoke",
         "AUDIOSTYLE_RESULTS_DIR": str(folder / "results"),
         "JUPYTER_PLATFORM_DIRS": "1",

@@ -26,6 +26,15 @@ def test_a_disabled_button_does_nothing():
     assert pressed == ["go"]
 
 
+def test_state_is_told_again_when_a_view_has_come_about(monkeypatch):
+    form, told = Form("Test", [button("go", "Go", "Begin the work")], {}), []
+    monkeypatch.setattr(Form, "send_state", lambda self, key=None: told.append(self.status))
+    form.status = "later"
+    told.clear()
+    form._handle_custom_msg({"type": "hello"}, [])
+    assert told == ["later"]
+
+
 def test_a_number_is_within_both_limits_of_its_control():
     form = Form("Test", [slider("x", "X", "Between one and two", (1.0, 2.0, 0.1))], {"x": 1.5})
     for allowed in (1.0, 2.0):

@@ -117,7 +117,9 @@ def test_upload_in_any_format_rate_and_channels(source, tmp_path, content, suffi
     assert source.sound.name == path.name
     assert source.duration == pytest.approx(2, abs=0.1)
     assert [source.clip, path.name, "yours"] in source.clips
-    loaded, sr = source.load()
+    as_it_came, own = source.load()
+    assert (own, as_it_came.ndim) == (rate, channels)
+    loaded, sr = source.load(sr=SR)
     assert sr == SR
     assert len(loaded) / sr == pytest.approx(2, abs=0.1)
 
@@ -211,7 +213,7 @@ def test_m4a_is_taken_where_this_machine_decodes_it(source, tmp_path, monkeypatc
     peaks = np.frombuffer(source.peaks, np.float32)
     assert peaks.max() == pytest.approx(long.max(), abs=1 / 2**14)
     source.length, source.start = 1.0, 0.5
-    y, sr = source.load()
+    y, sr = source.load(sr=SR)
     expected = librosa.resample(long[24000:72000], orig_sr=48000, target_sr=sr)
     np.testing.assert_allclose(y, expected, atol=1e-3 * np.abs(expected).max())
 

@@ -157,6 +157,7 @@ function render({ model, el }) {
   } else root.append(...parts);
   if (model.get("has_status")) root.append(progress, status);
   el.append(root);
+  model.send({ type: "hello" });
   return () => {
     clearTimeout(waiting);
     document.removeEventListener("audiostyle-state", onPlayer);

@@ -50,6 +50,7 @@ function render({ model, el }) {
   for (const name of ["points", "query", "neighbours", "labels"]) model.on(`change:${name}`, show);
   show();
   el.append(root);
+  model.send({ type: "hello" });
 }
 
 export default { render };

@@ -296,6 +296,7 @@ function render({ model, el }) {
     level: () => gains.map((gain) => gain?.gain.value ?? null),
   };
   el.append(root);
+  model.send({ type: "hello" });
   return () => {
     document.removeEventListener("audiostyle-toggle", onToggle);
     document.removeEventListener("audiostyle-ask", onAsk);

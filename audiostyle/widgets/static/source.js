@@ -211,6 +211,7 @@ function render({ model, el }) {
       node("p", { class: "as-hint" }, `${limits}. A file may be dropped anywhere on the page; the nearer card takes it.`),
       node("div", { class: "as-field" }, node("label", { for: pathId }, "Path"), path)));
   el.append(root);
+  model.send({ type: "hello" });
   drags.forEach((name) => document.addEventListener(name, onDrag));
   showClips();
   showCut();
