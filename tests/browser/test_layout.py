@@ -117,6 +117,8 @@ def test_first_screen_shows_sounds_settings_and_result(sized):
         box = page.locator(part).bounding_box()
         assert box["y"] >= 0, part
         assert box["y"] + box["height"] <= height, part
+    if width == 1280:  # the two cards are alike
+        assert len({page.locator(".as-wave").nth(i).bounding_box()["y"] for i in (0, 1)}) == 1
     # Everything else is folded away.
     assert not control(page, "encoder").is_visible()
 
@@ -236,7 +238,7 @@ def test_picture_of_the_page(app):
     choose_clips(page)
     move_balance(page, 0.4)
     assert run(page).startswith("Done: 10.0 s of sound")
-    put(page, "balance", 0.6)
+    put(page, "balance", 0.5)
     assert run(page).startswith("Done: 10.0 s of sound")
     for width, height in SIZES.items():
         for scheme in ("light", "dark"):
