@@ -25,7 +25,6 @@ from tests.browser.helpers import (
 )
 
 pytestmark = pytest.mark.browser
-SR = 22050
 
 
 def test_own_files_to_saved_and_downloaded_result(app, sounds, environment):
@@ -67,7 +66,8 @@ def test_own_files_to_saved_and_downloaded_result(app, sounds, environment):
     for number in ("", "_2"):
         control(page, "save").click()
         page.get_by_text(f"Saved {name}{number}.wav and {name}{number}.json").wait_for()
-        assert soundfile.info(saved / f"{name}{number}.wav").frames == 4 * SR
+        kept = soundfile.info(saved / f"{name}{number}.wav")
+        assert (kept.samplerate, kept.channels, kept.frames) == (48000, 2, 4 * 48000)
     assert len(list(saved.iterdir())) == 4
     assert_clean(page, watch)
 
