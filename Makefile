@@ -11,7 +11,7 @@ export OMP_WAIT_POLICY := PASSIVE
 export JUPYTER_PLATFORM_DIRS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env notebooks test lowest lab data reproduce bench fuzz mutants lint browser app clean
+.PHONY: help env notebooks test lowest lab data reproduce bench fuzz mutants lint browser screenshots app clean
 
 help:  ## list these targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -49,8 +49,9 @@ lint: env  ## check style and formatting
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-lab: env  ## open JupyterLab on localhost, asking no other machine for news
-	$(BIN)/jupyter lab --ip=127.0.0.1 --LabApp.news_url=None \
+lab: env  ## open JupyterLab on localhost; it asks no other machine for news, nor you whether it may
+	JUPYTER_CONFIG_PATH="$(CURDIR)/notebooks$${JUPYTER_CONFIG_PATH:+:$$JUPYTER_CONFIG_PATH}" \
+	  $(BIN)/jupyter lab --ip=127.0.0.1 --LabApp.news_url=None \
 	  --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate notebooks
 
 data: env  ## fetch the recorded clips, checked against their sha256
@@ -61,6 +62,9 @@ app: env  ## serve the style lab to the browser, on this machine only
 
 browser: env .venv/.browser  ## test the widgets in Chromium (installs it on Debian and Ubuntu if absent)
 	$(BIN)/pytest -m browser tests/browser
+
+screenshots: env .venv/.browser  ## draw the pictures of the widgets in results/screenshots anew
+	AUDIOSTYLE_SCREENSHOTS=results/screenshots $(BIN)/pytest -m browser tests/browser -k picture
 
 .venv/.browser: pyproject.toml
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,browser]'

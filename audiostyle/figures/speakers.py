@@ -9,6 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
+from audiostyle.figures.labels import place_labels
+
 _LOOKS = {"paper": ("#c8553d", "s"), "best": ("#1b6ca8", "o")}
 _SPLITS = {"alternate": ("#1b6ca8", "o", -0.12), "halves": ("#c8553d", "s", 0.12)}
 _VARIED = {
@@ -193,8 +195,26 @@ def show_map(
         own, colour = speakers == name, f"C{k % 10}"
         ax.plot(*place[own & ~tested].T, "o", ms=4, color=colour)
         ax.plot(*place[own & tested].T, "o", ms=6, mfc="none", color=colour)
-        ax.annotate(name, place[own].mean(axis=0), weight="bold", color=colour, ha="center",
-                    bbox={"boxstyle": "round,pad=0.15", "fc": "w", "ec": "none", "alpha": 0.8})  # fmt: skip
     ax.plot(*place[wrong].T, "kx", ms=8)
     ax.set(title=title, aspect="equal", xticks=[], yticks=[])
+    _name_groups(ax, place, speakers)
     return ax
+
+
+def _name_groups(ax: Axes, place: np.ndarray, speakers: np.ndarray) -> None:
+    """Write each name at the mean of its own, the names apart from each other and inside the axes."""
+    names = np.unique(speakers)
+    box = {"boxstyle": "round,pad=0.15", "fc": "w", "ec": "none", "alpha": 0.8}
+    texts = [
+        ax.text(*place[speakers == name].mean(axis=0), name, weight="bold", color=f"C{k % 10}",
+                ha="center", va="center", bbox=box)
+        for k, name in enumerate(names)
+    ]  # fmt: skip
+    # What matters is where they stand in pixels, which is known once the axes have their place.
+    ax.figure.draw_without_rendering()
+    extents = [text.get_window_extent() for text in texts]
+    anchors = ax.transData.transform([text.get_position() for text in texts])
+    sizes = np.array([extent.size for extent in extents]) + 4
+    centres = place_labels(anchors, sizes, bounds=ax.get_window_extent().extents)
+    for text, position in zip(texts, ax.transData.inverted().transform(centres), strict=True):
+        text.set_position(position)

@@ -176,18 +176,22 @@ def make_cut(path: Path, start: float, duration: float, *, uploaded: bool = Fals
     return Cut(shown, sha256(path), round(start, 6), round(duration, 6))
 
 
-def save_with_recipe(path: str | os.PathLike, y, sr: int, recipe: Recipe) -> tuple[Path, Path]:
+def save_with_recipe(
+    path: str | os.PathLike, y, sr: int, recipe: Recipe, *, subtype: str | None = None
+) -> tuple[Path, Path]:
     """Write a sound, and its settings beside it as ``<name>.json``.
 
     Parameters
     ----------
     path : str or path
-        ``.wav``, ``.flac`` or ``.ogg``.
+        A name with one of the suffixes of `audiostyle.sound.audio.save_audio`.
     y : np.ndarray [shape=(n_samples,) or (n_channels, n_samples)]
         The result.
     sr : int
         Sample rate in Hz.
     recipe : Recipe
+    subtype : str or None
+        As for `audiostyle.sound.audio.save_audio`.
 
     Returns
     -------
@@ -198,15 +202,20 @@ def save_with_recipe(path: str | os.PathLike, y, sr: int, recipe: Recipe) -> tup
     ValueError, OSError
         As `audiostyle.sound.audio.save_audio`.
     """
-    sound = save_audio(path, y, sr)
+    sound = save_audio(path, y, sr, subtype=subtype)
     return sound, write_settings(sound.with_suffix(".json"), as_dict(recipe))
 
 
 def write_settings(path: Path, made_of: dict) -> Path:
     """Write a dictionary as JSON."""
     with whole_file(path) as temporary:
-        temporary.write_text(json.dumps(made_of, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        temporary.write_text(as_text(made_of), encoding="utf-8")
     return path
+
+
+def as_text(made_of: dict) -> str:
+    """Return a dictionary, such as that of a recipe, as the JSON that `load_recipe` reads."""
+    return json.dumps(made_of, indent=2, ensure_ascii=False) + "\n"
 
 
 def as_dict(recipe: Recipe) -> dict:

@@ -14,13 +14,10 @@ import nbformat
 from audiostyle.datasets import paths
 from audiostyle.widgets import form
 
-_TEXT = """# Style lab: two sounds of your own, a result in seconds
+_TEXT = """# Style lab
 
-Choose or upload a content and a style, cut them on their waveforms, press **Run**, and listen. *Content* gives the
-notes or words, *style* the timbre and texture; balance 0 returns the content, 1 asks for the style alone. Three to
-fifteen seconds of each are a good start. Notebook 10 says what every control means.
-
-The voice in a recording is a person's. Ask before you convert it, and say of a result that it is synthetic.
+Content gives notes or words, style timbre and texture.<br>
+Ask before you convert a voice; say that it is synthetic.
 """
 _MESSAGE_BYTES = 256 * 2**20
 # Blobs are the scripts of the widgets and what they show; "eval" is how JupyterLab's parts are put together.
@@ -58,7 +55,7 @@ def page() -> nbformat.NotebookNode:
 
         pair = get_pair("instrument-1", "bundled")
         lab = StyleLab({str(paths.results_root() / "saved")!r})
-        lab.select(content=pair.content_clip, style=pair.style_clip, balance=0.7)
+        lab.select(content=pair.content_clip, style=pair.style_clip)
         lab.run(preview=True)
         lab
         """

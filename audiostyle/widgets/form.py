@@ -3,6 +3,7 @@
 Native controls bring labels, keyboard and screen reader with them; their scripts are in ``static/``.
 """
 
+import uuid
 from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
@@ -30,19 +31,40 @@ def describe(error: Exception) -> str:
     return text[0].upper() + text[1:] if text.split()[0].isalpha() else text
 
 
-class Form(anywidget.AnyWidget):
-    """Labelled native controls with a status line, a progress bar and downloads.
+class Part(anywidget.AnyWidget):
+    """A part of a page. It tells its whole state again when a view of it has come about.
+
+    What changed between the page's asking for the state and its listening to changes would be lost.
+    """
+
+    _css = stylesheet()
+
+    def __init__(self, **values: object) -> None:
+        super().__init__(**values)
+        self.on_msg(self._on_hello)
+
+    def _on_hello(self, _widget, content: dict, _buffers: list) -> None:
+        if content.get("type") == "hello":
+            self.send_state()
+
+
+class Form(Part):
+    """Labelled native controls with a status line and a progress bar.
 
     Parameters
     ----------
     label : str
         What a screen reader calls the group.
     fields : list of dict
-        Made by `choice`, `slider`, `number`, `text` and `button`.
+        Made by `choice`, `slider`, `number`, `text`, `button` and `play_button`.
     values : dict
         Value by field name; observe it for changes from either side.
-    status, downloads : bool
-        Whether there is a status line with a progress bar, and a place for downloads.
+    status : bool
+        Whether there is a status line with a progress bar.
+    strip : bool
+        One row that stays in view while the page scrolls.
+    fold : str
+        Words under which the controls are folded away; empty shows them.
 
     Attributes
     ----------
@@ -55,7 +77,6 @@ class Form(anywidget.AnyWidget):
     """
 
     _esm = script("form")
-    _css = stylesheet()
     label = traitlets.Unicode().tag(sync=True)
     fields = traitlets.List(traitlets.Dict()).tag(sync=True)
     values = traitlets.Dict().tag(sync=True)
@@ -64,14 +85,20 @@ class Form(anywidget.AnyWidget):
     status_kind = traitlets.Unicode("info").tag(sync=True)
     progress = traitlets.Float(None, allow_none=True).tag(sync=True)
     has_status = traitlets.Bool(True).tag(sync=True)
-    has_downloads = traitlets.Bool(False).tag(sync=True)
+    strip = traitlets.Bool(False).tag(sync=True)
+    fold = traitlets.Unicode().tag(sync=True)
 
     def __init__(
-        self, label: str, fields: list[dict], values: dict, *, status: bool = True, downloads: bool = False
+        self,
+        label: str,
+        fields: list[dict],
+        values: dict,
+        *,
+        status: bool = True,
+        strip: bool = False,
+        fold: str = "",
     ) -> None:
-        super().__init__(
-            label=label, fields=fields, values=values, has_status=status, has_downloads=downloads
-        )
+        super().__init__(label=label, fields=fields, values=values, has_status=status, strip=strip, fold=fold)
         self._pressed: dict[str, Callable[[], None]] = {}
         self.on_msg(self._on_message)
 
@@ -104,9 +131,9 @@ class Form(anywidget.AnyWidget):
         with self.hold_sync():
             self.status, self.status_kind, self.progress = text, kind, progress
 
-    def offer(self, name: str, data: bytes, mime: str, *, first: bool = True) -> None:
-        """Offer a file for download; `first` removes what was offered before."""
-        self.send({"type": "download", "name": name, "mime": mime, "first": first}, [data])
+    def download(self, name: str, data: bytes, mime: str) -> None:
+        """Hand a file to the browser, which keeps it among its downloads."""
+        self.send({"type": "download", "id": uuid.uuid4().hex, "name": name, "mime": mime}, [data])
 
     def _on_message(self, _widget, content: dict, _buffers: list) -> None:
         if content.get("type") == "press" and content.get("name") in self._pressed:
@@ -130,7 +157,11 @@ def choice(name: str, label: str, tooltip: str, options: list[tuple[str, str]], 
 
 
 def slider(name: str, label: str, tooltip: str, limits: tuple[float, float, float], **more: object) -> dict:
-    """Describe a slider; `limits` are least, greatest and step, `ends` what the two ends mean."""
+    """Describe a slider; `limits` are least, greatest and step.
+
+    Among `more`, ``ends`` are what the two ends mean, and ``live=True`` tells of every place where it rests, not only
+    of the one where it is let go.
+    """
     low, high, step = limits
     return {
         "name": name, "kind": "range", "label": label, "tooltip": tooltip, "min": low, "max": high, "step": step,
@@ -152,7 +183,12 @@ def button(name: str, label: str, tooltip: str, *, primary: bool = False) -> dic
     return {"name": name, "kind": "button", "label": label, "tooltip": tooltip, "primary": primary}
 
 
-class Snippets(anywidget.AnyWidget):
+def play_button(name: str, label: str, tooltip: str, player: str) -> dict:
+    """Describe a button that plays and pauses the `SyncPlayer` whose ``remote`` is `player`."""
+    return button(name, label, tooltip, primary=True) | {"player": player}
+
+
+class Snippets(Part):
     """Code blocks, each with a button that copies it.
 
     Attributes
@@ -162,7 +198,6 @@ class Snippets(anywidget.AnyWidget):
     """
 
     _esm = script("snippets")
-    _css = stylesheet()
     snippets = traitlets.List(traitlets.Dict()).tag(sync=True)
 
 

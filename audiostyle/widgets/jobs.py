@@ -18,11 +18,21 @@ class Ticket:
     def __init__(self) -> None:
         self.stopped = False
         self.superseded = False
+        self._ends = threading.Event()
 
     @property
     def ending(self) -> bool:
         """Whether to end, for either reason."""
-        return self.stopped or self.superseded
+        return self._ends.is_set()
+
+    def end(self, *, stopped: bool = False) -> None:
+        """Ask the task to end: stopped by the user, or superseded."""
+        self.stopped, self.superseded = self.stopped or stopped, self.superseded or not stopped
+        self._ends.set()
+
+    def pause(self, seconds: float) -> bool:
+        """Sleep unless asked to end; returns whether to go on."""
+        return not self._ends.wait(seconds)
 
 
 class Latest:
@@ -62,7 +72,7 @@ class Latest:
         with self._lock:
             self._waiting = task
             if self._current is not None:
-                self._current.superseded = True
+                self._current.end()
             if self._idle.is_set():
                 self._idle.clear()
                 threading.Thread(target=self._work, daemon=True).start()
@@ -72,7 +82,7 @@ class Latest:
         with self._lock:
             self._waiting = None
             if self._current is not None:
-                self._current.stopped = True
+                self._current.end(stopped=True)
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until nothing runs; returns whether that came true within `timeout` seconds."""

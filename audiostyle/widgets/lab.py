@@ -1,31 +1,45 @@
-"""The style lab: any two sounds, all the knobs, the result in seconds."""
+"""The style lab: any two sounds, one slider, the result beside them."""
 
 import time
+import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import ipywidgets
 import numpy as np
 
-from audiostyle.config import TransferConfig
+from audiostyle.config import KINDS, TransferConfig
 from audiostyle.datasets import paths
 from audiostyle.datasets.clips import get_pair
 from audiostyle.sound.audio import set_level
 from audiostyle.sound.levels import rms
 from audiostyle.spectrogram import magnitudes
-from audiostyle.studies.recipe import Recipe, make_cut, save_with_recipe
+from audiostyle.studies.presets import USES, Use
+from audiostyle.studies.recipe import Recipe, make_cut
 from audiostyle.studies.renders import QUICK_PHASE, Rendered, add_numbers, render
-from audiostyle.widgets.form import Form, Snippets, button, choice, describe, html_table, number, slider, text
+from audiostyle.widgets.form import (
+    Form,
+    Snippets,
+    button,
+    choice,
+    describe,
+    html_table,
+    number,
+    play_button,
+    slider,
+)
 from audiostyle.widgets.jobs import Latest, Ticket
-from audiostyle.widgets.player import Slot, SyncPlayer
+from audiostyle.widgets.player import Slot, SyncPlayer, analysed
+from audiostyle.widgets.saving import Saving
 from audiostyle.widgets.source import Sound, SoundSource, load_cut
 
 PREVIEW_SECONDS = 3.0
-# What is left of the style loss falls little after these, and near balance 1 the optimiser goes on for hundreds:
-# 10 s of sound then take some 4 s of one core instead of 8, the preview half a second.
-_RUN_ITER = 100
+# Near balance 1 the optimiser goes on for hundreds; what is left of the style loss falls little after these.
 _PREVIEW_ITER = 60
+# So long the slider must rest before a preview is made.
+_REST_SECONDS = 0.4
 _DEFAULT = TransferConfig()
 _PHASES = {
     "polish": {},
@@ -33,8 +47,12 @@ _PHASES = {
     "paper": {"phase": "griffin_lim"},
     "samples": {"unknowns": "samples"},
 }
-_SETTINGS = ("balance", "encoder", "n_filters", "kernel_size", "n_iter", "seed")
-_MIME = {"wav": "audio/wav", "ogg": "audio/ogg", "flac": "audio/flac"}
+_OWN = "own"
+_USES = {"any": Use("any two sounds", _DEFAULT), **USES}
+_WHOLE = ("n_filters", "kernel_size", "n_iter", "seed")
+_SETTINGS = ("balance", "encoder", *_WHOLE)
+_UNTOLD = "auto"
+_OF_PHASE = ("unknowns", "phase", "griffin_lim_iter", "momentum")
 _ROWS = (
     ("style_share_limit", "style loss left (1 = content)", "{:.3f}"),
     ("chroma_similarity", "chroma similarity to the content", "{:.2f}"),
@@ -50,6 +68,7 @@ class _Chosen(NamedTuple):
     content: tuple[Sound, float, float]
     style: tuple[Sound, float, float]
     config: TransferConfig
+    preview: bool
 
 
 class StyleLab:
@@ -65,32 +84,42 @@ class StyleLab:
     view : ipywidgets.Widget
         What to display.
     content, style : SoundSource
+    controls, settings : Form
+        The row that stays in view, with use and balance; and the settings that are folded away.
     player : SyncPlayer
         Content, style, result and the result before it.
+    saving : Saving
 
     Notebook: 10_style_lab.ipynb
     """
 
     def __init__(self, folder: str | Path | None = None) -> None:
-        self._folder = Path(folder) if folder is not None else paths.results_root() / "saved"
         pair = get_pair("instrument-1", "bundled")
         self.content = SoundSource("Content", pair.content_clip)
         self.style = SoundSource("Style", pair.style_clip)
-        self.settings = _settings_form()
-        self.saving = _saving_form()
+        player = uuid.uuid4().hex
+        self.controls, self.settings = _controls_form(player), _settings_form()
         self.player = SyncPlayer(
             "Content, style and results",
             [
                 Slot("content", "Content"),
                 Slot("style", "Style"),
-                Slot("result", "Result", empty="Press “Run” or “Preview”."),
+                Slot("result", "Result", empty="The result will stand here.", first=True),
                 Slot("previous", "Previous result", empty="The result before the last one will stand here."),
             ],
+            remote=player,
         )
         self.numbers = ipywidgets.HTML()
         self.snippets = Snippets()
         self.result: tuple[Recipe, Rendered] | None = None
         self.previous: tuple[Recipe, Rendered] | None = None
+        self._shown: _Chosen | None = None
+        self._shown_before: _Chosen | None = None
+        self._running: _Chosen | None = None
+        self._by_code = False
+        self.saving = Saving(
+            Path(folder) if folder is not None else paths.results_root() / "saved", self._kept
+        )
         self._runs = Latest(self._fail)
         self._shows = Latest(self._fail)
         self._connect()
@@ -105,7 +134,7 @@ class StyleLab:
         display(self.view)
 
     def select(self, *, content: str | None = None, style: str | None = None, **values: object) -> None:
-        """Choose sounds (names of clips, or paths) and settings by name.
+        """Choose sounds (names of clips, or paths), ``use`` and settings by name; nothing is previewed.
 
         Raises
         ------
@@ -116,18 +145,23 @@ class StyleLab:
             self.content.select(content)
         if style is not None:
             self.style.select(style)
-        self.settings.update(**values)
+        self._by_code = True
+        try:
+            if "use" in values:
+                self.controls.update(use=values.pop("use"))
+            self._put(values)
+        finally:
+            self._by_code = False
 
     def config(self, *, preview: bool = False) -> TransferConfig:
         """Return the settings of the controls; a preview makes do with 60 iterations and quick phase."""
-        values = self.settings.values
+        values = self._values
         phase = "quick" if preview and values["phase"] == "polish" else values["phase"]
-        chosen = {name: values[name] for name in _SETTINGS}
-        for name in ("n_filters", "kernel_size", "n_iter", "seed"):
-            chosen[name] = int(chosen[name])
+        chosen = {name: int(values[name]) if name in _WHOLE else values[name] for name in _SETTINGS}
         if preview:
             chosen["n_iter"] = min(chosen["n_iter"], _PREVIEW_ITER)
-        return TransferConfig(**chosen, **_PHASES[phase])
+        kind = None if values["kind"] == _UNTOLD else values["kind"]
+        return TransferConfig(**chosen, kind=kind, **_PHASES[phase])
 
     def recipe(self, *, preview: bool = False) -> Recipe:
         """Return sounds, cuts and settings of the controls; a preview takes 3 s of the content."""
@@ -135,15 +169,13 @@ class StyleLab:
 
     def run(self, *, preview: bool = False) -> None:
         """Transfer in the background what the controls say now; `wait` waits for it."""
-        self.settings.disabled = [name for name in self.settings.disabled if name != "stop"]
-        self.settings.say("Reading the sounds…", "busy", progress=-1.0)
-        chosen = self._chosen(preview)
+        chosen = self._begin(preview)
         self._runs.submit(lambda ticket: self._transfer(ticket, chosen))
 
     def stop(self) -> None:
         """End the running transfer with the best result so far."""
         if self._runs.busy:
-            self.settings.say("Stopping: the sound of the best so far is being made…", "busy", progress=-1.0)
+            self.controls.say("Stopping: the sound of the best so far is being made…", "busy", progress=-1.0)
         self._runs.stop()
 
     def wait(self, timeout: float | None = None) -> bool:
@@ -154,64 +186,105 @@ class StyleLab:
     def save(self, name: str | None = None, audio_format: str | None = None) -> Path:
         """Write the result and its settings into the folder of results; returns the sound file.
 
+        A file that is there already is kept, and the new one numbered.
+
         Raises
         ------
         ValueError
-            If there is no result, the name is empty or holds a path, or the format is none of wav, ogg and flac.
+            As `Saving.save`.
         """
-        name = (self.saving["name"] if name is None else name).strip()
-        audio_format = audio_format or self.saving["format"]
-        if self.result is None:
-            raise ValueError("there is no result to save yet; press “Run”")
-        if not name or Path(name).name != name or name.startswith("."):
-            raise ValueError(f"name={name!r} is not allowed; give a plain file name without a folder")
-        if audio_format not in _MIME:
-            raise ValueError(
-                f"audio_format={audio_format!r} is not allowed; it must be one of {', '.join(_MIME)}"
-            )
-        recipe, rendered = self.result
-        self._folder.mkdir(parents=True, exist_ok=True)
-        sound, settings = save_with_recipe(
-            self._folder / f"{name}.{audio_format}", rendered.y, rendered.sr, recipe
-        )
-        self.saving.say(f"Saved {sound.name} and {settings.name} in {self._folder}.")
-        self.saving.offer(sound.name, sound.read_bytes(), _MIME[audio_format])
-        self.saving.offer(settings.name, settings.read_bytes(), "application/json", first=False)
-        return sound
+        return self.saving.save(name, audio_format)
 
     # What the controls do
 
+    @property
+    def _values(self) -> dict:
+        return {**self.controls.values, **self.settings.values}
+
+    def _put(self, values: dict) -> None:
+        """Set controls of either form by name."""
+        own = {name: value for name, value in values.items() if name in self.controls.values}
+        self.settings.update(**{name: value for name, value in values.items() if name not in own})
+        self.controls.update(**own)
+
     def _connect(self) -> None:
-        self.settings.on_press("run", self.run)
+        self.controls.on_press("run", self.run)
+        self.controls.on_press("stop", self.stop)
         self.settings.on_press("preview", lambda: self.run(preview=True))
-        self.settings.on_press("stop", self.stop)
-        self.settings.observe(self._on_settings, "values")
-        self.saving.on_press("save", self._on_save)
+        self.controls.observe(self._on_controls, "values")
+        self.settings.observe(lambda _change: self._on_settings(), "values")
         for source in (self.content, self.style):
             source.observe(self._on_source, "version")
 
-    def _on_settings(self, _change: dict) -> None:
-        idle = {"n_filters"} if self.settings["encoder"] == "infinite" else set()
-        kept = [name for name in self.settings.disabled if name != "n_filters"]
-        self.settings.disabled = sorted({*kept, *idle})
+    def _on_controls(self, change: dict) -> None:
+        changed = {name for name, value in change["new"].items() if change["old"].get(name) != value}
+        use = self.controls["use"]
+        if "use" in changed and use in _USES:
+            wanted = _values_of(_USES[use].config)
+            if any(self._values[name] != value for name, value in wanted.items()):
+                self._put(wanted)
+        self._on_settings()
+        moved = "balance" in changed or ("use" in changed and use in _USES)
+        if moved and not self._by_code:
+            self._preview_soon()
+
+    def _on_settings(self) -> None:
+        self.settings.disabled = ["n_filters"] if self.settings["encoder"] == "infinite" else []
+        use = self.controls["use"]
+        if use in _USES and not self._fits(use):
+            self.controls.update(use=_OWN)
         self._show_snippets()
+        self._mark()
+
+    def _fits(self, use: str) -> bool:
+        """Whether the settings are those of a use; its balance is where the slider starts, no more."""
+        wanted = _values_of(_USES[use].config)
+        return all(self.settings[name] == value for name, value in wanted.items() if name != "balance")
 
     def _on_source(self, _change: dict) -> None:
         self._show_snippets()
+        self._mark()
         self._shows.submit(self._show_inputs)
 
-    def _on_save(self) -> None:
-        try:
-            self.save()
-        except (ValueError, OSError) as error:
-            self.saving.say(describe(error), "error")
+    def _mark(self) -> None:
+        """Say of the result that is shown whether it is of what the controls say."""
+        self.player.mark("result", stale=self._is_stale())
+
+    def _is_stale(self) -> bool:
+        return self._shown is not None and self._chosen(self._shown.preview) != self._shown
+
+    def _preview_soon(self) -> None:
+        """Preview once the slider rests; a whole transfer that runs is not given up for it."""
+        if self._running is None or self._running.preview:
+            self._runs.submit(self._preview)
+
+    def _preview(self, ticket: Ticket) -> None:
+        if not ticket.pause(_REST_SECONDS):
+            self._give_up(ticket)
+            return
+        if self._shown is not None and not self._is_stale():
+            self._finish("The result is of these settings.")
+            return
+        self._transfer(ticket, self._begin(preview=True))
+
+    def _give_up(self, ticket: Ticket) -> None:
+        """Say that nothing follows, where what was asked for instead was stopped as well."""
+        if ticket.stopped:
+            self._finish("Stopped.")
+
+    def _begin(self, preview: bool) -> _Chosen:
+        self._running = self._chosen(preview)
+        self.controls.disabled = []
+        self.controls.say("Reading the sounds…", "busy", progress=-1.0)
+        return self._running
 
     def _fail(self, error: Exception) -> None:
         self._finish(describe(error) + ".", "error")
 
     def _finish(self, message: str, kind: str = "info") -> None:
-        self.settings.disabled = sorted({*self.settings.disabled, "stop"})
-        self.settings.say(message, kind)
+        self._running = None
+        self.controls.disabled = ["stop"]
+        self.controls.say(message, kind)
 
     def _chosen(self, preview: bool) -> _Chosen:
         """Take down what the controls say, all at one moment."""
@@ -219,7 +292,7 @@ class StyleLab:
             (source.sound, source.start, source.length) for source in (self.content, self.style)
         )
         length = min(length, PREVIEW_SECONDS) if preview else length
-        return _Chosen((content, start, length), style, self.config(preview=preview))
+        return _Chosen((content, start, length), style, self.config(preview=preview), preview)
 
     def _recipe(self, chosen: _Chosen) -> Recipe:
         cuts = [
@@ -228,27 +301,45 @@ class StyleLab:
         ]
         return Recipe(*cuts, chosen.config)
 
+    def _kept(self) -> tuple[Recipe, np.ndarray, int, Path]:
+        """Return what there is to keep, and the file its content came from."""
+        if self.result is None:
+            raise ValueError("there is no result to keep yet; press “Run”")
+        recipe, rendered = self.result
+        return recipe, rendered.y, rendered.sr, self._shown.content[0].path
+
     def _transfer(self, ticket: Ticket, chosen: _Chosen) -> None:
         began = time.perf_counter()
         recipe = self._recipe(chosen)
-        content, style = (load_cut(*cut)[0] for cut in (chosen.content, chosen.style))
-        follow = self._follow(ticket)
-        rendered, result = render(content, style, recipe.config.sr, recipe.config, callback=follow)
+        content, sr = load_cut(*chosen.content)
+        style, _ = load_cut(*chosen.style, sr=sr)
+        rendered, result = render(content, style, sr, recipe.config, callback=self._follow(ticket))
         if ticket.superseded:
+            self._give_up(ticket)
             return
-        recipe = Recipe(recipe.content, recipe.style, rendered.config)
-        self.previous, self.result = self.result, (recipe, rendered)
-        self._show_result(content, style)
-        took = time.perf_counter() - began
+        self._keep_previous()
+        self.result = (Recipe(recipe.content, recipe.style, rendered.config), rendered)
+        self._shown = chosen
+        self._show_result(content, style, sr)
+        self.saving.suggest(self.result[0], preview=chosen.preview)
         how = "Stopped; the best so far is shown" if result.reason == "callback" else "Done"
+        what = "preview" if chosen.preview else "sound"
+        took = time.perf_counter() - began
         self._finish(
-            f"{how}: {len(rendered.y) / rendered.sr:.1f} s of sound after {took:.1f} s, "
-            f"{result.n_iter} iterations, {result.style_removed:.0%} of the style loss removed. "
-            f"{result.level_note}"
+            f"{how}: {rendered.y.shape[-1] / rendered.sr:.1f} s of {what} after {took:.1f} s. {result.level_note}"
         )
-        self.result = (recipe, add_numbers(rendered, content, style))
+        self.result = (self.result[0], _numbered(rendered, content, style, sr))
         if not ticket.superseded:
             self._show_numbers()
+
+    def _keep_previous(self) -> None:
+        """Let the result become the previous one, but no preview in place of a whole result."""
+        if self.result is None or (
+            self._shown.preview and self._shown_before and not self._shown_before.preview
+        ):
+            return
+        self.previous, self._shown_before = self.result, self._shown
+        self.player.copy_slot("result", "previous")
 
     def _follow(self, ticket: Ticket) -> Callable[[int, dict, object], bool]:
         """Return a callback that reports progress four times a second and ends when asked to."""
@@ -260,11 +351,8 @@ class StyleLab:
             if now - state["said"] > 0.25 and not ticket.ending:
                 state["said"] = now
                 share = losses["style"] / state["first"]
-                text = (
-                    f"Iteration {iteration}: style loss at {share:.0%} of the start. When it falls no more, the "
-                    f"sound is made and polished."
-                )
-                self.settings.say(text, "busy", progress=-1.0)
+                text = f"Iteration {iteration}: style loss at {share:.0%} of the start."
+                self.controls.say(text, "busy", progress=-1.0)
             return ticket.ending
 
         return follow
@@ -272,31 +360,31 @@ class StyleLab:
     # What the page shows
 
     def _show_inputs(self, ticket: Ticket) -> None:
-        (content, _), (style, _) = self.content.load(), self.style.load()
+        content, sr = self.content.load()
+        style, _ = self.style.load(sr=sr)
         if not ticket.superseded:
-            self._show_pair(content, style)
+            self._show_pair(content, style, sr)
 
-    def _show_pair(self, content: np.ndarray, style: np.ndarray) -> float:
+    def _show_pair(self, content: np.ndarray, style: np.ndarray, sr: int) -> float:
         """Show content and style; returns the magnitude of 0 dB, common to all pictures."""
-        level, sr = _DEFAULT.level, _DEFAULT.sr
-        shown = {"content": content, "style": style[: len(content)]}
-        sounds = {name: set_level(y, level, name=name) for name, y in shown.items()}
-        reference = max(float(magnitudes(y).max()) for y in sounds.values())
+        n_samples = content.shape[-1]
+        shown = {"content": content, "style": style[:n_samples]}
+        sounds = {name: set_level(y, _DEFAULT.level, name=name) for name, y in shown.items()}
+        reference = max(float(magnitudes(analysed(y, sr, _DEFAULT.sr)).max()) for y in sounds.values())
         for name, source in (("content", self.content), ("style", self.style)):
             note = source.sound.name
-            if name == "style" and len(style) > len(content):
-                note += f", first {len(content) / sr:.1f} of {len(style) / sr:.1f} s"
+            if name == "style" and len(style) > n_samples:
+                note += f", first {n_samples / sr:.1f} of {len(style) / sr:.1f} s"
             self.player.show(name, sounds[name], sr, reference=reference, note=note)
         return reference
 
-    def _show_result(self, content: np.ndarray, style: np.ndarray) -> None:
+    def _show_result(self, content: np.ndarray, style: np.ndarray, sr: int) -> None:
         recipe, rendered = self.result
-        reference = self._show_pair(content, style)
+        reference = self._show_pair(content, style, sr)
         gain = recipe.config.level / rms(content)
-        self.player.copy_slot("result", "previous")
-        self.player.show(
-            "result", rendered.y * gain, rendered.sr, reference=reference, note=_note(recipe.config)
-        )
+        note = _note(recipe.config, self._shown)
+        self.player.show("result", rendered.y * gain, rendered.sr, reference=reference, note=note)
+        self._mark()
         if self.previous is None:
             self.player.heard = 2
         self._show_snippets()
@@ -320,71 +408,101 @@ class StyleLab:
         columns = ipywidgets.Layout(
             display="grid",
             grid_template_columns="repeat(auto-fit, minmax(min(360px, 100%), 1fr))",
-            grid_gap="12px",
+            grid_gap="8px",
+            margin="0 0 8px",
+            overflow="visible",
         )
-        sources = ipywidgets.Box([self.content, self.style], layout=columns)
         parts = [
-            _heading("1 · Two sounds"), sources,
-            _heading("2 · Settings"), self.settings,
-            _heading("3 · Listen and compare"), self.player, self.numbers,
-            _heading("4 · Keep it"), self.saving,
-            _heading("5 · The same from code"), self.snippets,
+            ipywidgets.Box([self.content, self.style], layout=columns),
+            self.controls, self.player, self.settings, self.numbers,
+            _heading("Keep the result"), self.saving.form,
+            _heading("The same from code"), self.snippets,
         ]  # fmt: skip
-        return ipywidgets.VBox(parts, layout=ipywidgets.Layout(width="100%", overflow="hidden"))
+        view = ipywidgets.VBox(parts, layout=ipywidgets.Layout(width="100%", overflow="visible"))
+        view.add_class("as-lab")
+        return view
 
 
 def _heading(words: str) -> ipywidgets.HTML:
-    return ipywidgets.HTML(f'<h2 style="margin:14px 0 4px;font-size:17px">{words}</h2>')
+    return ipywidgets.HTML(f'<div class="as-widget"><h2>{words}</h2></div>')
 
 
-def _note(config: TransferConfig) -> str:
-    width = "infinite width" if config.encoder == "infinite" else f"{config.n_filters} filters"
-    return f"balance {config.balance:.2f} · {width} · kernel {config.kernel_size}"
+def _numbered(rendered: Rendered, content: np.ndarray, style: np.ndarray, sr: int) -> Rendered:
+    """Return a result with its numbers, which are of one channel at the rate of the configuration."""
+    rate = rendered.config.sr
+    heard = replace(rendered, y=analysed(rendered.y, rendered.sr, rate), sr=rate)
+    numbers = add_numbers(heard, analysed(content, sr, rate), analysed(style, sr, rate)).numbers
+    return replace(rendered, numbers=numbers)
+
+
+def _note(config: TransferConfig, chosen: _Chosen) -> str:
+    parts = [f"balance {config.balance:.2f}"]
+    if chosen.preview:
+        parts.append(f"preview of {chosen.content[2]:.3g} s")
+    if config.encoder == "random":
+        parts.append(f"{config.n_filters} filters")
+    if config.kernel_size != _DEFAULT.kernel_size:
+        parts.append(f"kernel {config.kernel_size}")
+    return " · ".join(parts)
+
+
+def _values_of(config: TransferConfig) -> dict:
+    """Return the values of the controls that give these settings."""
+    phase = next(
+        name
+        for name, changes in _PHASES.items()
+        if all(getattr(config, key) == getattr(TransferConfig(**changes), key) for key in _OF_PHASE)
+    )
+    return {name: getattr(config, name) for name in _SETTINGS} | {
+        "kind": config.kind or _UNTOLD,
+        "phase": phase,
+    }
+
+
+def _controls_form(player: str) -> Form:
+    uses = [(name, use.label) for name, use in _USES.items()]
+    fields = [
+        choice("use", "Use", "What the sounds are; sets the balance and what is under “Advanced”",
+               [*uses, (_OWN, "own settings")]),
+        slider(
+            "balance", "Balance",
+            "0 keeps the content, 0.5 matches the timbre (random filters: weighs both), 1 takes the style",
+            (0.0, 1.0, 0.01), ends=("content", "style"), live=True,
+        ),
+        button("run", "Run", "Transfer the whole cut", primary=True),
+        button("stop", "Stop", "End now and keep the best so far"),
+        play_button("play", "▶ Play", "Play or pause (in the player: space)", player),
+    ]  # fmt: skip
+    form = Form("Transfer", fields, {"use": "any", "balance": _DEFAULT.balance}, strip=True)
+    form.disabled = ["stop"]
+    form.say("Moving the balance previews 3 s; “Run” transfers the whole cut.")
+    return form
 
 
 def _settings_form() -> Form:
     fields = [
-        slider(
-            "balance", "Balance",
-            "0 keeps the content, 0.5 matches the timbre (random filters: weighs both), 1 takes the style",
-            (0.0, 1.0, 0.01), ends=("content", "style"),
-        ),
         choice(
             "encoder", "Encoder", "Random filters as in the paper, or the exact limit of infinitely many",
-            [("infinite", "infinite width (seconds)"), ("random", "random filters, as the paper (minutes)")],
+            [("infinite", "infinite width (seconds)"), ("random", "random filters (minutes)")],
         ),
         number("n_filters", "Random filters", "Number of random filters; the paper has 4096", (16, 8192, 1)),
+        choice("kind", "Matching", "Matched timbre for notes or for speech; told from how steady the clips are",
+               [(_UNTOLD, "told from the sounds"), *((kind, kind) for kind in KINDS)]),
         number("kernel_size", "Kernel size (frames)", "Frames a filter spans; one frame is 46 ms", (1, 32, 1)),
         number("n_iter", "Most iterations", "The optimiser often ends earlier, when nothing improves", (1, 2000, 1)),
         choice(
             "phase", "Phase", "How a sound is made of the magnitudes",
             [
                 ("polish", "polished samples"), ("quick", "quick Griffin-Lim (30)"),
-                ("paper", "Griffin-Lim (200), as the paper"), ("samples", "samples only: keeps the melody"),
+                ("paper", "Griffin-Lim (200)"), ("samples", "samples only"),
             ],
         ),
         number("seed", "Seed", "Seeds random filters and initial phase; the same seed gives the same samples",
                (0, 2**31 - 1, 1)),
-        button("run", "Run", "Transfer the whole cut", primary=True),
         button("preview", f"Preview {PREVIEW_SECONDS:g} s", "Transfer the first 3 s of the cut, coarsely"),
-        button("stop", "Stop", "End now and keep the best so far"),
     ]  # fmt: skip
-    values = {name: getattr(_DEFAULT, name) for name in _SETTINGS} | {"n_iter": _RUN_ITER, "phase": "polish"}
-    form = Form("Settings", fields, values)
-    form.disabled = ["n_filters", "stop"]
-    form.say("Choose two sounds, then press “Run”.")
-    return form
-
-
-def _saving_form() -> Form:
-    fields = [
-        text("name", "Name", "File name without a folder and without an ending"),
-        choice(
-            "format", "Format", "WAV keeps every sample, OGG is a tenth of the size",
-            [("wav", "WAV (16 bit)"), ("ogg", "OGG (Vorbis)"), ("flac", "FLAC (16 bit)")],
-        ),
-        button("save", "Save result and settings", "Write the sound, and beside it the settings that make it again"),
-    ]  # fmt: skip
-    form = Form("Save", fields, {"name": "result", "format": "wav"}, downloads=True)
-    form.say("The settings are written beside the sound, as JSON.")
+    values = _values_of(_DEFAULT)
+    del values["balance"]
+    form = Form("Settings", fields, values, status=False, fold="Advanced")
+    form.disabled = ["n_filters"]
     return form

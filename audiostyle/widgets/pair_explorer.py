@@ -3,6 +3,7 @@
 import ipywidgets
 import numpy as np
 
+from audiostyle.config import TransferConfig
 from audiostyle.datasets import clips
 from audiostyle.datasets.clips import Pair, PairAudio, load_pair
 from audiostyle.sound.audio import fix_length, set_level
@@ -127,7 +128,12 @@ class PairExplorer:
         ]  # fmt: skip
 
     def _values(self, edition: str) -> dict:
-        return {"pair": "instrument-1", "edition": edition, "method": "matched", "balance": 0.5}
+        return {
+            "pair": "instrument-1",
+            "edition": edition,
+            "method": "matched",
+            "balance": TransferConfig().balance,
+        }
 
     def _on_values(self, change: dict) -> None:
         if change["new"]["edition"] != change["old"]["edition"]:
@@ -241,4 +247,4 @@ def _method_name(rendered: Rendered) -> str:
 
 
 def _heading(words: str) -> ipywidgets.HTML:
-    return ipywidgets.HTML(f'<h3 style="margin:14px 0 4px;font-size:16px">{words}</h3>')
+    return ipywidgets.HTML(f'<div class="as-widget"><h3>{words}</h3></div>')

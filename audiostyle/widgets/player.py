@@ -3,7 +3,7 @@
 import io
 from dataclasses import dataclass
 
-import anywidget
+import librosa
 import matplotlib
 import numpy as np
 import soundfile
@@ -11,9 +11,10 @@ import traitlets
 from PIL import Image
 
 from audiostyle.config import TransferConfig
+from audiostyle.sound.channels import mid_signal
 from audiostyle.sound.levels import rms
 from audiostyle.spectrogram import RANGE_DB, frequencies, magnitudes, to_decibels
-from audiostyle.widgets.form import script, stylesheet
+from audiostyle.widgets.form import Part, script
 
 _DEFAULT = TransferConfig()
 _MAX_HZ = 8000.0
@@ -36,15 +37,18 @@ class Slot:
         Whether it can be heard, or only seen.
     empty : str
         What stands in the picture's place before there is one.
+    first : bool
+        Whether its picture comes first where the page is too narrow for two beside each other.
     """
 
     name: str
     heading: str
     listen: bool = True
     empty: str = ""
+    first: bool = False
 
 
-class SyncPlayer(anywidget.AnyWidget):
+class SyncPlayer(Part):
     """One player for up to four sounds.
 
     All sounds run together and only their gains change, so that switching keeps the position and leaves no gap;
@@ -58,6 +62,8 @@ class SyncPlayer(anywidget.AnyWidget):
         At most four.
     pictures : bool
         Whether spectrograms are shown; a blind test must not show them.
+    remote : str
+        Name under which a `form.play_button` elsewhere on the page plays it, in place of a button of its own.
 
     Attributes
     ----------
@@ -66,19 +72,20 @@ class SyncPlayer(anywidget.AnyWidget):
     """
 
     _esm = script("player")
-    _css = stylesheet()
     label = traitlets.Unicode().tag(sync=True)
     slots = traitlets.List(traitlets.Dict()).tag(sync=True)
     pictures = traitlets.Bool(True).tag(sync=True)
     max_khz = traitlets.Float(_MAX_HZ / 1000).tag(sync=True)
     scales = traitlets.List(traitlets.Dict()).tag(sync=True)
     heard = traitlets.Int(0).tag(sync=True)
+    remote = traitlets.Unicode().tag(sync=True)
+    stale = traitlets.List(traitlets.Int()).tag(sync=True)
     slot0 = traitlets.Dict().tag(sync=True)
     slot1 = traitlets.Dict().tag(sync=True)
     slot2 = traitlets.Dict().tag(sync=True)
     slot3 = traitlets.Dict().tag(sync=True)
 
-    def __init__(self, label: str, slots: list[Slot], *, pictures: bool = True) -> None:
+    def __init__(self, label: str, slots: list[Slot], *, pictures: bool = True, remote: str = "") -> None:
         if not 1 <= len(slots) <= _SLOTS:
             raise ValueError(f"a player has 1 to {_SLOTS} slots, not {len(slots)}")
         self._index = {slot.name: i for i, slot in enumerate(slots)}
@@ -87,7 +94,11 @@ class SyncPlayer(anywidget.AnyWidget):
             ends = (f"content louder (−{_DIFFERENCE_DB:g} dB)", f"result louder (+{_DIFFERENCE_DB:g} dB)")
             scales.append({"low": ends[0], "high": ends[1], "colours": _css_colours("PuOr_r")})
         super().__init__(
-            label=label, slots=[slot.__dict__ for slot in slots], pictures=pictures, scales=scales
+            label=label,
+            slots=[slot.__dict__ for slot in slots],
+            pictures=pictures,
+            scales=scales,
+            remote=remote,
         )
 
     def slot(self, name: str) -> dict:
@@ -110,7 +121,7 @@ class SyncPlayer(anywidget.AnyWidget):
         ----------
         name : str
             The slot.
-        y : np.ndarray [shape=(n_samples,)]
+        y : np.ndarray [shape=(n_samples,) or (n_channels, n_samples)]
             The waveform, at the level at which it is to be seen; it is heard at the level of the others.
         sr : int
             Sample rate in Hz.
@@ -119,14 +130,17 @@ class SyncPlayer(anywidget.AnyWidget):
         note : str
             A line under the heading.
         config : TransferConfig
-            Gives ``n_fft`` and ``hop_length`` of the picture.
+            Gives ``n_fft`` and ``hop_length`` of the picture, and the rate above which a sound is resampled for it.
         """
+        if y.ndim == 2 and len(y) > 2:
+            y = mid_signal(y).y
         peak = max(float(np.max(np.abs(y))), 1e-9)
         data = {
-            "audio": flac_bytes(y * (0.98 / peak), sr), "sr": sr, "duration": len(y) / sr,
+            "audio": flac_bytes(y * (0.98 / peak), sr), "sr": sr, "duration": y.shape[-1] / sr,
             "rms": rms(y) * 0.98 / peak, "peak": 0.98, "note": note,
         }  # fmt: skip
         if self.pictures:
+            y, sr = analysed(y, sr, min(sr, config.sr)), min(sr, config.sr)
             S = magnitudes(y, n_fft=config.n_fft, hop_length=config.hop_length)
             decibels = to_decibels(_shown(S, sr), reference or float(S.max()) or 1.0)
             heading = self.slots[self._index[name]]["heading"]
@@ -161,6 +175,10 @@ class SyncPlayer(anywidget.AnyWidget):
         }  # fmt: skip
         setattr(self, f"slot{self._index[name]}", data)
 
+    def mark(self, name: str, *, stale: bool) -> None:
+        """Say of what a slot shows whether it is out of date."""
+        self.stale = sorted({*self.stale, self._index[name]} - (set() if stale else {self._index[name]}))
+
     def clear(self, *names: str) -> None:
         """Empty slots."""
         for name in names:
@@ -174,8 +192,13 @@ class SyncPlayer(anywidget.AnyWidget):
 def flac_bytes(y: np.ndarray, sr: int) -> bytes:
     """Return a waveform as a FLAC file in memory: half the size of WAV, and not a sample is lost or shifted."""
     buffer = io.BytesIO()
-    soundfile.write(buffer, np.clip(y, -1.0, 1.0), sr, format="FLAC", subtype="PCM_16")
+    soundfile.write(buffer, np.clip(y, -1.0, 1.0).T, sr, format="FLAC", subtype="PCM_16")
     return buffer.getvalue()
+
+
+def analysed(y: np.ndarray, sr: int, rate: int) -> np.ndarray:
+    """Return a sound of any channels as one channel at another rate [shape=(n_samples,)], to be looked at."""
+    return librosa.resample(mid_signal(y).y, orig_sr=sr, target_sr=rate)
 
 
 def _shown(S: np.ndarray, sr: int) -> np.ndarray:

@@ -1,10 +1,13 @@
 """Choosing a sound for the style lab: a clip of the registry, a file or an upload, and a cut of it."""
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
-import anywidget
+import audioread
 import numpy as np
 import soundfile
 import traitlets
@@ -12,16 +15,18 @@ import traitlets
 from audiostyle.datasets import clips
 from audiostyle.sound.audio import NAME_BYTES, check_waveform, load_audio
 from audiostyle.sound.headers import open_checked
-from audiostyle.widgets.form import describe, script, stylesheet
+from audiostyle.widgets.form import Part, describe, script
 from audiostyle.widgets.jobs import Latest
 
 MAX_MEGABYTES = 200
 MAX_MINUTES = 120
 MIN_LENGTH = 0.6
 MAX_LENGTH = 60.0
-FORMATS = (".wav", ".flac", ".ogg", ".oga", ".mp3")
+FORMATS = (".wav", ".flac", ".ogg", ".oga", ".mp3", ".aif", ".aiff", ".aifc")
+# What libsndfile does not read; audioread's decoders that do are programs or parts of the system.
+_COMPRESSED = (".m4a", ".mp4", ".aac")
+_DECODERS = ("audioread.ffdec", "audioread.macca", "audioread.gstdec")
 _COLUMNS = 600
-_READ_ERROR = "choose a WAV, FLAC, OGG or MP3 file"
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,7 @@ class Sound:
     offset: float = 0.0
 
 
-class SoundSource(anywidget.AnyWidget):
+class SoundSource(Part):
     """Choose a sound and cut it on its waveform.
 
     Parameters
@@ -73,7 +78,6 @@ class SoundSource(anywidget.AnyWidget):
     """
 
     _esm = script("source")
-    _css = stylesheet()
     title = traitlets.Unicode().tag(sync=True)
     clips = traitlets.List().tag(sync=True)
     clip = traitlets.Unicode().tag(sync=True)
@@ -82,6 +86,8 @@ class SoundSource(anywidget.AnyWidget):
     length = traitlets.Float(0.0).tag(sync=True)
     min_length = traitlets.Float(MIN_LENGTH).tag(sync=True)
     max_length = traitlets.Float(MAX_LENGTH).tag(sync=True)
+    formats = traitlets.Unicode().tag(sync=True)
+    suffixes = traitlets.List(traitlets.Unicode(), [*FORMATS, *_COMPRESSED]).tag(sync=True)
     max_megabytes = traitlets.Int(MAX_MEGABYTES).tag(sync=True)
     max_minutes = traitlets.Int(MAX_MINUTES).tag(sync=True)
     peaks = traitlets.Bytes().tag(sync=True)
@@ -98,7 +104,9 @@ class SoundSource(anywidget.AnyWidget):
         self._jobs = Latest(self._refuse)
         present = [item for item in clips.clips() if clips.locate(item).is_file()]
         super().__init__(
-            title=title, clips=[[item.clip, f"{item.title} ({item.edition})"] for item in present]
+            title=title,
+            clips=[[item.clip, item.title, item.edition] for item in present],
+            formats=_formats(),
         )
         self.on_msg(self._on_message)
         self.select(clip)
@@ -124,9 +132,9 @@ class SoundSource(anywidget.AnyWidget):
         """Whether a sound came through the browser, which tells no folder."""
         return sound.path.is_relative_to(self._folder.name)
 
-    def load(self) -> tuple[np.ndarray, int]:
-        """Return the cut as a waveform [shape=(n_samples,)] and its sample rate in Hz."""
-        return load_cut(self._sound, self.start, self.length)
+    def load(self, *, sr: int | None = None) -> tuple[np.ndarray, int]:
+        """Return the cut as it came, or mono at a sample rate in Hz; and its rate."""
+        return load_cut(self._sound, self.start, self.length, sr=sr)
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until a file that is being opened is open or refused."""
@@ -152,8 +160,8 @@ class SoundSource(anywidget.AnyWidget):
         return sound
 
     def _take(self, sound: Sound, start: float | None = None, length: float | None = None) -> None:
-        if sound.key not in [value for value, _ in self.clips]:
-            self.clips = [*self.clips, [sound.key, f"{sound.name} (yours)"]]
+        if sound.key not in [clip[0] for clip in self.clips]:
+            self.clips = [*self.clips, [sound.key, sound.name, "yours"]]
         length = min(max(length or 10.0, MIN_LENGTH), MAX_LENGTH, sound.duration)
         self._opening = True
         with self.hold_sync():
@@ -261,9 +269,21 @@ class SoundSource(anywidget.AnyWidget):
         self._upload = None
 
 
-def load_cut(sound: Sound, start: float, length: float) -> tuple[np.ndarray, int]:
-    """Return `length` seconds of a sound from `start` on as a waveform [shape=(n_samples,)], and its rate in Hz."""
-    return load_audio(sound.path, start=sound.offset + start, duration=max(length, 0.01))
+def load_cut(sound: Sound, start: float, length: float, *, sr: int | None = None) -> tuple[np.ndarray, int]:
+    """Return `length` seconds of a sound from `start` on as it came, or mono at a sample rate in Hz; and its rate."""
+    part = {"start": sound.offset + start, "duration": max(length, 0.01)}
+    return load_audio(sound.path, sr=sr, mono=sr is not None, **part)
+
+
+@cache
+def decodes_compressed() -> bool:
+    """Whether this machine has a decoder of M4A: ffmpeg, or the system's own."""
+    return any(backend.__module__ in _DECODERS for backend in audioread.available_backends())
+
+
+def _formats() -> str:
+    common = "WAV, FLAC, OGG, MP3, AIFF"
+    return f"{common}, M4A" if decodes_compressed() else f"{common} (M4A once ffmpeg is installed here)"
 
 
 def _refusal(name: str, size: object) -> str | None:
@@ -274,8 +294,8 @@ def _refusal(name: str, size: object) -> str | None:
         return f"{shown} has a size of {size!r} bytes, which is none"
     if size > MAX_MEGABYTES * 1e6:
         return f"{shown} has {size / 1e6:.0f} MB; at most {MAX_MEGABYTES} MB are taken"
-    if Path(name).suffix.lower() not in FORMATS:
-        return f"{shown} cannot be read: {_READ_ERROR}"
+    if Path(name).suffix.lower() not in (*FORMATS, *(_COMPRESSED if decodes_compressed() else ())):
+        return f"{shown} cannot be read: choose a file of {_formats()}"
     if sound != name or len(name.encode()) > NAME_BYTES:
         return f"{shown} is not a name that a file can have here; give it another"
     return f"{shown} is empty (0 bytes)" if size == 0 else None
@@ -306,26 +326,57 @@ def open_sound(path: Path, *, key: str, offset: float = 0.0, usable: float | Non
     ValueError
         If it is no regular file, empty, no sound file, shorter than 0.6 s, longer than two hours, or damaged.
     """
-    try:
-        with open_checked(path, name=path.name or str(path)) as file:
-            rate = file.samplerate
-            duration = file.frames / rate - offset
-            if usable is not None:
-                duration = min(duration, usable)
-            if duration > MAX_MINUTES * 60:
-                raise ValueError(
-                    f"{path.name} lasts {duration / 60:.0f} minutes; at most {MAX_MINUTES} are taken, cut it first"
-                )
-            file.seek(round(offset * rate))
-            columns, held = _outline(file, round(duration * rate), path.name)
-    except soundfile.LibsndfileError as error:
-        raise ValueError(f"{path.name} is not a sound file that can be read; {_READ_ERROR}") from error
-    duration = held / rate
+    with _opened(path) as file:
+        duration = file.frames / file.samplerate - offset
+        if usable is not None:
+            duration = min(duration, usable)
+        if duration > MAX_MINUTES * 60:
+            raise ValueError(
+                f"{path.name} lasts {duration / 60:.0f} minutes; at most {MAX_MINUTES} are taken, cut it first"
+            )
+        file.seek(round(offset * file.samplerate))
+        columns, held = _outline(file, round(duration * file.samplerate), path.name)
+        duration = held / file.samplerate
     if duration < MIN_LENGTH:
         raise ValueError(f"{path.name} lasts {duration:.2f} s; at least {MIN_LENGTH} s are needed")
     # Reading a moment of it as the transfer will finds what the outline does not: a file that is cut short.
     load_audio(path, start=offset, duration=min(1.0, duration))
     return Sound(key, path.name, path, round(duration, 3), columns.tobytes(), offset)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[soundfile.SoundFile]:
+    """Open a sound file with libsndfile; one that only a decoder of this machine reads is decoded beside it first."""
+    unreadable = f"{path.name} is not a sound file that can be read; choose a file of {_formats()}"
+    with tempfile.TemporaryDirectory(prefix="audiostyle-") as folder:
+        try:
+            file = open_checked(path, name=path.name or str(path))
+        except soundfile.LibsndfileError as error:
+            if path.suffix.lower() not in _COMPRESSED or not decodes_compressed():
+                raise ValueError(unreadable) from error
+            try:
+                file = soundfile.SoundFile(_decoded(path, Path(folder) / "decoded.wav"))
+            except (audioread.DecodeError, EOFError, OSError) as cause:
+                raise ValueError(unreadable) from cause
+        with file:
+            try:
+                yield file
+            except soundfile.LibsndfileError as error:
+                raise ValueError(unreadable) from error
+
+
+def _decoded(path: Path, target: Path) -> Path:
+    """Decode a file with what this machine has into 16-bit samples, buffer by buffer."""
+    with audioread.audio_open(path) as source:
+        shape = {"samplerate": source.samplerate, "channels": source.channels}
+        if source.duration > MAX_MINUTES * 60:
+            raise ValueError(
+                f"{path.name} lasts over {MAX_MINUTES} minutes, the most that are taken; cut it first"
+            )
+        with soundfile.SoundFile(target, "w", **shape, subtype="PCM_16") as out:
+            for buffer in source:
+                out.buffer_write(buffer, dtype="int16")
+    return target
 
 
 def _outline(file: soundfile.SoundFile, n_samples: int, name: str) -> tuple[np.ndarray, int]:

@@ -1,29 +1,39 @@
 """Who sounds like whom: pick an utterance, see and hear its nearest neighbours on the map of speakers."""
 
-import anywidget
+from collections.abc import Sequence
+
 import ipywidgets
 import numpy as np
 import traitlets
 
 from audiostyle.config import TransferConfig
 from audiostyle.datasets.corpora import SAMPLE_RATE, Recordings
+from audiostyle.figures.labels import place_labels
 from audiostyle.sound.audio import set_level
 from audiostyle.speakers.gram_distance import speaker_map
-from audiostyle.widgets.form import Form, choice, script, stylesheet
+from audiostyle.widgets.form import Form, Part, choice, script
 from audiostyle.widgets.player import Slot, SyncPlayer
 
 _SPEECH = TransferConfig(n_fft=1024, hop_length=256)
 _SHOWN = 3
+# Picture of the map: width, height and margin in units of its own, and the size of bold letters of 11 of them.
+_PICTURE = (640.0, 420.0)
+_EDGE = 34.0
+_LETTER = (8.0, 15.0)
 _ORDINALS = ("Nearest", "2nd nearest", "3rd nearest")
 
 
-class SpeakerMap(anywidget.AnyWidget):
+class SpeakerMap(Part):
     """Utterances on a plane; a click on one of the test set chooses it.
 
     Attributes
     ----------
     points : list of dict
-        ``x, y, speaker, label, test, wrong``.
+        ``x, y, speaker, label, test, wrong``; places in units of the picture, y downwards.
+    labels : list of dict
+        ``text``, its centre ``x, y`` and what it names, ``to_x, to_y``.
+    size : list of float
+        Width and height of the picture.
     query : int
         The utterance chosen.
     neighbours : list of int
@@ -33,8 +43,9 @@ class SpeakerMap(anywidget.AnyWidget):
     """
 
     _esm = script("map")
-    _css = stylesheet()
     points = traitlets.List(traitlets.Dict()).tag(sync=True)
+    labels = traitlets.List(traitlets.Dict()).tag(sync=True)
+    size = traitlets.List(traitlets.Float(), list(_PICTURE)).tag(sync=True)
     query = traitlets.Int(0).tag(sync=True)
     neighbours = traitlets.List(traitlets.Int()).tag(sync=True)
     description = traitlets.Unicode("Map of utterances by speaker").tag(sync=True)
@@ -82,6 +93,8 @@ class SpeakerExplorer:
         tooltip = "Whose nearest neighbours to see and hear"
         field = choice("utterance", "Utterance of the test set", tooltip, options, wide=True)
         self.form = Form("Utterance", [field], {"utterance": options[0][0]})
+        self._place = in_picture(speaker_map(self._squared))
+        self._names = self._name_speakers()
         self.map = SpeakerMap(points=self._points())
         slots = [Slot("query", "Chosen"), *(Slot(f"near{k}", _ORDINALS[k]) for k in range(_SHOWN))]
         self.player = SyncPlayer("Utterance and nearest neighbours", slots)
@@ -117,23 +130,33 @@ class SpeakerExplorer:
         )
 
     def _points(self) -> list[dict]:
-        place = speaker_map(self._squared)
         wrong = set(self._test[~self._right].tolist())
         in_test = set(self._test.tolist())
         return [
             {
-                "x": float(place[i, 0]), "y": float(place[i, 1]), "speaker": str(self.items.speakers[i]),
+                "x": float(self._place[i, 0]), "y": float(self._place[i, 1]), "speaker": str(self.items.speakers[i]),
                 "label": f"{self.items.paths[i].stem}, speaker {self.items.speakers[i]}",
                 "test": i in in_test, "wrong": i in wrong,
             }
             for i in range(len(self.items))
         ]  # fmt: skip
 
+    def _name_speakers(self) -> list[dict]:
+        names = np.unique(self.items.speakers)
+        means = [self._place[self.items.speakers == name].mean(axis=0) for name in names]
+        return place_texts([str(name) for name in names], np.array(means))
+
+    def _mark_chosen(self, item: int, near: np.ndarray) -> list[dict]:
+        """Label the chosen utterance with ?, its neighbours with 1 to 3, beside their points and clear of the names."""
+        marks = ["?", *(str(k + 1) for k in range(len(near)))]
+        return place_texts(marks, self._place[[item, *near]], beside=(14.0, 0.0), taken=self._names)
+
     def _show(self, item: int) -> None:
         near = self.neighbours(item)[:_SHOWN]
         speaker = self.items.speakers[item]
         with self.map.hold_sync():
             self.map.query, self.map.neighbours = item, [int(i) for i in near]
+            self.map.labels = self._names + self._mark_chosen(item, near)
             self.map.description = (
                 f"Map of {len(self.items)} utterances; chosen: {self.items.paths[item].stem}"
             )
@@ -152,3 +175,34 @@ class SpeakerExplorer:
     def _play(self, slot: str, item: int, note: str) -> None:
         y = set_level(self.items.ys[item])
         self.player.show(slot, y, SAMPLE_RATE, note=note, config=_SPEECH)
+
+
+def in_picture(place: np.ndarray) -> np.ndarray:
+    """Scale points [shape=(n, 2)] into the picture of the map, both axes alike, and turn y downwards."""
+    place = np.asarray(place, dtype=float) * (1, -1)
+    middle, extent = (place.max(axis=0) + place.min(axis=0)) / 2, np.ptp(place, axis=0)
+    room = np.array(_PICTURE) - 2 * _EDGE
+    scale = np.min(room / np.maximum(extent, 1e-12 + 1e-9 * extent.max()))
+    return (place - middle) * scale + np.array(_PICTURE) / 2
+
+
+def place_texts(
+    texts: list[str],
+    points: np.ndarray,
+    *,
+    beside: tuple[float, float] = (0.0, 0.0),
+    taken: Sequence[dict] = (),
+) -> list[dict]:
+    """Label points of the picture, no label over another nor over those that are `taken`."""
+    boxes = [[label["x"], label["y"], *_size(label["text"])] for label in taken]
+    sizes = np.array([_size(text) for text in texts])
+    centres = place_labels(points + np.array(beside), sizes, bounds=(0.0, 0.0, *_PICTURE), taken=boxes)
+    return [
+        {"text": text, "x": float(x), "y": float(y), "to_x": float(to_x), "to_y": float(to_y)}
+        for text, (x, y), (to_x, to_y) in zip(texts, centres, points, strict=True)
+    ]
+
+
+def _size(text: str) -> tuple[float, float]:
+    width, height = _LETTER
+    return width * len(text) + 4, height

@@ -1,6 +1,5 @@
 """Servers and a page for the tests in a real browser, which only ``pytest -m browser`` collects."""
 
-import json
 import os
 import re
 import subprocess
@@ -8,7 +7,11 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
+
+from tests.browser.helpers import SOUNDS, settle
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = os.environ.get("AUDIOSTYLE_CHROMIUM", "/usr/bin/chromium")
@@ -25,14 +28,12 @@ def environment(tmp_path_factory):
     """An environment whose results, settings and Jupyter files are all temporary."""
     folder = tmp_path_factory.mktemp("browser")
     (folder / "results").mkdir()
-    # JupyterLab would ask whether it may fetch news.
-    news = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
-    (folder / "config" / "labconfig").mkdir(parents=True)
-    (folder / "config" / "labconfig" / "page_config.json").write_text(json.dumps(news))
     kept = {
         name: value for name, value in os.environ.items() if not name.startswith(("AUDIOSTYLE_", "JUPYTER"))
     }
     return kept | {
+        # Kernels run in other folders, and are to import what is tested.
+        "PYTHONPATH": str(ROOT),
         "AUDIOSTYLE_PRESET": "smoke",
         "AUDIOSTYLE_RESULTS_DIR": str(folder / "results"),
         "JUPYTER_PLATFORM_DIRS": "1",
@@ -80,6 +81,16 @@ def app_address(environment, tmp_path_factory):
     ending(process)
 
 
+def lab_command(folder):
+    """What ``make lab`` runs, on other notebooks and without a browser."""
+    dry = ["make", "--dry-run", "--assume-old=.venv/.installed", "--assume-old=env", "lab"]
+    said = subprocess.run(dry, cwd=ROOT, capture_output=True, text=True, check=True).stdout.rstrip()
+    assert said.count(".venv/bin/jupyter lab") == 1, said
+    assert said.endswith(" notebooks"), said
+    command = said.replace(".venv/bin/jupyter", str(Path(sys.executable).with_name("jupyter")))
+    return f"{command.removesuffix('notebooks')}{folder} --no-browser --port=8978 --allow-root"
+
+
 @pytest.fixture(scope="session")
 def lab_address(environment, tmp_path_factory):
     """JupyterLab over copies of the notebooks, so that saving touches none."""
@@ -87,12 +98,7 @@ def lab_address(environment, tmp_path_factory):
     for notebook in (ROOT / "notebooks").glob("*.ipynb"):
         (folder / notebook.name).write_bytes(notebook.read_bytes())
     log = tmp_path_factory.mktemp("lab") / "log"
-    command = [
-        sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", "--port=8978", "--allow-root",
-        f"--ServerApp.root_dir={folder}", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
-        "--LabApp.news_url=None",
-    ]  # fmt: skip
-    process, address = serve(command, environment, log)
+    process, address = serve(["bash", "-c", f"exec env {lab_command(folder)}"], environment, log)
     yield address
     ending(process)
 
@@ -135,7 +141,7 @@ def open_page(browser):
     contexts = []
 
     def make(address):
-        context = browser.new_context(viewport={"width": 1280, "height": 1000}, accept_downloads=True)
+        context = browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(START_SECONDS * 1000)
@@ -146,3 +152,29 @@ def open_page(browser):
     yield make
     for context in contexts:
         context.close()
+
+
+@pytest.fixture(scope="module")
+def app(open_page, app_address):
+    """The page of ``make app``, opened once: it takes the kernel's start. Each test sets what it needs."""
+    page, watch, response = open_page(app_address)
+    assert "default-src 'self'" in response.headers["content-security-policy"]
+    # The notebook makes a preview; it has arrived when it can be heard.
+    page.wait_for_function(
+        f"() => document.querySelector('.as-player')?.audiostyle && ({SOUNDS})()[2] !== null"
+    )
+    settle(page)
+    return page, watch
+
+
+@pytest.fixture
+def sounds(tmp_path):
+    """A real sound of some seconds, a long one of over 50 MB, and a file that is none."""
+    t = np.arange(4 * 48000) / 48000
+    chirp = 0.2 * np.sin(2 * np.pi * (200 + 150 * t) * t) * (1 + 0.5 * np.sin(2 * np.pi * 5 * t))
+    soundfile.write(tmp_path / "mine.wav", np.stack([chirp, 0.5 * chirp], axis=1), 48000)
+    long = np.tile(np.stack([chirp, chirp], axis=1), (72, 1))
+    soundfile.write(tmp_path / "long.aiff", long, 48000)
+    assert (tmp_path / "long.aiff").stat().st_size > 50e6
+    (tmp_path / "broken.wav").write_bytes(b"RIFF, so it says" * 100)
+    return tmp_path

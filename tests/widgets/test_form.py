@@ -3,14 +3,11 @@ import pytest
 from audiostyle.datasets import paths
 from audiostyle.widgets.form import Form, button, slider
 
-WAIT = 120
-
-
 # All controls
 
 
 def test_every_control_has_a_label_and_a_tooltip(lab, explorer):
-    forms = [lab.settings, lab.saving, explorer.form, explorer.abx.form]
+    forms = [lab.controls, lab.settings, lab.saving.form, explorer.form, explorer.abx.form]
     fields = [field for form in forms for field in form.fields]
     assert len(fields) > 20
     for field in fields:
@@ -29,6 +26,15 @@ def test_a_disabled_button_does_nothing():
     assert pressed == ["go"]
 
 
+def test_state_is_told_again_when_a_view_has_come_about(monkeypatch):
+    form, told = Form("Test", [button("go", "Go", "Begin the work")], {}), []
+    monkeypatch.setattr(Form, "send_state", lambda self, key=None: told.append(self.status))
+    form.status = "later"
+    told.clear()
+    form._handle_custom_msg({"type": "hello"}, [])
+    assert told == ["later"]
+
+
 def test_a_number_is_within_both_limits_of_its_control():
     form = Form("Test", [slider("x", "X", "Between one and two", (1.0, 2.0, 0.1))], {"x": 1.5})
     for allowed in (1.0, 2.0):
@@ -37,19 +43,6 @@ def test_a_number_is_within_both_limits_of_its_control():
         with pytest.raises(ValueError, match=rf"x={wrong} is not allowed; it must be 1\.0 to 2\.0"):
             form.update(x=wrong)
     assert form["x"] == 2.0
-
-
-def test_sound_and_settings_are_offered_together(lab):
-    lab.run()
-    assert lab.wait(WAIT)
-    sent = []
-    lab.saving.send = lambda content, buffers=None: sent.append((content["name"], content["first"], buffers))
-    sound = lab.save("mine", "wav")
-    settings = sound.with_suffix(".json")
-    # the first of them removes what was offered before, the second must not
-    assert sent == [
-        ("mine.wav", True, [sound.read_bytes()]), ("mine.json", False, [settings.read_bytes()])
-    ]  # fmt: skip
 
 
 def test_page_asks_no_other_machine_for_anything():

@@ -46,6 +46,22 @@ def test_stop_is_not_superseding_and_errors_are_reported():
     assert not jobs.busy
 
 
+def test_a_pause_ends_early_when_the_task_is_asked_to_end():
+    entered, seen = threading.Event(), []
+    jobs = Latest(seen.append)
+
+    def task(ticket):
+        assert ticket.pause(0.0)
+        entered.set()
+        seen.append(ticket.pause(WAIT))
+
+    jobs.submit(task)
+    assert entered.wait(WAIT)
+    jobs.submit(lambda _: None)
+    assert jobs.wait(WAIT / 2)
+    assert seen == [False]
+
+
 def test_error_of_a_task_that_was_superseded_is_not_shown():
     entered, release, errors = threading.Event(), threading.Event(), []
     jobs = Latest(errors.append)

@@ -75,6 +75,17 @@ def test_difference_picture_has_the_colour_of_the_louder_sound(content):
         assert (np.sign(expected) * shown >= -60 / 255).all()
 
 
+def test_a_slot_is_marked_out_of_date_and_no_other():
+    player = SyncPlayer("Test", [Slot("a", "A"), Slot("b", "B")])
+    player.mark("b", stale=True)
+    player.mark("b", stale=True)
+    assert player.stale == [1]
+    player.mark("a", stale=False)
+    assert player.stale == [1]
+    player.mark("b", stale=False)
+    assert player.stale == []
+
+
 def test_player_refuses_five_slots():
     with pytest.raises(ValueError, match="1 to 4 slots, not 5"):
         SyncPlayer("Test", [Slot(str(i), str(i)) for i in range(5)])

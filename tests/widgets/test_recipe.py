@@ -54,7 +54,7 @@ def test_equivalents_start_from_what_was_started_from(lab, given):
 
 
 def test_shell_equivalent_says_the_same_to_the_command_line(lab):
-    lab.settings.update(phase="polish", kernel_size=11, n_iter=300, balance=0.8)
+    lab.select(phase="polish", kernel_size=11, n_iter=300, balance=0.8)
     assert lab.config() == TransferConfig(balance=0.8)
     lab.style.length = lab.content.length = 1.0
     lab.content.start = 0.5

@@ -1,14 +1,20 @@
 import errno
 import io
 import os
+import shutil
+import subprocess
 from dataclasses import replace
 
+import audioread
+import librosa
 import numpy as np
 import pytest
 import soundfile
 
 from audiostyle.datasets import clips, paths
 from audiostyle.sound.audio import load_audio
+from audiostyle.sound.levels import rms
+from audiostyle.widgets import source as source_module
 from audiostyle.widgets.lab import StyleLab
 from audiostyle.widgets.source import MAX_MEGABYTES, SoundSource
 
@@ -43,7 +49,7 @@ def broken_files(folder, content):
         "empty.wav": (b"", "empty"),
         "short.wav": (None, "at least 0.6 s"),
         "cut.wav": (good.read_bytes()[: 44 + 60_000], "cut short"),
-        "notes.txt": (b"notes", "WAV, FLAC, OGG or MP3"),
+        "notes.txt": (b"notes", "choose a file of WAV, FLAC, OGG, MP3, AIFF"),
     }
     for name, (data, message) in files.items():
         path = folder / name
@@ -52,6 +58,35 @@ def broken_files(folder, content):
         else:
             path.write_bytes(data)
         yield path, message
+
+
+class Decoder:
+    """What audioread gives for a file that it decodes: 16-bit samples of two channels, buffer by buffer."""
+
+    samplerate, channels = 48000, 2
+
+    def __init__(self, y):
+        self._samples = np.repeat(np.round(y * 2**15).astype("<i2"), 2)
+        self.duration = len(y) / self.samplerate
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def __iter__(self):
+        yield from (part.tobytes() for part in np.split(self._samples, [1000, 7000]))
+
+
+@pytest.fixture
+def decoder(monkeypatch):
+    """A function that says whether this machine has a decoder of M4A."""
+
+    def have(present):
+        monkeypatch.setattr(source_module, "decodes_compressed", lambda: present)
+
+    return have
 
 
 class FullDisk(io.BytesIO):
@@ -71,7 +106,7 @@ def usable_part(monkeypatch):
 
 @pytest.mark.parametrize(
     ("suffix", "rate", "channels"),
-    [("wav", 48000, 2), ("flac", 8000, 1), ("ogg", 44100, 2), ("mp3", 22050, 1)],
+    [("wav", 48000, 2), ("flac", 8000, 1), ("ogg", 44100, 2), ("mp3", 22050, 1), ("aiff", 96000, 2)],
 )
 def test_upload_in_any_format_rate_and_channels(source, tmp_path, content, suffix, rate, channels):
     path = tmp_path / f"mine.{suffix}"
@@ -81,8 +116,10 @@ def test_upload_in_any_format_rate_and_channels(source, tmp_path, content, suffi
     assert source.status_kind == "info", source.status
     assert source.sound.name == path.name
     assert source.duration == pytest.approx(2, abs=0.1)
-    assert [source.clip, f"{path.name} (yours)"] in source.clips
-    loaded, sr = source.load()
+    assert [source.clip, path.name, "yours"] in source.clips
+    as_it_came, own = source.load()
+    assert (own, as_it_came.ndim) == (rate, channels)
+    loaded, sr = source.load(sr=SR)
     assert sr == SR
     assert len(loaded) / sr == pytest.approx(2, abs=0.1)
 
@@ -162,6 +199,68 @@ def test_upload_that_cannot_be_kept_gives_a_message_in_place(source, tmp_path, c
     assert "No space left" in source.status
     upload(source, path)
     assert source.sound.name == "mine.wav"
+
+
+def test_m4a_is_taken_where_this_machine_decodes_it(source, tmp_path, monkeypatch, decoder, content):
+    decoder(True)
+    long = np.resize(content, 2 * 48000)
+    monkeypatch.setattr("audioread.audio_open", lambda path, backends=None: Decoder(long))
+    path = tmp_path / "mine.m4a"
+    path.write_bytes(b"\0\0\0\x20ftypM4A " + bytes(3000))
+    upload(source, path)
+    assert source.status_kind == "info", source.status
+    assert source.duration == 2.0
+    peaks = np.frombuffer(source.peaks, np.float32)
+    assert peaks.max() == pytest.approx(long.max(), abs=1 / 2**14)
+    source.length, source.start = 1.0, 0.5
+    y, sr = source.load(sr=SR)
+    expected = librosa.resample(long[24000:72000], orig_sr=48000, target_sr=sr)
+    np.testing.assert_allclose(y, expected, atol=1e-3 * np.abs(expected).max())
+
+
+def test_m4a_is_refused_in_words_where_nothing_decodes_it(tmp_path, decoder):
+    decoder(False)
+    source = SoundSource("Content", "violin_canon")
+    assert "M4A once ffmpeg is installed" in source.formats
+    # It can be chosen all the same: a file that is greyed out says nothing.
+    assert ".m4a" in source.suffixes
+    path = tmp_path / "mine.m4a"
+    path.write_bytes(bytes(3000))
+    upload(source, path)
+    assert source.status_kind == "error"
+    assert "mine.m4a cannot be read" in source.status
+    assert "M4A once ffmpeg is installed" in source.status
+    with pytest.raises(ValueError, match="M4A once ffmpeg is installed"):
+        source.select(str(path))
+    assert source.clip == "violin_canon"
+
+
+def test_m4a_that_is_none_is_refused(source, tmp_path, decoder, monkeypatch):
+    def refuse(path, backends=None):
+        raise audioread.NoBackendError
+
+    decoder(True)
+    monkeypatch.setattr("audioread.audio_open", refuse)
+    path = tmp_path / "mine.m4a"
+    path.write_bytes(bytes(3000))
+    upload(source, path)
+    assert source.status_kind == "error"
+    assert "mine.m4a is not a sound file that can be read" in source.status
+
+
+@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="needs ffmpeg")
+def test_m4a_of_ffmpeg_is_read(tmp_path, content):
+    soundfile.write(tmp_path / "mine.wav", np.resize(content, 2 * SR), SR)
+    encode = ["ffmpeg", "-v", "error", "-i", tmp_path / "mine.wav", tmp_path / "mine.m4a"]
+    subprocess.run(encode, check=True)
+    source = SoundSource("Content", "violin_canon")
+    assert source.formats.endswith("M4A")
+    upload(source, tmp_path / "mine.m4a")
+    assert source.status_kind == "info", source.status
+    # The encoder pads whole frames of 1024 samples at both ends.
+    assert source.duration == pytest.approx(2.0, abs=3 * 1024 / SR)
+    y, _ = source.load()
+    assert rms(y) == pytest.approx(rms(content), rel=0.1)
 
 
 def test_pipe_is_refused_and_the_next_sound_opens(source, tmp_path, content):

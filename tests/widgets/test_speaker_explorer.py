@@ -24,9 +24,34 @@ def speakers(rng, content):
 def test_map_keeps_the_distances_of_a_plane(speakers):
     explorer, place = speakers
     shown = np.array([[p["x"], p["y"]] for p in explorer.map.points])
+    assert (shown >= 34 - 1e-9).all()
+    assert (shown <= np.array([640, 420]) - 34 + 1e-9).all()
     for points in (place, shown):
         points -= points.mean(axis=0)
+        points /= np.linalg.norm(points)
     np.testing.assert_allclose(shown @ shown.T, place @ place.T, atol=1e-9)
+
+
+def test_labels_of_the_map_are_apart_whatever_is_chosen(speakers):
+    explorer, _ = speakers
+    # All in one place.
+    explorer._place[:] = 300.0, 410.0
+    explorer._names = explorer._name_speakers()
+    for item in (3, 1, 5):
+        explorer.select(item)
+        labels = explorer.map.labels
+        assert [label["text"] for label in labels] == ["p1", "p2", "p3", "?", "1", "2", "3"]
+        assert [(label["to_x"], label["to_y"]) for label in labels] == [(300.0, 410.0)] * 7
+        boxes = np.array([[p["x"], p["y"], 8 * len(p["text"]), 14] for p in labels])
+        assert not overlaps(boxes).any()
+        assert (boxes[:, 1] + boxes[:, 3] / 2 <= 420).all()
+
+
+def overlaps(boxes):
+    """Pairs of boxes (centre, width, height) that overlap, of n (n - 1) / 2."""
+    first, second = np.triu_indices(len(boxes), 1)
+    apart = np.abs(boxes[first, :2] - boxes[second, :2])
+    return (apart < (boxes[first, 2:] + boxes[second, 2:]) / 2 - 1e-6).all(axis=1)
 
 
 def test_speaker_explorer_shows_and_plays_the_neighbours(speakers, samples):

@@ -24,4 +24,11 @@ function asBytes(view) {
   return new Uint8Array(view.buffer ?? view, view.byteOffset ?? 0, view.byteLength).slice();
 }
 
+function onTheme(redraw) {
+  // What is drawn in the colours of the page is drawn again when they change. Returns what ends that.
+  const watcher = new MutationObserver(redraw);
+  watcher.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light"] });
+  return () => watcher.disconnect();
+}
+
 const seconds = (value) => `${value.toFixed(1)} s`;

@@ -1,13 +1,15 @@
 // Labelled native controls, a status line, a progress bar and downloads.
+const LIVE = 150; // milliseconds without a movement after which a live slider says where it stands
+const offered = new Set(); // one model may be shown several times, and a file is downloaded once
+
 function render({ model, el }) {
   const root = node("div", { class: "as-widget as-form", role: "group", "aria-label": model.get("label") });
   const fields = node("div", { class: "as-fields" });
   const buttons = node("div", { class: "as-buttons" });
   const progress = node("progress", { max: 1, value: 0, "aria-label": `${model.get("label")}: progress` });
   const status = node("div", { class: "as-status", role: "status", "aria-live": "polite" });
-  const downloads = node("div", { class: "as-downloads", "aria-live": "polite" });
   const controls = {};
-  const urls = [];
+  let waiting = null;
 
   function commit(name, value) {
     model.set("values", { ...model.get("values"), [name]: value });
@@ -26,8 +28,14 @@ function render({ model, el }) {
     const type = spec.kind === "range" ? "range" : "number";
     return node("input", {
       ...shared, ...limits, type,
-      oninput: (e) => readout(spec, Number(e.target.value)),
+      oninput: (e) => {
+        readout(spec, Number(e.target.value));
+        if (!spec.live) return;
+        clearTimeout(waiting);
+        waiting = setTimeout(() => commit(spec.name, Number(e.target.value)), LIVE);
+      },
       onchange: (e) => {
+        clearTimeout(waiting);
         // Cleared or outside its limits: the nearest allowed value, shown.
         const wanted = e.target.value === "" ? model.get("values")[spec.name] : Number(e.target.value);
         const value = Math.min(spec.max, Math.max(spec.min, wanted));
@@ -55,8 +63,9 @@ function render({ model, el }) {
       if (spec.kind === "button") {
         const button = node("button", {
           type: "button", name: spec.name, title: spec.tooltip, class: spec.primary ? "as-primary" : "",
-          onclick: () => model.send({ type: "press", name: spec.name }),
+          onclick: () => (spec.player ? tellPlayer("toggle", spec.player) : model.send({ type: "press", name: spec.name })),
         }, spec.label);
+        if (spec.player) button.disabled = true;
         buttons.append(button);
         controls[spec.name] = { input: button, spec };
         continue;
@@ -77,6 +86,7 @@ function render({ model, el }) {
     }
     showValues();
     showDisabled();
+    for (const { spec } of Object.values(controls)) if (spec.player) tellPlayer("ask", spec.player);
     if (focused) controls[focused]?.input.focus();
   }
 
@@ -91,7 +101,8 @@ function render({ model, el }) {
 
   function showDisabled() {
     const disabled = new Set(model.get("disabled"));
-    for (const [name, { input }] of Object.entries(controls)) {
+    for (const [name, { input, spec }] of Object.entries(controls)) {
+      if (spec.player) continue;
       const lost = !input.disabled && disabled.has(name) && document.activeElement === input;
       input.disabled = disabled.has(name);
       // The focus would fall to the page when its button greys out; give it to the neighbour that is alive.
@@ -110,11 +121,22 @@ function render({ model, el }) {
   }
 
   function onMessage(message, buffers) {
-    if (message.type !== "download") return;
+    if (message.type !== "download" || offered.has(message.id)) return;
+    offered.add(message.id);
     const url = URL.createObjectURL(new Blob([asBytes(buffers[0])], { type: message.mime }));
-    urls.push(url);
-    if (message.first) downloads.replaceChildren();
-    downloads.append(node("a", { href: url, download: message.name }, `Download ${message.name}`));
+    node("a", { href: url, download: message.name }).click();
+    setTimeout(() => URL.revokeObjectURL(url), 60_000);
+  }
+
+  // A player elsewhere on the page is told, and tells, by events: sound starts within the click that asks for it.
+  const tellPlayer = (type, player) => document.dispatchEvent(new CustomEvent(`audiostyle-${type}`, { detail: { player } }));
+
+  function onPlayer({ detail }) {
+    for (const { input, spec } of Object.values(controls)) {
+      if (!spec.player || spec.player !== detail.player) continue;
+      input.disabled = !detail.ready;
+      setText(input, detail.playing ? "⏸ Pause" : spec.label);
+    }
   }
 
   model.on("change:fields", build);
@@ -122,14 +144,24 @@ function render({ model, el }) {
   model.on("change:disabled", showDisabled);
   for (const name of ["status", "status_kind", "progress"]) model.on(`change:${name}`, showStatus);
   model.on("msg:custom", onMessage);
+  document.addEventListener("audiostyle-state", onPlayer);
   build();
   showStatus();
-  root.append(fields);
-  if (buttons.children.length) root.append(buttons);
+  const parts = [fields, ...(buttons.children.length ? [buttons] : [])];
+  if (model.get("strip")) {
+    // One row that stays in view while the page scrolls.
+    el.classList.add("as-sticky");
+    root.append(node("div", { class: "as-strip" }, ...parts));
+  } else if (model.get("fold")) {
+    root.append(node("details", { class: "as-fold" }, node("summary", {}, model.get("fold")), ...parts));
+  } else root.append(...parts);
   if (model.get("has_status")) root.append(progress, status);
-  if (model.get("has_downloads")) root.append(downloads);
   el.append(root);
-  return () => urls.forEach((url) => URL.revokeObjectURL(url));
+  model.send({ type: "hello" });
+  return () => {
+    clearTimeout(waiting);
+    document.removeEventListener("audiostyle-state", onPlayer);
+  };
 }
 
 export default { render };

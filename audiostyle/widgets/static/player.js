@@ -18,6 +18,8 @@ function render({ model, el }) {
   let playing = false;
   let frame = 0;
 
+  // With a name, the button that plays is elsewhere on the page (form.js).
+  const name = model.get("remote");
   const play = node("button", { type: "button", class: "as-play as-primary", title: "Play or pause (key: space)", onclick: toggle }, "▶ Play");
   const tracks = node("div", { class: "as-tracks", role: "group", "aria-label": "Which sound is heard" });
   const clock = node("span", { class: "as-clock" });
@@ -53,14 +55,16 @@ function render({ model, el }) {
     }
     const ticks = node("div", { class: "as-ticks", "aria-hidden": "true" });
     const note = node("span", { class: "as-note" });
+    const stale = node("span", { class: "as-stale-mark", hidden: true }, "out of date");
     const heard = slot.listen ? node("span", { class: "as-heard" }, "◀ heard") : null;
-    plot.append(image, empty, head);
+    plot.append(image, empty, stale, head);
     heads.push(head);
-    const figure = node("figure", { class: slot.listen ? "as-panel" : "as-panel as-silent" },
+    const classes = ["as-panel", slot.listen ? "" : "as-silent", slot.first ? "as-first" : ""];
+    const figure = node("figure", { class: classes.join(" ") },
       node("figcaption", {}, node("span", {}, slot.heading, note), heard),
       node("div", { class: "as-axes" }, khz, plot, ticks));
     panels.append(figure);
-    return { figure, plot, image, empty, ticks, note };
+    return { figure, plot, image, empty, ticks, note, stale };
   }
 
   const data = (i) => model.get(`slot${i}`);
@@ -128,8 +132,7 @@ function render({ model, el }) {
     if (offset >= duration() - 0.05) offset = 0;
     playing = true;
     restart(offset);
-    play.replaceChildren("⏸ Pause");
-    root.dataset.playing = "true";
+    showPlaying();
     tick();
   }
 
@@ -138,9 +141,16 @@ function render({ model, el }) {
     playing = false;
     stopSources();
     cancelAnimationFrame(frame);
-    play.replaceChildren("▶ Play");
-    root.dataset.playing = "false";
+    showPlaying();
     showPosition();
+  }
+
+  function showPlaying() {
+    const ready = listening.some((i) => buffers[i]);
+    play.disabled = !ready;
+    setText(play, playing ? "⏸ Pause" : "▶ Play");
+    root.dataset.playing = String(playing);
+    if (name) document.dispatchEvent(new CustomEvent("audiostyle-state", { detail: { player: name, playing, ready } }));
   }
 
   function tick() {
@@ -200,7 +210,16 @@ function render({ model, el }) {
 
   function showButtons() {
     buttons.forEach((button, i) => button && (button.disabled = !buffers[i]));
-    play.disabled = !listening.some((i) => buffers[i]);
+    showPlaying();
+  }
+
+  function showStale() {
+    const stale = new Set(model.get("stale"));
+    figures.forEach((f, i) => {
+      if (!f) return;
+      f.stale.hidden = !stale.has(i);
+      f.plot.classList.toggle("as-stale", stale.has(i));
+    });
   }
 
   function showTicks() {
@@ -247,7 +266,7 @@ function render({ model, el }) {
   }
 
   root.append(
-    node("div", { class: "as-bar" }, play, tracks, clock,
+    node("div", { class: "as-bar" }, name ? null : play, tracks, clock,
       node("span", { class: "as-loop" }, loop, node("label", { for: loopId, title: "Start again at the end" }, "Loop"))),
     seek);
   if (model.get("pictures")) {
@@ -259,10 +278,17 @@ function render({ model, el }) {
   root.addEventListener("keydown", onKey);
   slots.forEach((_, i) => model.on(`change:slot${i}`, () => showSlot(i)));
   model.on("change:heard", showHeard);
+  model.on("change:stale", showStale);
+  const onToggle = ({ detail }) => detail.player === name && toggle();
+  const onAsk = ({ detail }) => detail.player === name && showPlaying();
+  if (name) {
+    document.addEventListener("audiostyle-toggle", onToggle);
+    document.addEventListener("audiostyle-ask", onAsk);
+  }
   showButtons();
   showHeard();
+  showStale();
   slots.forEach((_, i) => showSlot(i));
-  root.dataset.playing = "false";
   // What is in the buffers, for tests: a number that changes with any sample.
   root.audiostyle = {
     position,
@@ -270,7 +296,10 @@ function render({ model, el }) {
     level: () => gains.map((gain) => gain?.gain.value ?? null),
   };
   el.append(root);
+  model.send({ type: "hello" });
   return () => {
+    document.removeEventListener("audiostyle-toggle", onToggle);
+    document.removeEventListener("audiostyle-ask", onAsk);
     cancelAnimationFrame(frame);
     playing = false;
     stopSources();

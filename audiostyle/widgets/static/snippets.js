@@ -22,6 +22,7 @@ function render({ model, el }) {
   model.on("change:snippets", show);
   show();
   el.append(root);
+  model.send({ type: "hello" });
 }
 
 export default { render };

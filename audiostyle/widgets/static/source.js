@@ -2,14 +2,25 @@
 // on the size of a message applies and the page stays alive.
 const PIECE = 1 << 20;
 
+// A file that is dropped beside the cards goes to the nearest one; the browser would open it in place of the page.
+function nearestCard(event) {
+  const distance = (card) => {
+    const box = card.getBoundingClientRect();
+    const [x, y] = [Math.max(box.left, Math.min(event.clientX, box.right)), Math.max(box.top, Math.min(event.clientY, box.bottom))];
+    return Math.hypot(event.clientX - x, event.clientY - y);
+  };
+  const shown = [...document.querySelectorAll(".as-source")].filter((card) => card.offsetParent);
+  return shown.sort((a, b) => distance(a) - distance(b))[0];
+}
+
 function render({ model, el }) {
   const title = model.get("title");
   const root = node("section", { class: "as-widget as-source", "aria-label": title });
   const [clipId, startId, lengthId, pathId] = ["clip", "start", "length", "path"].map(newId);
   const select = node("select", { id: clipId, title: `Clip to use as ${title.toLowerCase()}`, onchange: () => put("clip", select.value) });
-  const limits = `WAV, FLAC, OGG or MP3, up to ${model.get("max_megabytes")} MB and ${model.get("max_minutes")} minutes`;
+  const limits = `${model.get("formats")}; up to ${model.get("max_megabytes")} MB and ${model.get("max_minutes")} minutes`;
   const file = node("input", {
-    type: "file", accept: ".wav,.flac,.ogg,.oga,.mp3", "aria-label": `Upload a file as ${title.toLowerCase()}`,
+    type: "file", accept: model.get("suffixes").join(), "aria-label": `Upload a file as ${title.toLowerCase()}`,
     title: limits, onchange: () => { upload(file.files[0]); file.value = ""; },
   });
   const path = node("input", {
@@ -39,7 +50,12 @@ function render({ model, el }) {
   }
 
   function showClips() {
-    select.replaceChildren(...model.get("clips").map(([value, text]) => node("option", { value }, text)));
+    const groups = new Map();
+    for (const [value, text, group] of model.get("clips")) {
+      if (!groups.has(group)) groups.set(group, node("optgroup", { label: group }));
+      groups.get(group).append(node("option", { value }, text));
+    }
+    select.replaceChildren(...groups.values());
     select.value = model.get("clip");
   }
 
@@ -153,21 +169,28 @@ function render({ model, el }) {
       sending = null;
       return;
     }
-    const piece = await chosen.slice(sent, sent + PIECE).arrayBuffer();
+    const piece = await chosen.slice(sent, sent + PIECE).arrayBuffer().catch(() => null);
     if (sending?.id !== id) return;
+    if (!piece) {
+      sending = null;
+      progress.classList.add("as-idle");
+      say(`${chosen.name} cannot be read; a folder, or a file that is gone?`, "error");
+      return;
+    }
     sending.sent += piece.byteLength;
     model.send({ type: "piece", id }, undefined, [piece]);
   }
 
   canvas.addEventListener("pointerdown", drag);
-  for (const name of ["dragover", "dragleave", "drop"]) {
-    root.addEventListener(name, (e) => {
-      e.preventDefault();
-      e.stopPropagation();
-      root.classList.toggle("as-over", name === "dragover");
-      if (name === "drop") upload(e.dataTransfer.files[0]);
-    });
+  // Every card listens on the whole page, and the nearest one takes the file.
+  function onDrag(event) {
+    if (!event.dataTransfer?.types.includes("Files")) return;
+    const near = event.type !== "dragleave" && nearestCard(event) === root;
+    root.classList.toggle("as-over", near && event.type === "dragover");
+    if (near && event.type === "drop") upload(event.dataTransfer.files[0]);
+    event.preventDefault();
   }
+  const drags = ["dragover", "dragleave", "drop"];
   model.on("change:clips", showClips);
   model.on("change:clip", showClips);
   for (const name of ["duration", "start", "length", "peaks"]) model.on(`change:${name}`, showCut);
@@ -176,25 +199,32 @@ function render({ model, el }) {
   model.on("change:status_kind", showStatus);
   model.on("msg:custom", onMessage);
   root.append(
-    node("h3", {}, title),
-    node("div", { class: "as-row" },
-      node("div", { class: "as-field" }, node("label", { for: clipId }, "Clip"), select),
-      node("span", { class: "as-file" }, "Upload a file…", file)),
-    node("p", { class: "as-hint" }, `${limits}; or drop a file here.`),
+    node("div", { class: "as-row as-choose" },
+      node("h3", {}, node("label", { for: clipId }, title)), select,
+      node("span", { class: "as-file" }, "Upload…", file)),
     canvas,
     node("div", { class: "as-row" },
       node("div", { class: "as-field" }, node("label", { for: startId }, "Start", startOut), start),
       node("div", { class: "as-field" }, node("label", { for: lengthId }, "Length", lengthOut), length)),
-    node("div", { class: "as-field" }, node("label", { for: pathId }, "Or a path on this computer"), path),
-    progress, status);
+    progress, status,
+    node("details", { class: "as-fold" }, node("summary", {}, "Formats, or a path on this computer"),
+      node("p", { class: "as-hint" }, `${limits}. A file may be dropped anywhere on the page; the nearer card takes it.`),
+      node("div", { class: "as-field" }, node("label", { for: pathId }, "Path"), path)));
   el.append(root);
+  model.send({ type: "hello" });
+  drags.forEach((name) => document.addEventListener(name, onDrag));
   showClips();
   showCut();
   showStatus();
   // Its colours are those of the page, known once it is in it; they change with the theme.
   const watcher = new ResizeObserver(() => preview());
   watcher.observe(canvas);
-  return () => watcher.disconnect();
+  const endTheme = onTheme(() => preview());
+  return () => {
+    drags.forEach((name) => document.removeEventListener(name, onDrag));
+    watcher.disconnect();
+    endTheme();
+  };
 }
 
 export default { render };
