@@ -372,7 +372,7 @@ def test_every_example_works_for_a_style_of_three_seconds(tmp_path, monkeypatch,
 
 
 def test_there_are_examples_to_try():
-    assert len(_examples()) == 4
+    assert len(_examples()) == 7
 
 
 def test_ctrl_c_exits_with_130_and_leaves_no_file(files):

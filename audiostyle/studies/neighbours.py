@@ -249,7 +249,7 @@ def best(table: pd.DataFrame, measure: str, *, higher: bool = False) -> pd.Serie
 def slope_error(encoder: Encoder, content: torch.Tensor, style: torch.Tensor, *, step: float = 1e-6) -> float:
     """Return how far the gradient of the objective is from a difference quotient, relative.
 
-    Half the direction is random; the other half is the gradient, so that the slope is large beside the rounding of the losses.
+    Half the direction is random; the other half is the gradient, so that the slope is large beside the rounding.
 
     Parameters
     ----------
