@@ -347,9 +347,9 @@ def test_a_warning_is_one_line_without_a_place_in_the_code(files, capsys, monkey
 
 
 def _examples(*, several):
-    """The transfers that README and the help show, as lists of words: of one result, or of several."""
-    readme = (paths.root() / "README.md").read_text().replace("\\\n", " ")
-    found = re.findall(r"\baudiostyle (transfer .+)", readme + EXAMPLES)
+    """The transfers that README, the results and the help show, as lists of words: of one result, or of several."""
+    pages = "\n".join((paths.root() / name).read_text() for name in ("README.md", "results/README.md"))
+    found = re.findall(r"\baudiostyle (transfer .+ -o .+)", pages.replace("\\\n", " ") + EXAMPLES)
     words = [shlex.split(line) for line in found if "--recipe" not in line]
     return [line for line in words if several == ("results" in line)]
 
@@ -387,7 +387,7 @@ def test_every_example_of_several_results_works(tmp_path, monkeypatch, content, 
 
 
 def test_there_are_examples_to_try():
-    assert len(_examples(several=False)) >= 4
+    assert len(_examples(several=False)) >= 7
     assert len(_examples(several=True)) >= 2
 
 
