@@ -4,7 +4,9 @@ The inner product of two Gram matrices, ‖K_ab‖² with each divided by its nu
 utterances; the distance of the paper is ‖K_aa‖² + ‖K_bb‖² − 2 ‖K_ab‖².
 """
 
+import math
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import numpy as np
 import torch
 
 from audiostyle.datasets import paths
-from audiostyle.datasets.corpora import Recordings
+from audiostyle.datasets.corpora import SAMPLE_RATE, Recordings
 from audiostyle.datasets.keys import cache_key
 from audiostyle.encoders.infinite import InfiniteEncoder
 from audiostyle.encoders.random import RandomEncoder
@@ -37,6 +39,8 @@ class FrontEnd:
         Subtract from each frame its mean over frequency.
     unit : bool
         Bring each frame to unit norm, so that loud and quiet frames count alike.
+    band : tuple of float or None
+        Lowest and highest frequency in Hz that are kept; None keeps all.
     """
 
     n_fft: int = 2048
@@ -45,11 +49,22 @@ class FrontEnd:
     pool: int = 1
     centre: bool = False
     unit: bool = False
+    band: tuple[float, float] | None = None
 
-    def __call__(self, y: np.ndarray) -> torch.Tensor:
+    def __call__(self, y: np.ndarray | torch.Tensor) -> torch.Tensor:
         """Return the frames of a waveform [shape=(n_bins, n_frames)]."""
+        return self.frames(self.magnitudes(y))
+
+    def magnitudes(self, y: np.ndarray | torch.Tensor) -> torch.Tensor:
+        """Return the magnitudes [shape=(1 + n_fft // 2, n_frames)], which front ends of several bands share."""
         # A frame centred after the end holds little of the sound; with `unit` it would count as much as any other.
-        S = stft(y, n_fft=self.n_fft, hop_length=self.hop_length, cover=False).abs()
+        return stft(y, n_fft=self.n_fft, hop_length=self.hop_length, cover=False).abs()
+
+    def frames(self, S: torch.Tensor) -> torch.Tensor:
+        """Turn magnitudes into frames [shape=(n_bins, n_frames)]."""
+        if self.band is not None:
+            low, high = (frequency * self.n_fft / SAMPLE_RATE for frequency in self.band)
+            S = S[math.ceil(low) : math.floor(high) + 1]
         X = torch.log1p(S) if self.exponent is None else S.pow(self.exponent)
         if self.pool > 1:
             X = torch.nn.functional.pad(X, (0, -X.shape[1] % self.pool))
@@ -78,6 +93,9 @@ class SpeakerMethod:
         Compare Gram matrices by the cosine between them, not by their Euclidean distance.
     classifier : {"nearest", "ridge"}
         Nearest neighbour, or kernel ridge regression (needs `cosine`).
+    bands : tuple of tuple of float or None
+        Bands in Hz to which all front ends are cut, None for the whole spectrum. Each has a classifier of its own,
+        and several vote (only with ``"ridge"``): see `audiostyle.speakers.classifiers.vote`.
     baseline : bool
         Report it without an encoder.
     """
@@ -87,7 +105,12 @@ class SpeakerMethod:
     activation: str = "relu"
     cosine: bool = False
     classifier: str = "nearest"
+    bands: tuple[tuple[float, float] | None, ...] = (None,)
     baseline: bool = False
+
+    def front_ends_of(self, band: tuple[float, float] | None) -> tuple[FrontEnd, ...]:
+        """Return the front ends cut to a band."""
+        return tuple(replace(front_end, band=band) for front_end in self.front_ends)
 
 
 _PAPER = SpeakerMethod()
@@ -100,7 +123,10 @@ _LONG = FrontEnd(exponent=0.1, unit=True, centre=True)
 _SHORT = FrontEnd(n_fft=512, hop_length=256, exponent=0.1, pool=4, unit=True, centre=True)
 _COMPRESSED = replace(_FRAMES, front_ends=(_LONG,))
 _WINDOWS = replace(_FRAMES, front_ends=(_LONG, _SHORT))
-_BEST = replace(_WINDOWS, classifier="ridge")
+_RIDGE = replace(_WINDOWS, classifier="ridge")
+# What a telephone passes: ITU-T recommendation G.712.
+TELEPHONE_BAND = (300.0, 3400.0)
+_BEST = replace(_RIDGE, bands=(None, TELEPHONE_BAND))
 
 # From the paper's distance to the best one, one change at a time.
 ABLATION = {
@@ -112,6 +138,7 @@ ABLATION = {
     "centred": _CENTRED,
     "compressed": _COMPRESSED,
     "windows": _WINDOWS,
+    "ridge": _RIDGE,
     "best": _BEST,
 }
 SPEAKER_METHODS = {**ABLATION, "linear": replace(_PAPER, activation="none", baseline=True)}
@@ -122,6 +149,7 @@ def similarity(
     items: Recordings,
     method: str | SpeakerMethod,
     *,
+    band: tuple[float, float] | None = None,
     encoder: str = "infinite",
     n_filters: int = 4096,
     seed: int = 0,
@@ -138,6 +166,8 @@ def similarity(
         The utterances.
     method : str or SpeakerMethod
         A name of `SPEAKER_METHODS`, or settings of your own.
+    band : tuple of float or None
+        One of `SpeakerMethod.bands`: lowest and highest frequency in Hz; None takes the whole spectrum.
     encoder, n_filters, device, n_jobs, progress, cache
         As in `speaker_table`.
     seed : int
@@ -158,7 +188,7 @@ def similarity(
     made = RandomEncoder(**options) if encoder == "random" else InfiniteEncoder(**options)
     folder = paths.cache_dir() / "speakers" if cache is True else Path(cache) if cache else None
     total = np.zeros((len(items), len(items)))
-    for front_end in method.front_ends:
+    for front_end in method.front_ends_of(band):
         inner = pairwise_gram_inner(
             made,
             (_frames(y, front_end, method.kernel_size) for y in items.ys),
@@ -183,13 +213,17 @@ def squared_distances(inner: np.ndarray) -> np.ndarray:
     return np.maximum(squares + squares[:, None] - 2 * inner, 0.0)
 
 
-def count_short(items: Recordings, method: SpeakerMethod) -> int:
+def count_short(n_samples: Sequence[int], method: SpeakerMethod) -> int:
     """Return how many utterances are shorter than one patch and are zero-padded to it."""
-    return sum(any(len(y) < _shortest(f, method.kernel_size) for f in method.front_ends) for y in items.ys)
+    return sum(n < shortest(method) for n in n_samples)
+
+
+def shortest(method: SpeakerMethod) -> int:
+    """Return the fewest samples that give one patch of every front end of a method."""
+    return max(_shortest(front_end, method.kernel_size) for front_end in method.front_ends)
 
 
 def _shortest(front_end: FrontEnd, kernel_size: int) -> int:
-    """Return the fewest samples that give one patch."""
     return n_samples_for((kernel_size - 1) * front_end.pool + 1, front_end.hop_length)
 
 
