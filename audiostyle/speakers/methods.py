@@ -53,22 +53,23 @@ class FrontEnd:
 
     def __call__(self, y: np.ndarray | torch.Tensor) -> torch.Tensor:
         """Return the frames of a waveform [shape=(n_bins, n_frames)]."""
-        return self.frames(self.magnitudes(y))
+        return self.frames(self.compressed(y))
 
-    def magnitudes(self, y: np.ndarray | torch.Tensor) -> torch.Tensor:
-        """Return the magnitudes [shape=(1 + n_fft // 2, n_frames)], which front ends of several bands share."""
+    def compressed(self, y: np.ndarray | torch.Tensor) -> torch.Tensor:
+        """Return what front ends of several bands share [shape=(1 + n_fft // 2, n_frames)]: compressed magnitudes."""
         # A frame centred after the end holds little of the sound; with `unit` it would count as much as any other.
-        return stft(y, n_fft=self.n_fft, hop_length=self.hop_length, cover=False).abs()
-
-    def frames(self, S: torch.Tensor) -> torch.Tensor:
-        """Turn magnitudes into frames [shape=(n_bins, n_frames)]."""
-        if self.band is not None:
-            low, high = (frequency * self.n_fft / SAMPLE_RATE for frequency in self.band)
-            S = S[math.ceil(low) : math.floor(high) + 1]
+        S = stft(y, n_fft=self.n_fft, hop_length=self.hop_length, cover=False).abs()
         X = torch.log1p(S) if self.exponent is None else S.pow(self.exponent)
         if self.pool > 1:
             X = torch.nn.functional.pad(X, (0, -X.shape[1] % self.pool))
             X = X.unflatten(1, (-1, self.pool)).mean(dim=2)
+        return X
+
+    def frames(self, X: torch.Tensor) -> torch.Tensor:
+        """Cut compressed magnitudes to the band, and centre and scale them [shape=(n_bins, n_frames)]."""
+        if self.band is not None:
+            low, high = (frequency * self.n_fft / SAMPLE_RATE for frequency in self.band)
+            X = X[math.ceil(low) : math.floor(high) + 1]
         if self.centre:
             X = X - X.mean(dim=0)
         if self.unit:

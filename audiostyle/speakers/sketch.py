@@ -176,11 +176,11 @@ class Sketcher:
         """Return the row of a waveform at 16 kHz [shape=(width,), dtype=float32]."""
         sketch, method = _sketch_of(self), self.method
         y = torch.as_tensor(fix_length(y, max(len(y), shortest(method))), device=self.device)
-        magnitudes = [front_end.magnitudes(y) for front_end in method.front_ends]
+        shared = [front_end.compressed(y) for front_end in method.front_ends]
         rows = [
-            sketch(front_end.frames(S))
+            sketch(front_end.frames(X))
             for band in method.bands
-            for front_end, S in zip(method.front_ends_of(band), magnitudes, strict=True)
+            for front_end, X in zip(method.front_ends_of(band), shared, strict=True)
         ]
         if method.cosine:
             # A clip without any energy stays zero.
