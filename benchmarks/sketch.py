@@ -1,7 +1,8 @@
 """Sketches beside the exact kernel: ``python -m benchmarks.sketch`` writes ``results/paper/recorded/sketch*.csv``.
 
 ``sketch.csv``: test items that `best` names rightly on the designs of `benchmarks.table1`, exactly and by sketches of
-D numbers, and processor time on one thread. ``sketch_draws.csv``: error of the kernel for several ways to draw the pairs of filters.
+D numbers, and the processor time of a sketch. ``sketch_draws.csv``: error of the kernel for several ways to draw the
+pairs of filters.
 """
 
 import sys

@@ -153,13 +153,20 @@ def feature_vote(parts: Iterable[tuple[np.ndarray, np.ndarray]], labels: np.ndar
     -------
     np.ndarray [shape=(n_test,)]
     """
+    return np.unique(labels)[vote(*feature_opinions(parts, labels))]
+
+
+def feature_opinions(
+    parts: Iterable[tuple[np.ndarray, np.ndarray]], labels: np.ndarray
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Return the scores and rarities on which `feature_vote` decides; arguments are its."""
     scores, rarities = [], []
     for Z_train, Z_test in parts:
         scores.append(feature_scores(Z_train, Z_test, labels))
         # Against some thousand training items: the rarity of all others is told as well by those.
         known = Z_train[:: -(-len(Z_train) // _KNOWN)]
         rarities.append(rarity(known @ known.T, Z_test @ known.T))
-    return np.unique(labels)[vote(scores, rarities)]
+    return scores, rarities
 
 
 def nearest_features(Z_train: np.ndarray, Z_test: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -210,6 +217,11 @@ def rarity(K_train: np.ndarray, K_test: np.ndarray) -> np.ndarray:
 
 
 def vote(scores: Sequence[np.ndarray], rarities: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the class with the largest sum of scores, each weighed by `weigh` [shape=(n_test,), int]."""
+    return np.argmax(weigh(scores, rarities), axis=1)
+
+
+def weigh(scores: Sequence[np.ndarray], rarities: Sequence[np.ndarray]) -> np.ndarray:
     """Add the scores of several classifiers, each divided by the squared rarity of the item to it.
 
     Parameters
@@ -221,11 +233,9 @@ def vote(scores: Sequence[np.ndarray], rarities: Sequence[np.ndarray]) -> np.nda
 
     Returns
     -------
-    np.ndarray [shape=(n_test,)] of int
-        The class with the largest sum.
+    np.ndarray [shape=(n_test, n_classes)]
     """
-    total = sum(score / rare[:, None] ** 2 for score, rare in zip(scores, rarities, strict=True))
-    return np.argmax(total, axis=1)
+    return sum(score / rare[:, None] ** 2 for score, rare in zip(scores, rarities, strict=True))
 
 
 def choose_ridge(values: np.ndarray, vectors: np.ndarray, targets: np.ndarray) -> float:

@@ -139,6 +139,11 @@ class SketchStore:
         return found[:n]
 
 
+def is_store(folder: Path) -> bool:
+    """Whether a folder holds sketches."""
+    return (folder / _SETTINGS).is_file() and (folder / _ARRAY).is_file()
+
+
 def _write_lines(file: TextIO, entries: Sequence[Entry]) -> None:
     csv.writer(file, lineterminator="\n").writerows(astuple(entry) for entry in entries)
 
