@@ -222,7 +222,9 @@ def vote(scores: Sequence[np.ndarray], rarities: Sequence[np.ndarray]) -> np.nda
 
 
 def weigh(scores: Sequence[np.ndarray], rarities: Sequence[np.ndarray]) -> np.ndarray:
-    """Add the scores of several classifiers, each divided by the squared rarity of the item to it.
+    """Add the scores of several classifiers, each later one for what is rare to those before.
+
+    The first has the weight 1 / rarity², each other 1 / rarity² of what is left, and the last what remains.
 
     Parameters
     ----------
@@ -234,8 +236,17 @@ def weigh(scores: Sequence[np.ndarray], rarities: Sequence[np.ndarray]) -> np.nd
     Returns
     -------
     np.ndarray [shape=(n_test, n_classes)]
+
+    Examples
+    --------
+    >>> weigh([np.array([[1.0, 0.0]]), np.array([[0.0, 1.0]])], [np.array([2.0]), np.array([1.0])]).tolist()
+    [[0.25, 0.75]]
     """
-    return sum(score / rare[:, None] ** 2 for score, rare in zip(scores, rarities, strict=True))
+    left, total = np.ones(len(scores[0])), np.zeros_like(scores[0])
+    for score, rare in zip(scores[:-1], rarities, strict=False):
+        weight = left / rare**2
+        total, left = total + weight[:, None] * score, left - weight
+    return total + left[:, None] * scores[-1]
 
 
 def choose_ridge(values: np.ndarray, vectors: np.ndarray, targets: np.ndarray) -> float:

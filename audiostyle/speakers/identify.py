@@ -26,9 +26,9 @@ def identify(store: SketchStore, files: Sequence[str | os.PathLike]) -> pd.DataF
     -------
     pandas.DataFrame
         Columns ``file, speaker, second, margin, rarity``: the speaker with the largest score and the one after, the
-        difference of their scores, and how rare the utterance is to the band that knows it best (1: as usual as the
-        known ones; see `audiostyle.speakers.classifiers.rarity`). One who is not in the store is named as somebody
-        else.
+        difference of their scores, and how rare the utterance is to the classifier that knows it best, 1 being as
+        usual as the known ones (`audiostyle.speakers.classifiers.rarity`). One who is not in the store is taken for
+        somebody who is.
 
     Raises
     ------
@@ -44,8 +44,8 @@ def identify(store: SketchStore, files: Sequence[str | os.PathLike]) -> pd.DataF
         raise ValueError(f"{store.folder} {held}; two or more speakers are needed")
     rows = store.rows()
     new = np.stack([_sketch(store, Path(file)) for file in files])
-    bands = zip(store.sketcher.bands(rows), store.sketcher.bands(new), strict=True)
-    scores, rarities = classifiers.feature_opinions(bands, labels)
+    views = zip(store.sketcher.views(rows), store.sketcher.views(new), strict=True)
+    scores, rarities = classifiers.feature_opinions(views, labels)
     total = classifiers.weigh(scores, rarities)
     order = np.argsort(-total, axis=1)[:, :2]
     best = np.take_along_axis(total, order, axis=1)

@@ -22,6 +22,9 @@ from audiostyle.sound.audio import fix_length
 from audiostyle.speakers.gram_distance import pairwise_gram_inner
 from audiostyle.spectrogram import n_samples_for, stft
 
+# Share of the norm of a frame that its roundings may leave when the mean is subtracted.
+_ROUNDINGS = 1e-5
+
 
 @dataclass(frozen=True)
 class FrontEnd:
@@ -41,6 +44,9 @@ class FrontEnd:
         Bring each frame to unit norm, so that loud and quiet frames count alike.
     band : tuple of float or None
         Lowest and highest frequency in Hz that are kept; None keeps all.
+    floor_db : float or None
+        A constant is added to all powers, so many decibels from their mean over the band and the utterance: what lies
+        below it, noise or nothing, is nearly alike in all recordings. None adds nothing.
     """
 
     n_fft: int = 2048
@@ -50,31 +56,36 @@ class FrontEnd:
     centre: bool = False
     unit: bool = False
     band: tuple[float, float] | None = None
+    floor_db: float | None = None
 
     def __call__(self, y: np.ndarray | torch.Tensor) -> torch.Tensor:
         """Return the frames of a waveform [shape=(n_bins, n_frames)]."""
-        return self.frames(self.compressed(y))
+        return self.frames(self.magnitudes(y))
 
-    def compressed(self, y: np.ndarray | torch.Tensor) -> torch.Tensor:
-        """Return what front ends of several bands share [shape=(1 + n_fft // 2, n_frames)]: compressed magnitudes."""
+    def magnitudes(self, y: np.ndarray | torch.Tensor) -> torch.Tensor:
+        """Return the magnitudes [shape=(1 + n_fft // 2, n_frames)], which front ends of several bands share."""
         # A frame centred after the end holds little of the sound; with `unit` it would count as much as any other.
-        S = stft(y, n_fft=self.n_fft, hop_length=self.hop_length, cover=False).abs()
+        return stft(y, n_fft=self.n_fft, hop_length=self.hop_length, cover=False).abs()
+
+    def frames(self, S: torch.Tensor) -> torch.Tensor:
+        """Turn magnitudes into frames [shape=(n_bins, n_frames)]."""
+        if self.band is not None:
+            low, high = (frequency * self.n_fft / SAMPLE_RATE for frequency in self.band)
+            S = S[math.ceil(low) : math.floor(high) + 1]
+        if self.floor_db is not None:
+            P = S.square()
+            S = (P + P.mean() * 10 ** (self.floor_db / 10)).sqrt()
         X = torch.log1p(S) if self.exponent is None else S.pow(self.exponent)
         if self.pool > 1:
             X = torch.nn.functional.pad(X, (0, -X.shape[1] % self.pool))
             X = X.unflatten(1, (-1, self.pool)).mean(dim=2)
-        return X
-
-    def frames(self, X: torch.Tensor) -> torch.Tensor:
-        """Cut compressed magnitudes to the band, and centre and scale them [shape=(n_bins, n_frames)]."""
-        if self.band is not None:
-            low, high = (frequency * self.n_fft / SAMPLE_RATE for frequency in self.band)
-            X = X[math.ceil(low) : math.floor(high) + 1]
+        size = X.norm(dim=0)
         if self.centre:
             X = X - X.mean(dim=0)
         if self.unit:
-            # A frame of digital silence stays zero and takes part in nothing.
-            X = X / X.norm(dim=0).clamp_min(torch.finfo(X.dtype).tiny)
+            # A frame of digital silence is zero and takes part in nothing; on a floor only roundings are left of it.
+            own = X.norm(dim=0)
+            X = torch.where(own > _ROUNDINGS * size, X / own, 0.0)
         return X
 
 
@@ -94,9 +105,9 @@ class SpeakerMethod:
         Compare Gram matrices by the cosine between them, not by their Euclidean distance.
     classifier : {"nearest", "ridge"}
         Nearest neighbour, or kernel ridge regression (needs `cosine`).
-    bands : tuple of tuple of float or None
-        Bands in Hz to which all front ends are cut, None for the whole spectrum. Each has a classifier of its own,
-        and several vote (only with ``"ridge"``): see `audiostyle.speakers.classifiers.vote`.
+    second : tuple of FrontEnd
+        Front ends of a second classifier (only with ``"ridge"``). An utterance counts with it the more, the rarer it is
+        to the first: see `audiostyle.speakers.classifiers.weigh`.
     baseline : bool
         Report it without an encoder.
     """
@@ -106,12 +117,14 @@ class SpeakerMethod:
     activation: str = "relu"
     cosine: bool = False
     classifier: str = "nearest"
-    bands: tuple[tuple[float, float] | None, ...] = (None,)
+    second: tuple[FrontEnd, ...] = ()
     baseline: bool = False
 
-    def front_ends_of(self, band: tuple[float, float] | None) -> tuple[FrontEnd, ...]:
-        """Return the front ends cut to a band."""
-        return tuple(replace(front_end, band=band) for front_end in self.front_ends)
+    @property
+    def views(self) -> tuple["SpeakerMethod", ...]:
+        """The method with the first front ends alone and, where there are any, with the second."""
+        ends = (self.front_ends, self.second) if self.second else (self.front_ends,)
+        return tuple(replace(self, front_ends=own, second=()) for own in ends)
 
 
 _PAPER = SpeakerMethod()
@@ -125,9 +138,10 @@ _SHORT = FrontEnd(n_fft=512, hop_length=256, exponent=0.1, pool=4, unit=True, ce
 _COMPRESSED = replace(_FRAMES, front_ends=(_LONG,))
 _WINDOWS = replace(_FRAMES, front_ends=(_LONG, _SHORT))
 _RIDGE = replace(_WINDOWS, classifier="ridge")
+_FLOORED = replace(_RIDGE, front_ends=tuple(replace(end, floor_db=-20.0) for end in (_LONG, _SHORT)))
 # What a telephone passes: ITU-T recommendation G.712.
 TELEPHONE_BAND = (300.0, 3400.0)
-_BEST = replace(_RIDGE, bands=(None, TELEPHONE_BAND))
+_BEST = replace(_FLOORED, second=tuple(replace(end, band=TELEPHONE_BAND) for end in (_LONG, _SHORT)))
 
 # From the paper's distance to the best one, one change at a time.
 ABLATION = {
@@ -140,6 +154,7 @@ ABLATION = {
     "compressed": _COMPRESSED,
     "windows": _WINDOWS,
     "ridge": _RIDGE,
+    "floored": _FLOORED,
     "best": _BEST,
 }
 SPEAKER_METHODS = {**ABLATION, "linear": replace(_PAPER, activation="none", baseline=True)}
@@ -150,7 +165,6 @@ def similarity(
     items: Recordings,
     method: str | SpeakerMethod,
     *,
-    band: tuple[float, float] | None = None,
     encoder: str = "infinite",
     n_filters: int = 4096,
     seed: int = 0,
@@ -166,9 +180,8 @@ def similarity(
     items : Recordings
         The utterances.
     method : str or SpeakerMethod
-        A name of `SPEAKER_METHODS`, or settings of your own.
-    band : tuple of float or None
-        One of `SpeakerMethod.bands`: lowest and highest frequency in Hz; None takes the whole spectrum.
+        A name of `SPEAKER_METHODS`, or settings of your own. Of a method with a second classifier the kernel of the
+        first is computed; `SpeakerMethod.views` gives both.
     encoder, n_filters, device, n_jobs, progress, cache
         As in `speaker_table`.
     seed : int
@@ -189,7 +202,7 @@ def similarity(
     made = RandomEncoder(**options) if encoder == "random" else InfiniteEncoder(**options)
     folder = paths.cache_dir() / "speakers" if cache is True else Path(cache) if cache else None
     total = np.zeros((len(items), len(items)))
-    for front_end in method.front_ends_of(band):
+    for front_end in method.front_ends:
         inner = pairwise_gram_inner(
             made,
             (_frames(y, front_end, method.kernel_size) for y in items.ys),

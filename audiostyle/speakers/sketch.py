@@ -144,9 +144,9 @@ class Sketcher:
     Parameters
     ----------
     method : SpeakerMethod
-        Front ends, bands, patches and activation.
+        Front ends, patches and activation.
     n_pairs : int
-        Numbers of the sketch of one front end in one band.
+        Numbers of the sketch of one front end.
     draw, seed, device
         As in `GramSketch`.
     """
@@ -158,34 +158,38 @@ class Sketcher:
     device: str = "cpu"
 
     @property
-    def band_width(self) -> int:
-        """Numbers of one band; the inner product of two is the kernel of the method in that band."""
-        return self.n_pairs * len(self.method.front_ends)
+    def widths(self) -> list[int]:
+        """Numbers of each view of the method."""
+        return [self.n_pairs * len(view.front_ends) for view in self.method.views]
 
     @property
     def width(self) -> int:
         """Numbers of a row."""
-        return self.band_width * len(self.method.bands)
+        return sum(self.widths)
 
-    def bands(self, rows: np.ndarray) -> list[np.ndarray]:
-        """Return views of the columns of each band [shape=(n, band_width)] of rows [shape=(n, width)]."""
-        return [rows[:, i * self.band_width :][:, : self.band_width] for i in range(len(self.method.bands))]
+    def views(self, rows: np.ndarray) -> list[np.ndarray]:
+        """Return the columns of each view of the method [shape=(n, widths[i])] of rows [shape=(n, width)].
+
+        The inner product of two is the kernel of that view.
+        """
+        return np.split(rows, np.cumsum(self.widths)[:-1], axis=1)
 
     @torch.no_grad()
     def __call__(self, y: np.ndarray) -> np.ndarray:
         """Return the row of a waveform at 16 kHz [shape=(width,), dtype=float32]."""
         sketch, method = _sketch_of(self), self.method
         y = torch.as_tensor(fix_length(y, max(len(y), shortest(method))), device=self.device)
-        shared = [front_end.compressed(y) for front_end in method.front_ends]
-        rows = [
-            sketch(front_end.frames(X))
-            for band in method.bands
-            for front_end, X in zip(method.front_ends_of(band), shared, strict=True)
-        ]
-        if method.cosine:
-            # A clip without any energy stays zero.
-            tiny, n = torch.finfo(torch.float32).tiny, len(method.front_ends)
-            rows = [z / z.norm().clamp_min(tiny) / n**0.5 for z in rows]
+        rows, magnitudes = [], {}
+        for view in method.views:
+            for front_end in view.front_ends:
+                window = front_end.n_fft, front_end.hop_length
+                if window not in magnitudes:
+                    magnitudes[window] = front_end.magnitudes(y)
+                z = sketch(front_end.frames(magnitudes[window]))
+                if method.cosine:
+                    # A clip without any energy stays zero.
+                    z = z / z.norm().clamp_min(torch.finfo(z.dtype).tiny) / len(view.front_ends) ** 0.5
+                rows.append(z)
         return torch.cat(rows).cpu().numpy()
 
 
@@ -223,7 +227,7 @@ def sketch_classify(
     np.ndarray [shape=(n_test,)]
         A label for each.
     """
-    parts = ((Z[train], Z[test]) for Z in sketcher.bands(rows))
+    parts = ((Z[train], Z[test]) for Z in sketcher.views(rows))
     if sketcher.method.classifier == "ridge":
         return classifiers.feature_vote(parts, labels)
     return classifiers.nearest_features(*next(parts), labels)

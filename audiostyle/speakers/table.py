@@ -339,7 +339,7 @@ def _prepare(items: Recordings, method: str, **options) -> Predictor:
     if method not in SPEAKER_METHODS:
         return _baseline(method, items)
     about = SPEAKER_METHODS[method]
-    kernels = [similarity(items, about, band=band, **options) for band in about.bands]
+    kernels = [similarity(items, view, **options) for view in about.views]
     if about.classifier == "ridge":
         return lambda train, test: _vote(kernels, items.speakers[train], train, test)
     distances = squared_distances(kernels[0])

@@ -95,15 +95,15 @@ class TestGramSketch:
 
 
 class TestSketcher:
-    def test_rows_hold_the_kernel_of_each_band(self, voices):
+    def test_rows_hold_the_kernel_of_each_view(self, voices):
         items, method = voices(2), SPEAKER_METHODS["best"]
         sketcher = Sketcher(method, 4096)
         rows = np.stack([sketcher(y) for y in items.ys])
         assert rows.shape == (6, sketcher.width) == (6, 4 * 4096)
         assert rows.dtype == np.float32
-        assert len(sketcher.bands(rows)) == 2
-        for band, Z in zip(method.bands, sketcher.bands(rows), strict=True):
-            kernel = similarity(items, method, band=band)
+        assert len(sketcher.views(rows)) == 2
+        for view, Z in zip(method.views, sketcher.views(rows), strict=True):
+            kernel = similarity(items, view)
             np.testing.assert_allclose(np.diag(Z @ Z.T), 1, rtol=1e-5)
             # One pair of filters has a relative variance of at most E φ⁴ / (E φ²)² squared, 6² for a Gaussian and
             # half of it rectified; three deviations of 1/√4096 of that.
@@ -163,16 +163,19 @@ class TestVote:
         found = classifiers.rarity(kernel, np.array([[0.2, 0.9, 0.1], [0.0, -0.36, -0.5]]))
         np.testing.assert_allclose(found, [1, 0.9 / 0.63])
 
-    def test_a_rare_view_counts_by_the_square(self):
+    def test_the_second_counts_for_what_is_rare_to_the_first(self):
         scores = [np.array([[0.9, 0.1], [0.9, 0.1]]), np.array([[0.4, 0.6], [0.4, 0.6]])]
         rarities = [np.array([1.0, 3.0]), np.array([1.0, 1.0])]
+        # 8/9 of 0.6 and a ninth of 0.1 beside 8/9 of 0.4 and a ninth of 0.9
         assert classifiers.vote(scores, rarities).tolist() == [0, 1]
+        np.testing.assert_allclose(classifiers.weigh(scores, rarities)[1], [(0.9 + 3.2) / 9, (0.1 + 4.8) / 9])
+        np.testing.assert_array_equal(classifiers.weigh(scores[:1], rarities[:1]), scores[0])
 
-    def test_one_band_is_the_plain_ridge(self, voices):
+    def test_one_view_is_the_plain_ridge(self, voices):
         items, (train, test) = voices(4), (np.arange(0, 12, 2), np.arange(1, 12, 2))
         kernel = similarity(items, "ridge")
         expected = classifiers.ridge_classify(
             kernel[np.ix_(train, train)], kernel[np.ix_(test, train)], items.speakers[train]
         )
         assert predict(items, "ridge", train, test).tolist() == expected.tolist()
-        assert replace(SPEAKER_METHODS["best"], bands=(None,)) == SPEAKER_METHODS["ridge"]
+        assert SPEAKER_METHODS["best"].views[0] == SPEAKER_METHODS["floored"]
