@@ -2,12 +2,13 @@
 
 ``sketch.csv``: test items that `best` names rightly on the designs of `benchmarks.table1`, exactly and by sketches of
 D numbers, and the processor time of a sketch. ``sketch_draws.csv``: error of the kernel for several ways to draw the
-pairs of filters.
+pairs of filters (``--draws``).
 """
 
+import argparse
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -24,7 +25,6 @@ from audiostyle.studies.results import Results
 from benchmarks.table1 import DESIGNS, find
 
 SIZES = (64, 128, 256, 512, 1024, 2048, 4096)
-SEEDS = range(3)
 BEST = SPEAKER_METHODS["best"]
 
 
@@ -52,7 +52,7 @@ def loaded() -> Iterator[tuple[str, Recordings]]:
         yield f"{folder}, {n_speakers} × {per_speaker}", items
 
 
-def agreement(name: str, items: Recordings) -> Iterator[dict]:
+def agreement(name: str, items: Recordings, sizes: Sequence[int], n_seeds: int) -> Iterator[dict]:
     """Yield a row for each size, seed and split, the exact kernel's first (size 0)."""
     sides = {how: split_items(items, how) for how in SPLITS}
     truth = {how: items.speakers[test] for how, (_, test) in sides.items()}
@@ -60,8 +60,8 @@ def agreement(name: str, items: Recordings) -> Iterator[dict]:
     for how, (train, test) in sides.items():
         n_correct = int((predict(items, "best", train, test, cache=True) == truth[how]).sum())
         yield about | {"split": how, "n_pairs": 0, "seed": 0, "n_test": len(test), "n_correct": n_correct}
-    for n_pairs in SIZES:
-        for seed in SEEDS:
+    for n_pairs in sizes:
+        for seed in range(n_seeds):
             sketcher = Sketcher(BEST, n_pairs, seed=seed)
             sketcher(items.ys[0])  # draws the filters
             started = time.process_time()
@@ -76,7 +76,7 @@ def agreement(name: str, items: Recordings) -> Iterator[dict]:
                 }  # fmt: skip
 
 
-def errors(items: Recordings) -> Iterator[dict]:
+def errors(items: Recordings, sizes: Sequence[int], n_seeds: int) -> Iterator[dict]:
     """Yield the error of the cosine between Gram matrices for each draw, size and seed, for both windows of `best`."""
     draws: dict[str, Callable[..., GramSketch]] = {draw: partial(GramSketch, draw=draw) for draw in DRAWS}
     draws["sobol"] = LowDiscrepancy
@@ -86,9 +86,9 @@ def errors(items: Recordings) -> Iterator[dict]:
         exact = similarity(items, alone, cache=True)[pairs]
         frames = [front_end(y) for y in items.ys]
         for draw, made in draws.items():
-            for n_pairs in SIZES:
+            for n_pairs in sizes:
                 found, spent = [], 0.0
-                for seed in SEEDS:
+                for seed in range(n_seeds):
                     sketch = made(n_pairs, kernel_size=1, seed=seed)
                     sketch(frames[0])
                     started = time.process_time()
@@ -97,21 +97,31 @@ def errors(items: Recordings) -> Iterator[dict]:
                     Z /= np.linalg.norm(Z, axis=1, keepdims=True)
                     found.append((Z @ Z.T)[pairs] - exact)
                 yield {
-                    "n_fft": front_end.n_fft, "draw": draw, "n_pairs": n_pairs, "seeds": len(SEEDS),
+                    "n_fft": front_end.n_fft, "draw": draw, "n_pairs": n_pairs, "seeds": n_seeds,
                     "rms_error": float(np.sqrt(np.mean(np.square(found)))), "spread": float(exact.std()),
-                    "cpu_ms_each": round(1000 * spent / len(items) / len(SEEDS), 2),
+                    "cpu_ms_each": round(1000 * spent / len(items) / n_seeds, 2),
                 }  # fmt: skip
 
 
 def main() -> None:
     """Measure and write both tables."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--sizes", type=lambda text: [int(n) for n in text.split(",")], default=SIZES)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument(
+        "--draws", action="store_true", help="only the comparison of draws, which wants many seeds"
+    )
+    args = parser.parse_args()
     torch.set_num_threads(1)
     results, rows = Results("paper", "recorded"), []
     for name, items in loaded():
-        if name == "librispeech, 10 × 16":
-            results.save_table(pd.DataFrame(errors(items)), "sketch_draws")
-        rows += agreement(name, items)
-        results.save_table(pd.DataFrame(rows), "sketch")
+        if not args.draws:
+            rows += agreement(name, items, args.sizes, args.seeds)
+            results.save_table(pd.DataFrame(rows), "sketch")
+        elif name == "librispeech, 10 × 16":
+            results.save_table(pd.DataFrame(errors(items, args.sizes, args.seeds)), "sketch_draws")
         sys.stdout.write(f"{name}\n")
         sys.stdout.flush()
 

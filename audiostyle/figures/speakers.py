@@ -59,31 +59,37 @@ def show_curves(table: pd.DataFrame, *, ax: Axes, xlabel: str, title: str) -> Ax
     return _finish(ax, chance=None, xlabel=xlabel, title=title)
 
 
-def show_widths(table: pd.DataFrame, limit: float, *, ax: Axes, title: str) -> Axes:
-    """Draw the accuracy of each filter bank against its number of filters, their mean, and the limit.
+def show_widths(
+    table: pd.DataFrame, limit: float, *, ax: Axes, title: str, method: str = "paper", xlabel: str = "filters"
+) -> Axes:
+    """Draw the accuracy of each draw against its number of filters or pairs, their mean, and the limit.
 
     Parameters
     ----------
     table : pandas.DataFrame
         Columns ``value, accuracy, n_speakers``, a row for each seed.
     limit : float
-        Accuracy with infinitely many filters.
+        Accuracy in the limit of infinitely many.
     ax : matplotlib.axes.Axes
     title : str
+    method : str
+        Whose accuracy it is.
+    xlabel : str
+        What is counted.
 
     Returns
     -------
     matplotlib.axes.Axes
     """
-    colour, marker = _LOOKS["paper"]
-    ax.plot(table["value"], table["accuracy"], ".", color=colour, alpha=0.5, label="a filter seed")
+    colour, marker = _LOOKS[method]
+    ax.plot(table["value"], table["accuracy"], ".", color=colour, alpha=0.5, label="a seed")
     mean = table.groupby("value")["accuracy"].mean()
-    ax.plot(mean.index, mean, color=colour, marker=marker, label="paper, mean")
-    ax.axhline(limit, color=colour, ls="--", label="paper, in the limit")
+    ax.plot(mean.index, mean, color=colour, marker=marker, label=f"{method}, mean")
+    ax.axhline(limit, color=colour, ls="--", label=f"{method}, in the limit")
     ax.set_xscale("log")
     ax.set_xticks(mean.index, [f"{value:g}" for value in mean.index])
     ax.xaxis.set_minor_locator(NullLocator())
-    return _finish(ax, chance=1 / table["n_speakers"].iloc[0], xlabel="filters", title=title)
+    return _finish(ax, chance=1 / table["n_speakers"].iloc[0], xlabel=xlabel, title=title)
 
 
 def show_grid(table: pd.DataFrame, limit: float, *, title: str) -> Figure:

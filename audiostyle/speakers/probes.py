@@ -6,7 +6,6 @@ duration, silence, channel or text could be what gives a speaker away.
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import librosa
@@ -17,7 +16,8 @@ from scipy.signal import butter, fftconvolve, sosfilt
 from audiostyle.datasets import paths
 from audiostyle.datasets.corpora import SAMPLE_RATE, Corpus, Recordings, load_recordings
 from audiostyle.sound.audio import set_level
-from audiostyle.speakers.methods import TELEPHONE_BAND
+from audiostyle.speakers.methods import SPEAKER_METHODS, TELEPHONE_BAND
+from audiostyle.speakers.sketch import N_PAIRS, Sketcher, sketch_classify
 from audiostyle.speakers.table import SPLITS, predict, speaker_table, split_items, wilson_interval
 
 # Table 1 as printed: speakers, utterances of each, test items, accuracy.
@@ -144,6 +144,47 @@ def vary_filters(items: Recordings, values: Sequence[int], **options) -> pd.Data
     return pd.concat(tables, ignore_index=True)
 
 
+def vary_pairs(
+    items: Recordings,
+    values: Sequence[int],
+    *,
+    method: str = "best",
+    split: str = "halves",
+    n_seeds: int = 3,
+    seconds: float | None = None,
+) -> pd.DataFrame:
+    """Score a method by sketches of ever more numbers.
+
+    Parameters
+    ----------
+    items : Recordings
+        The utterances.
+    values : sequence of int
+        Numbers of a sketch, `n_pairs` of `audiostyle.speakers.sketch.Sketcher`.
+    method, split : str
+        As in `audiostyle.speakers.table.speaker_table`.
+    n_seeds : int
+        Draws of the filters.
+    seconds : float or None
+        Only so much of each utterance.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``value, seed, n_speakers, n_test, n_correct, accuracy, ci_low, ci_high``.
+    """
+    items = take(items, seconds=seconds)
+    train, test = split_items(items, split)
+    rows = []
+    for value in values:
+        for seed in range(n_seeds):
+            sketcher = Sketcher(SPEAKER_METHODS[method], value, seed=seed)
+            sketched = np.stack([sketcher(y) for y in items.ys])
+            named = sketch_classify(sketcher, sketched, items.speakers[train], train, test)
+            rows.append({"value": value, "seed": seed} | _share(named, items.speakers[test]))
+    return pd.DataFrame(rows)
+
+
 def steps(items: Recordings) -> dict[str, list[int]]:
     """Return two, half of all and all speakers, and as many utterances of each, for `vary`."""
     names, counts = np.unique(items.speakers, return_counts=True)
@@ -237,44 +278,54 @@ def channels(
     *,
     methods: Sequence[str] = ("paper", "ridge", "best"),
     seed: int = 0,
-    **options,
+    n_pairs: int = N_PAIRS,
 ) -> pd.DataFrame:
-    """Identify speakers when the test side alone comes through another channel.
+    """Identify speakers, by sketches, when the test side alone comes through another channel.
 
     Parameters
     ----------
     items : Recordings
         The utterances.
     methods : sequence of str
-        As in `audiostyle.speakers.table.speaker_table`.
+        Names of `audiostyle.speakers.methods.SPEAKER_METHODS`.
     seed : int
         Of the tilts, rooms and noise; each utterance has its own.
-    **options
-        Passed to `audiostyle.speakers.table.predict`.
+    n_pairs : int
+        Numbers of a sketch.
 
     Returns
     -------
     pandas.DataFrame
-        Columns ``corpus, channel, method, split, n_speakers, n_test, n_correct, accuracy``, a row for each of
-        `CHANNELS`, method and split.
+        Columns ``corpus, channel, method, split, n_speakers, n_test, n_correct, accuracy, ci_low,
+        ci_high``, a row for each of `CHANNELS`, method and split.
 
     Notebook: 08_vctk_speakers.ipynb
     """
     rows = []
-    for split in SPLITS:
-        train, test = split_items(items, split)
+    for method in methods:
+        sketcher = Sketcher(SPEAKER_METHODS[method], n_pairs)
+        known = np.stack([sketcher(y) for y in items.ys])
         for channel, change in CHANNELS.items():
-            changed = _changed(items, partial(_through, change, seed), set(test.tolist()))
-            for method in methods:
-                n_correct = int(
-                    np.sum(predict(changed, method, train, test, **options) == items.speakers[test])
-                )
+            heard = np.stack([sketcher(_through(change, seed, y, i)) for i, y in enumerate(items.ys)])
+            for split in SPLITS:
+                train, test = split_items(items, split)
+                both, place = np.concatenate([known[train], heard[test]]), np.arange(len(items))
+                sides = place[: len(train)], place[len(train) :]
+                named = sketch_classify(sketcher, both, items.speakers[train], *sides)
                 rows.append(
                     {"corpus": items.name, "channel": channel, "method": method, "split": split}
-                    | {"n_speakers": len(np.unique(items.speakers)), "n_test": len(test)}
-                    | {"n_correct": n_correct, "accuracy": n_correct / len(test)}
+                    | _share(named, items.speakers[test])
                 )
     return pd.DataFrame(rows)
+
+
+def _share(named: np.ndarray, truth: np.ndarray) -> dict:
+    n_correct = int(np.sum(named == truth))
+    low, high = wilson_interval(n_correct, len(truth))
+    return {
+        "n_speakers": len(np.unique(truth)), "n_test": len(truth), "n_correct": n_correct,
+        "accuracy": n_correct / len(truth), "ci_low": low, "ci_high": high,
+    }  # fmt: skip
 
 
 def _through(change: "Channel", seed: int, y: np.ndarray, i: int) -> np.ndarray:
@@ -289,7 +340,7 @@ def few_shot(
     methods: Sequence[str] = ("paper", "ridge", "best", "gmm"),
     **options,
 ) -> pd.DataFrame:
-    """Identify speakers from the first 1, 2, 4 utterances of each, the others of `split_items`' halves for testing.
+    """Identify speakers from the first 1, 2, 4 utterances of each; the second half of each is tested.
 
     Parameters
     ----------
@@ -313,13 +364,8 @@ def few_shot(
     for n in n_train:
         train = np.concatenate([first[items.speakers[first] == s][:n] for s in np.unique(items.speakers)])
         for method in methods:
-            n_correct = int(np.sum(predict(items, method, train, test, **options) == items.speakers[test]))
-            low, high = wilson_interval(n_correct, len(test))
-            rows.append(
-                {"value": n, "method": method, "n_speakers": len(np.unique(items.speakers))}
-                | {"n_test": len(test), "n_correct": n_correct, "accuracy": n_correct / len(test)}
-                | {"ci_low": low, "ci_high": high}
-            )
+            named = predict(items, method, train, test, **options)
+            rows.append({"value": n, "method": method} | _share(named, items.speakers[test]))
     return pd.DataFrame(rows)
 
 
