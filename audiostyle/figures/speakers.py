@@ -9,7 +9,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-_LOOKS = {"paper": ("#c8553d", "s"), "best": ("#1b6ca8", "o")}
+from audiostyle.speakers.gram_distance import speaker_map
+
+_LOOKS = {
+    "paper": ("#c8553d", "s"),
+    "best": ("#1b6ca8", "o"),
+    "ridge": ("#8a5aa8", "D"),
+    "gmm": ("#3d7a4b", "^"),
+}
 _SPLITS = {"alternate": ("#1b6ca8", "o", -0.12), "halves": ("#c8553d", "s", 0.12)}
 _VARIED = {
     "speakers": "speakers",
@@ -118,6 +125,34 @@ def show_grid(table: pd.DataFrame, limit: float, *, title: str) -> Figure:
     return fig
 
 
+def show_sketches(table: pd.DataFrame, limit: float, shots: pd.DataFrame, *, title: str) -> Figure:
+    """Draw accuracy against the numbers of a sketch, and against the utterances that train.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Rows of `audiostyle.speakers.probes.vary_pairs`.
+    limit : float
+        Accuracy with whole Gram matrices.
+    shots : pandas.DataFrame
+        Rows of `audiostyle.speakers.probes.few_shot`.
+    title : str
+        Title of the figure.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    fig, axes = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained", sharey=True)
+    label = "numbers of a sketch, D"
+    show_widths(table, limit, ax=axes[0], title="Sketches", method="best", xlabel=label)
+    show_curves(shots, ax=axes[1], xlabel="utterances that train", title="Few utterances")
+    for ax in axes:
+        ax.legend(loc="lower right")
+    fig.suptitle(title, fontsize=11)
+    return fig
+
+
 def show_methods(table: pd.DataFrame, *, ax: Axes, title: str) -> Axes:
     """Draw the accuracy of each method on both splits with its Wilson interval, the first on top, and chance.
 
@@ -204,3 +239,40 @@ def show_map(
     ax.plot(*place[wrong].T, "kx", ms=8)
     ax.set(title=title, aspect="equal", xticks=[], yticks=[])
     return ax
+
+
+def show_named(
+    speakers: np.ndarray,
+    sides: tuple[np.ndarray, np.ndarray],
+    named: dict,
+    squared: np.ndarray,
+    *,
+    title: str,
+) -> Figure:
+    """Draw the confusions of several methods, and a map of the distances.
+
+    Parameters
+    ----------
+    speakers : np.ndarray [shape=(n_items,)] of str
+        Who speaks in each.
+    sides : tuple of np.ndarray of int
+        Items that train, and that are tested.
+    named : dict
+        Method to the speaker it names for each test item.
+    squared : np.ndarray [shape=(n_items, n_items)]
+        Squared distances of the map.
+    title : str
+        Title of the map.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    train, test = sides
+    fig, axes = plt.subplots(1, 3, figsize=(13.5, 4.6), layout="constrained", width_ratios=(1, 1, 1.3))
+    for ax, (method, names) in zip(axes[:2], named.items(), strict=True):
+        show_confusion(speakers[test], names, ax=ax, title=method)
+    nearest = train[np.argmin(squared[np.ix_(test, train)], axis=1)]
+    wrong = test[speakers[nearest] != speakers[test]]
+    show_map(speaker_map(squared), speakers, test, wrong, ax=axes[2], title=title)
+    return fig
