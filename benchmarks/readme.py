@@ -98,6 +98,9 @@ def _table1() -> str:
         limit = part[part["encoder"] != "random-4096"].set_index("method")
         row = {"corpus": f"{corpus}, {speakers} × {2 * train // speakers}", "split": split}
         for method in _TABLE1:
+            if method not in limit.index:
+                row[method] = "–"
+                continue
             at = limit.loc[method]
             row[method] = f"{at['accuracy']:.3f}"
             if method in ("paper", "best"):
