@@ -89,7 +89,7 @@ def _width() -> str:
     return _markdown(rows)
 
 
-_TABLE1 = ("paper", "best", "spectrum", "mfcc", "gmm", "chance")
+_TABLE1 = ("paper", "ridge", "best", "spectrum", "mfcc", "gmm", "chance")
 
 
 def _table1() -> str:
@@ -100,6 +100,9 @@ def _table1() -> str:
         limit = part[part["encoder"] != "random-4096"].set_index("method")
         row = {"corpus": f"{corpus}, {speakers} × {2 * train // speakers}", "split": split}
         for method in _TABLE1:
+            if method not in limit.index:
+                row[method] = "–"
+                continue
             at = limit.loc[method]
             row[method] = f"{at['accuracy']:.3f}"
             if method in ("paper", "best"):
@@ -108,6 +111,20 @@ def _table1() -> str:
         spread = f"{seeds.mean():.3f} ± {seeds.std():.3f} ({len(seeds)})" if len(seeds) else "–"
         row["paper, 4096 filters (seeds)"] = spread
         rows.append(row)
+    return _markdown(rows)
+
+
+def _channels() -> str:
+    table = committed("recorded/channels")
+    lowest = table.groupby(["design", "channel", "method"], sort=False)[["n_correct", "n_test"]].min()
+    rows = []
+    for design, part in lowest.groupby("design", sort=False):
+        for method in ("ridge", "best"):
+            row = {"corpus": design, "method": method}
+            for (_, channel, own), counts in part.iterrows():
+                if own == method:
+                    row[channel] = f"{counts.n_correct:g} of {counts.n_test:g}"
+            rows.append(row)
     return _markdown(rows)
 
 
@@ -225,6 +242,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "pairs": _pairs,
     "width": _width,
     "table1": _table1,
+    "channels": _channels,
     "benchmarks": _benchmarks,
     "neighbours": _neighbours,
     "peers": _peers,

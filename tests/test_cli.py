@@ -398,3 +398,30 @@ def test_bad_speaker_options_are_one_line(corpus, options, message, capsys):
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
+
+
+def test_speakers_identify_from_a_corpus_and_from_its_sketches_alone(corpus, tmp_path, capsys):
+    new = shutil.copy(corpus / "bert" / "0.wav", tmp_path / "new.wav")
+    (corpus / "bert" / "0.wav").unlink()
+    options = ["--identify", str(new), "--quiet", "--pairs", "64"]
+    assert main(["speakers", str(corpus), "--sketches", str(tmp_path / "known"), *options]) == 0
+    first = capsys.readouterr().out
+    assert first.splitlines()[1].split()[:3] == [str(new), "bert", "anna"]
+    shutil.rmtree(corpus)
+    assert main(["speakers", str(tmp_path / "known"), *options]) == 0
+    assert capsys.readouterr().out == first
+    assert main(["speakers", str(tmp_path / "known"), *options[:-1], "32"]) == 2
+    assert "other settings" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "encoder"), [([], "sketch-1024"), (["--pairs", "64"], "sketch-64"), (["--exact"], "infinite")]
+)
+def test_large_corpora_are_sketched_unless_the_command_says_no(
+    corpus, tmp_path, monkeypatch, options, encoder
+):
+    monkeypatch.setattr("audiostyle.speakers.table.SKETCH_FROM", 8)
+    file = tmp_path / "table.json"
+    command = ["speakers", str(corpus), "--methods", "best", "--json", str(file), "--no-cache", "--quiet"]
+    assert main([*command, *options]) == 0
+    assert {row["encoder"] for row in json.loads(file.read_text())} == {encoder}

@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import tempfile
 from pathlib import Path
 
 from audiostyle import config
@@ -13,6 +14,9 @@ _EXAMPLES = """examples:
   audiostyle speakers                              ten synthetic voices that come with the package
   audiostyle speakers LibriSpeech/test-clean --speakers 61,121,237,260 --per-speaker 40 --json table.json
   audiostyle speakers VCTK --n-speakers 4 --per-speaker 40 --encoder random --seeds 10
+  audiostyle speakers VCTK --jobs 2                 all of it, by sketches
+  audiostyle speakers VCTK --sketches known --identify new.wav another.wav
+  audiostyle speakers known --identify new.wav      from the sketches alone
 """
 
 
@@ -36,9 +40,18 @@ def add(commands) -> None:
     parser.add_argument("--encoder", choices=config.ENCODERS, default="infinite")
     parser.add_argument("--n-filters", type=int, default=4096, help="random filters (%(default)s)")
     parser.add_argument("--seeds", type=int, default=1, help="banks of random filters (%(default)s)")
+    parser.add_argument("--exact", action="store_true", help="compare all pairs, however many utterances")
+    parser.add_argument("--pairs", type=int, default=1024, help="numbers of a sketch (%(default)s)")
     parser.add_argument("--device", default="cpu")
     parser.add_argument(
         "--jobs", type=int, default=1, help="processes, at most one for each core (%(default)s)"
+    )
+    parser.add_argument("--scheduler", metavar="ADDRESS", help="a Dask scheduler, such as tcp://host:8786")
+    parser.add_argument(
+        "--identify", type=Path, nargs="+", metavar="FILE", help="name who speaks in these by `best`"
+    )
+    parser.add_argument(
+        "--sketches", type=Path, metavar="FOLDER", help="keep those that --identify compares here"
     )
     parser.add_argument("--json", type=Path, help="write the rows as a JSON list")
     parser.add_argument("--no-cache", action="store_true", help="compute all distances anew")
@@ -46,32 +59,60 @@ def add(commands) -> None:
 
 
 def _run(args: argparse.Namespace) -> None:
-    from audiostyle.speakers.table import speaker_table, table_records
-
     check_device(args.device)
     if args.json is not None:
         recordings = (args.json,) if args.json.resolve().is_relative_to(args.corpus.resolve()) else ()
         check_output(args.json, recordings)
     if args.jobs < 1:
         raise UserError(f"--jobs {args.jobs} is not allowed; it must be at least 1")
+    say(_identify(args) if args.identify else _table(args))
+
+
+def _part(args: argparse.Namespace) -> dict:
+    return {
+        "speakers": args.speakers.split(",") if args.speakers else args.n_speakers,
+        "per_speaker": args.per_speaker,
+        "n_jobs": min(args.jobs, os.cpu_count() or 1),
+        "scheduler": args.scheduler,
+        "progress": not args.quiet,
+    }
+
+
+def _identify(args: argparse.Namespace) -> str:
+    from audiostyle.speakers.identify import identify
+    from audiostyle.speakers.methods import SPEAKER_METHODS
+    from audiostyle.speakers.pipeline import sketch_corpus
+    from audiostyle.speakers.sketch import Sketcher
+    from audiostyle.speakers.store import SketchStore, is_store
+
+    sketcher = Sketcher(SPEAKER_METHODS["best"], args.pairs, device=args.device)
+    with tempfile.TemporaryDirectory() as passing:
+        store = args.corpus if is_store(args.corpus) else args.sketches or Path(passing)
+        if store != args.corpus:
+            sketch_corpus(args.corpus, sketcher, store=store, **_part(args))
+        return identify(SketchStore(store, sketcher), args.identify).to_string(index=False)
+
+
+def _table(args: argparse.Namespace) -> str:
+    from audiostyle.speakers.table import speaker_table, table_records
+
     table = speaker_table(
         args.corpus,
-        speakers=args.speakers.split(",") if args.speakers else args.n_speakers,
-        per_speaker=args.per_speaker,
         methods=args.methods.split(","),
         n_seeds=args.seeds,
         split=args.split,
         text=args.text,
         encoder=args.encoder,
         n_filters=args.n_filters,
+        exact=args.exact,
+        n_pairs=args.pairs,
         device=args.device,
-        n_jobs=min(args.jobs, os.cpu_count() or 1),
-        progress=not args.quiet,
         cache=not args.no_cache,
+        **_part(args),
     )
     if args.json is not None:
         from audiostyle.sound.files import whole_file
 
         with whole_file(args.json) as temporary:
             temporary.write_text(json.dumps(table_records(table), indent=2) + "\n")
-    say(table.to_string(index=False))
+    return table.to_string(index=False)

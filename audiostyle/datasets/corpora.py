@@ -7,6 +7,7 @@ Order is part of the definition of an experiment: speakers are sorted as strings
 import os
 import re
 import warnings
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,7 +106,12 @@ class Recordings:
 
     def seconds(self) -> np.ndarray:
         """Return the duration of each utterance in seconds [shape=(n_items,)]."""
-        return np.array([len(y) / SAMPLE_RATE for y in self.ys])
+        return self.n_samples / SAMPLE_RATE
+
+    @property
+    def n_samples(self) -> np.ndarray:
+        """Length of each utterance at 16 kHz [shape=(n_items,)]."""
+        return np.array([len(y) for y in self.ys])
 
 
 def find_corpus(path: str | os.PathLike) -> Corpus:
@@ -235,27 +241,14 @@ def load_recordings(
         If a speaker is unknown, fewer than two are left, or one has fewer than `per_speaker` (or two) utterances
         that can be read; the message lists the counts.
     """
-    if not isinstance(corpus, Corpus):
-        corpus = find_corpus(corpus)
-    if per_speaker is not None and per_speaker < 2:
-        raise ValueError(
-            f"per_speaker={per_speaker} is not allowed; training and test need one utterance each"
-        )
-    chosen = _choose_speakers(corpus, speakers)
-    needed = per_speaker or 2
-    _check_counts({s: len(corpus.utterances[s]) for s in chosen}, needed, corpus.name)
+    corpus, chosen = choose_part(corpus, speakers=speakers, per_speaker=per_speaker)
     kept: list[tuple[Utterance, np.ndarray]] = []
     skipped: list[Path] = []
     for speaker in chosen:
         kept += _read_first(corpus.utterances[speaker], per_speaker, skipped)
-    if skipped:
-        warnings.warn(
-            f"{corpus.name}: skipped {len(skipped)} files that are silent or cannot be read: "
-            + ", ".join(str(p) for p in skipped),
-            stacklevel=2,
-        )
+    warn_skipped(corpus.name, skipped)
     owners = [item.speaker for item, _ in kept]
-    _check_counts({s: owners.count(s) for s in chosen}, needed, corpus.name)
+    check_counts(corpus.name, chosen, owners, per_speaker)
     return Recordings(
         corpus.name,
         tuple(y for _, y in kept),
@@ -264,6 +257,45 @@ def load_recordings(
         tuple(item.path for item, _ in kept),
         tuple(skipped),
     )
+
+
+def choose_part(
+    corpus: Corpus | str | os.PathLike,
+    *,
+    speakers: Sequence[str] | int | None = None,
+    per_speaker: int | None = None,
+) -> tuple[Corpus, tuple[str, ...]]:
+    """Return a corpus and the names of the speakers to take; arguments and errors are those of `load_recordings`."""
+    if not isinstance(corpus, Corpus):
+        corpus = find_corpus(corpus)
+    if per_speaker is not None and per_speaker < 2:
+        raise ValueError(
+            f"per_speaker={per_speaker} is not allowed; training and test need one utterance each"
+        )
+    chosen = _choose_speakers(corpus, speakers)
+    owners = [item.speaker for speaker in chosen for item in corpus.utterances[speaker]]
+    check_counts(corpus.name, chosen, owners, per_speaker)
+    return corpus, chosen
+
+
+def check_counts(name: str, chosen: Sequence[str], owners: Sequence[str], per_speaker: int | None) -> None:
+    """Raise a ValueError that lists the counts unless each speaker has enough utterances.
+
+    Parameters
+    ----------
+    name : str
+        Of the corpus.
+    chosen : sequence of str
+        The speakers.
+    owners : sequence of str
+        The speaker of each utterance.
+    per_speaker : int or None
+        Utterances that each needs; None means two.
+    """
+    counts, needed = Counter(owners), per_speaker or 2
+    if any(counts[speaker] < needed for speaker in chosen):
+        listed = ", ".join(f"{speaker}: {counts[speaker]}" for speaker in chosen)
+        raise ValueError(f"{name}: every speaker needs {needed} or more utterances, and there are {listed}")
 
 
 def _choose_speakers(corpus: Corpus, speakers: Sequence[str] | int | None) -> tuple[str, ...]:
@@ -291,12 +323,6 @@ def _choose_speakers(corpus: Corpus, speakers: Sequence[str] | int | None) -> tu
     return chosen
 
 
-def _check_counts(counts: dict[str, int], needed: int, name: str) -> None:
-    if any(count < needed for count in counts.values()):
-        listed = ", ".join(f"{speaker}: {count}" for speaker, count in counts.items())
-        raise ValueError(f"{name}: every speaker needs {needed} or more utterances, and there are {listed}")
-
-
 def _read_first(
     items: Sequence[Utterance], wanted: int | None, skipped: list[Path]
 ) -> list[tuple[Utterance, np.ndarray]]:
@@ -304,10 +330,35 @@ def _read_first(
     for item in items:
         if len(kept) == wanted:
             break
-        try:
-            y, _ = load_audio(item.path, sr=SAMPLE_RATE)
-            kept.append((item, set_level(y, name=str(item.path))))
-        # Unreadable, no regular file, empty, silent, a link to nothing: the caller's warning names the file.
-        except (ValueError, OSError):
+        y = read_utterance(item)
+        if y is None:
             skipped.append(item.path)
+        else:
+            kept.append((item, y))
     return kept
+
+
+def read_utterance(item: Utterance) -> np.ndarray | None:
+    """Read an utterance at 16 kHz and bring it to a root mean square of 0.05.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_samples,), dtype=float32] or None
+        None where the file cannot be read, holds no sound or is silent, or a link leads nowhere: whoever asks names
+        it in a warning.
+    """
+    try:
+        y, _ = load_audio(item.path, sr=SAMPLE_RATE)
+        return set_level(y, name=str(item.path))
+    except (ValueError, OSError):
+        return None
+
+
+def warn_skipped(name: str, skipped: Sequence[Path], *, stacklevel: int = 2) -> None:
+    """Name the files of a corpus that were skipped in a warning, if there are any."""
+    if skipped:
+        warnings.warn(
+            f"{name}: skipped {len(skipped)} files that are silent or cannot be read: "
+            + ", ".join(str(path) for path in skipped),
+            stacklevel=stacklevel + 1,
+        )

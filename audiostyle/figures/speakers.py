@@ -10,8 +10,14 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from audiostyle.figures.labels import place_labels
+from audiostyle.speakers.gram_distance import speaker_map
 
-_LOOKS = {"paper": ("#c8553d", "s"), "best": ("#1b6ca8", "o")}
+_LOOKS = {
+    "paper": ("#c8553d", "s"),
+    "best": ("#1b6ca8", "o"),
+    "ridge": ("#8a5aa8", "D"),
+    "gmm": ("#3d7a4b", "^"),
+}
 _SPLITS = {"alternate": ("#1b6ca8", "o", -0.12), "halves": ("#c8553d", "s", 0.12)}
 _VARIED = {
     "speakers": "speakers",
@@ -61,31 +67,37 @@ def show_curves(table: pd.DataFrame, *, ax: Axes, xlabel: str, title: str) -> Ax
     return _finish(ax, chance=None, xlabel=xlabel, title=title)
 
 
-def show_widths(table: pd.DataFrame, limit: float, *, ax: Axes, title: str) -> Axes:
-    """Draw the accuracy of each filter bank against its number of filters, their mean, and the limit.
+def show_widths(
+    table: pd.DataFrame, limit: float, *, ax: Axes, title: str, method: str = "paper", xlabel: str = "filters"
+) -> Axes:
+    """Draw the accuracy of each draw against its number of filters or pairs, their mean, and the limit.
 
     Parameters
     ----------
     table : pandas.DataFrame
         Columns ``value, accuracy, n_speakers``, a row for each seed.
     limit : float
-        Accuracy with infinitely many filters.
+        Accuracy in the limit of infinitely many.
     ax : matplotlib.axes.Axes
     title : str
+    method : str
+        Whose accuracy it is.
+    xlabel : str
+        What is counted.
 
     Returns
     -------
     matplotlib.axes.Axes
     """
-    colour, marker = _LOOKS["paper"]
-    ax.plot(table["value"], table["accuracy"], ".", color=colour, alpha=0.5, label="a filter seed")
+    colour, marker = _LOOKS[method]
+    ax.plot(table["value"], table["accuracy"], ".", color=colour, alpha=0.5, label="a seed")
     mean = table.groupby("value")["accuracy"].mean()
-    ax.plot(mean.index, mean, color=colour, marker=marker, label="paper, mean")
-    ax.axhline(limit, color=colour, ls="--", label="paper, in the limit")
+    ax.plot(mean.index, mean, color=colour, marker=marker, label=f"{method}, mean")
+    ax.axhline(limit, color=colour, ls="--", label=f"{method}, in the limit")
     ax.set_xscale("log")
     ax.set_xticks(mean.index, [f"{value:g}" for value in mean.index])
     ax.xaxis.set_minor_locator(NullLocator())
-    return _finish(ax, chance=1 / table["n_speakers"].iloc[0], xlabel="filters", title=title)
+    return _finish(ax, chance=1 / table["n_speakers"].iloc[0], xlabel=xlabel, title=title)
 
 
 def show_grid(table: pd.DataFrame, limit: float, *, title: str) -> Figure:
@@ -110,6 +122,34 @@ def show_grid(table: pd.DataFrame, limit: float, *, title: str) -> Figure:
         show_curves(table[table["what"] == what], ax=ax, xlabel=xlabel, title=what.capitalize())
     axes[0, 0].legend(loc="lower right")
     axes[0, 1].legend(loc="lower left")
+    fig.suptitle(title, fontsize=11)
+    return fig
+
+
+def show_sketches(table: pd.DataFrame, limit: float, shots: pd.DataFrame, *, title: str) -> Figure:
+    """Draw accuracy against the numbers of a sketch, and against the utterances that train.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Rows of `audiostyle.speakers.probes.vary_pairs`.
+    limit : float
+        Accuracy with whole Gram matrices.
+    shots : pandas.DataFrame
+        Rows of `audiostyle.speakers.probes.few_shot`.
+    title : str
+        Title of the figure.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    fig, axes = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained", sharey=True)
+    label = "numbers of a sketch, D"
+    show_widths(table, limit, ax=axes[0], title="Sketches", method="best", xlabel=label)
+    show_curves(shots, ax=axes[1], xlabel="utterances that train", title="Few utterances")
+    for ax in axes:
+        ax.legend(loc="lower right")
     fig.suptitle(title, fontsize=11)
     return fig
 
@@ -218,3 +258,40 @@ def _name_groups(ax: Axes, place: np.ndarray, speakers: np.ndarray) -> None:
     centres = place_labels(anchors, sizes, bounds=ax.get_window_extent().extents)
     for text, position in zip(texts, ax.transData.inverted().transform(centres), strict=True):
         text.set_position(position)
+
+
+def show_named(
+    speakers: np.ndarray,
+    sides: tuple[np.ndarray, np.ndarray],
+    named: dict,
+    squared: np.ndarray,
+    *,
+    title: str,
+) -> Figure:
+    """Draw the confusions of several methods, and a map of the distances.
+
+    Parameters
+    ----------
+    speakers : np.ndarray [shape=(n_items,)] of str
+        Who speaks in each.
+    sides : tuple of np.ndarray of int
+        Items that train, and that are tested.
+    named : dict
+        Method to the speaker it names for each test item.
+    squared : np.ndarray [shape=(n_items, n_items)]
+        Squared distances of the map.
+    title : str
+        Title of the map.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    train, test = sides
+    fig, axes = plt.subplots(1, 3, figsize=(13.5, 4.6), layout="constrained", width_ratios=(1, 1, 1.3))
+    for ax, (method, names) in zip(axes[:2], named.items(), strict=True):
+        show_confusion(speakers[test], names, ax=ax, title=method)
+    nearest = train[np.argmin(squared[np.ix_(test, train)], axis=1)]
+    wrong = test[speakers[nearest] != speakers[test]]
+    show_map(speaker_map(squared), speakers, test, wrong, ax=axes[2], title=title)
+    return fig

@@ -4,6 +4,7 @@ Nothing here is trained beforehand: whatever is fitted is fitted on the training
 """
 
 import warnings
+from collections.abc import Iterable, Sequence
 
 import librosa
 import numpy as np
@@ -16,6 +17,8 @@ from audiostyle.spectrogram import stft
 # Ridge, as a fraction of the mean eigenvalue of the centred kernel, among which leave-one-out chooses. The upper end
 # matters only with one or two training utterances per speaker, where leaving one out says little.
 RIDGES = tuple(10.0 ** np.arange(-6, -0.9, 0.5))
+# Items whose features are held in double precision at once, and training items by which rarity is told.
+_BLOCK, _KNOWN = 1024, 2048
 N_MFCC = 20
 N_COMPONENTS = 16
 
@@ -45,6 +48,22 @@ def nearest_neighbour(distances: np.ndarray, labels: np.ndarray) -> np.ndarray:
 def ridge_classify(K_train: np.ndarray, K_test: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Classify by kernel ridge regression onto the indicators of the labels.
 
+    Parameters
+    ----------
+    K_train, K_test, labels
+        As in `ridge_scores`.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_test,)]
+        The label with the largest regression value.
+    """
+    return np.unique(labels)[np.argmax(ridge_scores(K_train, K_test, labels), axis=1)]
+
+
+def ridge_scores(K_train: np.ndarray, K_test: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Regress the indicators of the labels by kernel ridge regression.
+
     The kernel is centred on the training items, so that the intercept is not penalised. The ridge is the one of
     `RIDGES` with the smallest squared leave-one-out error, which has a closed form.
 
@@ -59,24 +78,175 @@ def ridge_classify(K_train: np.ndarray, K_test: np.ndarray, labels: np.ndarray) 
 
     Returns
     -------
-    np.ndarray [shape=(n_test,)]
-        The label with the largest regression value.
+    np.ndarray [shape=(n_test, n_classes)]
+        Regression values, classes in the order of ``np.unique(labels)``.
 
     Notes
     -----
     Saunders, Gammerman & Vovk, "Ridge regression learning algorithm in dual variables", ICML 1998. For as many
     utterances of each speaker this is linear discriminant analysis with a shrunk covariance, up to a scale.
     """
-    classes, index = np.unique(labels, return_inverse=True)
-    indicators = np.eye(len(classes))[index]
+    indicators = _indicators(labels)
     prior = indicators.mean(axis=0)
     centred, centred_test = _centre(K_train, K_test)
     values, vectors = np.linalg.eigh(centred)
     values = np.maximum(values, 0.0)
     projected = vectors.T @ (indicators - prior)
     penalty = choose_ridge(values, vectors, indicators) * max(values.mean(), np.finfo(float).tiny)
-    scores = centred_test @ (vectors @ (projected / (values + penalty)[:, None]))
-    return classes[np.argmax(scores + prior, axis=1)]
+    return centred_test @ (vectors @ (projected / (values + penalty)[:, None])) + prior
+
+
+def feature_scores(Z_train: np.ndarray, Z_test: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Regress the indicators of the labels on features: `ridge_scores` for the kernel of their inner products.
+
+    With more training items than features the regression is solved for the weights of the features, whose cost
+    grows linearly with the items; the ridge and its choice are the same.
+
+    Parameters
+    ----------
+    Z_train, Z_test : np.ndarray [shape=(n_train, n_features)], [shape=(n_test, n_features)]
+        Features of the items.
+    labels : np.ndarray [shape=(n_train,)]
+        Labels of the training items.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_test, n_classes)]
+    """
+    n, n_features = Z_train.shape
+    if n <= n_features:
+        own = Z_train.astype(float)
+        return ridge_scores(own @ own.T, Z_test @ own.T, labels)
+    indicators = _indicators(labels)
+    prior, mean = indicators.mean(axis=0), Z_train.mean(axis=0, dtype=float)
+    covariance, towards = np.zeros((n_features, n_features)), np.zeros((n_features, len(prior)))
+    for block in _blocks(n):
+        X = Z_train[block] - mean
+        covariance += X.T @ X
+        towards += X.T @ (indicators[block] - prior)
+    values, vectors = np.linalg.eigh(covariance)
+    values, projected = np.maximum(values, 0.0), vectors.T @ towards
+    # In units of the mean eigenvalue of the kernel, of which there are n.
+    penalties = np.array(RIDGES) * max(values.sum() / n, np.finfo(float).tiny)
+    errors = np.zeros(len(penalties))
+    for block in _blocks(n):
+        X = (Z_train[block] - mean) @ vectors
+        for i, penalty in enumerate(penalties):
+            leverage = np.square(X) @ (1 / (values + penalty)) + 1 / n
+            fitted = X @ (projected / (values + penalty)[:, None]) + prior
+            errors[i] += np.square(_left_out(indicators[block] - fitted, leverage)).sum()
+    weights = vectors @ (projected / (values + penalties[np.argmin(errors)])[:, None])
+    return np.concatenate([(Z_test[block] - mean) @ weights for block in _blocks(len(Z_test))]) + prior
+
+
+def feature_vote(parts: Iterable[tuple[np.ndarray, np.ndarray]], labels: np.ndarray) -> np.ndarray:
+    """Classify by the `vote` of a ridge regression on each of several sets of features.
+
+    Parameters
+    ----------
+    parts : iterable of (Z_train, Z_test)
+        As in `feature_scores`, of norm 1; a generator need not hold all.
+    labels : np.ndarray [shape=(n_train,)]
+        Labels of the training items.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_test,)]
+    """
+    return np.unique(labels)[vote(*feature_opinions(parts, labels))]
+
+
+def feature_opinions(
+    parts: Iterable[tuple[np.ndarray, np.ndarray]], labels: np.ndarray
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Return the scores and rarities on which `feature_vote` decides; arguments are its."""
+    scores, rarities = [], []
+    for Z_train, Z_test in parts:
+        scores.append(feature_scores(Z_train, Z_test, labels))
+        # Against some thousand training items: the rarity of all others is told as well by those.
+        known = Z_train[:: -(-len(Z_train) // _KNOWN)]
+        rarities.append(rarity(known @ known.T, Z_test @ known.T))
+    return scores, rarities
+
+
+def nearest_features(Z_train: np.ndarray, Z_test: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return the label of the training item with the nearest features, in Euclidean distance."""
+    squares = np.square(Z_train).sum(axis=1)
+    blocks = (squares - 2 * (Z_test[block] @ Z_train.T) for block in _blocks(len(Z_test)))
+    return np.concatenate([nearest_neighbour(block, labels) for block in blocks])
+
+
+def _blocks(n: int) -> list[slice]:
+    return [slice(first, first + _BLOCK) for first in range(0, n, _BLOCK)]
+
+
+def _indicators(labels: np.ndarray) -> np.ndarray:
+    classes, index = np.unique(labels, return_inverse=True)
+    return np.eye(len(classes))[index]
+
+
+def rarity(K_train: np.ndarray, K_test: np.ndarray) -> np.ndarray:
+    """Compute how much farther from all training items a test item is than these are from each other.
+
+    Through another channel an utterance is unlike all that was heard in training. Its distance in similarity from the
+    usual, the median over training items of that to the nearest other, is measured in the lower spread of the same,
+    median less 5 % quantile.
+
+    Parameters
+    ----------
+    K_train, K_test : np.ndarray [shape=(n_train, n_train)], [shape=(n_test, n_train)]
+        Similarities, 1 for equal items.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_test,), >= 1]
+        1 for what is no rarer than one training item in twenty.
+
+    Examples
+    --------
+    >>> heard = np.array([[1.0, 0.9, 0.8], [0.9, 1.0, 0.8], [0.8, 0.8, 1.0]])
+    >>> rarity(heard, np.array([[0.9, 0.7, 0.8], [0.5, 0.6, 0.6]])).round(2).tolist()
+    [1.0, 3.33]
+    """
+    others = np.array(K_train, dtype=float)
+    np.fill_diagonal(others, -np.inf)
+    nearest = others.max(axis=1)
+    usual = np.median(nearest)
+    spread = max(usual - np.quantile(nearest, 0.05), 1e-3)
+    return np.maximum((usual - K_test.max(axis=1)) / spread, 1.0)
+
+
+def vote(scores: Sequence[np.ndarray], rarities: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the class with the largest sum of scores, each weighed by `weigh` [shape=(n_test,), int]."""
+    return np.argmax(weigh(scores, rarities), axis=1)
+
+
+def weigh(scores: Sequence[np.ndarray], rarities: Sequence[np.ndarray]) -> np.ndarray:
+    """Add the scores of several classifiers, each later one for what is rare to those before.
+
+    The first has the weight 1 / rarity², each other 1 / rarity² of what is left, and the last what remains.
+
+    Parameters
+    ----------
+    scores : sequence of np.ndarray [shape=(n_test, n_classes)]
+        Of each classifier.
+    rarities : sequence of np.ndarray [shape=(n_test,)]
+        `rarity` of the test items to each.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_test, n_classes)]
+
+    Examples
+    --------
+    >>> weigh([np.array([[1.0, 0.0]]), np.array([[0.0, 1.0]])], [np.array([2.0]), np.array([1.0])]).tolist()
+    [[0.25, 0.75]]
+    """
+    left, total = np.ones(len(scores[0])), np.zeros_like(scores[0])
+    for score, rare in zip(scores[:-1], rarities, strict=False):
+        weight = left / rare**2
+        total, left = total + weight[:, None] * score, left - weight
+    return total + left[:, None] * scores[-1]
 
 
 def choose_ridge(values: np.ndarray, vectors: np.ndarray, targets: np.ndarray) -> float:
@@ -106,7 +276,11 @@ def _leave_one_out(values, vectors, targets, ridge: float) -> np.ndarray:
     leverage = np.square(vectors) @ shrink + 1 / n
     mean = targets.mean(axis=0)
     fitted = (vectors * shrink) @ (vectors.T @ (targets - mean)) + mean
-    return (targets - fitted) / np.maximum(1 - leverage, 1e-9)[:, None]
+    return _left_out(targets - fitted, leverage)
+
+
+def _left_out(residual: np.ndarray, leverage: np.ndarray) -> np.ndarray:
+    return residual / np.maximum(1 - leverage, 1e-9)[:, None]
 
 
 def _centre(K_train: np.ndarray, K_test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

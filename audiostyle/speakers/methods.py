@@ -4,7 +4,9 @@ The inner product of two Gram matrices, ‖K_ab‖² with each divided by its nu
 utterances; the distance of the paper is ‖K_aa‖² + ‖K_bb‖² − 2 ‖K_ab‖².
 """
 
+import math
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,13 +14,16 @@ import numpy as np
 import torch
 
 from audiostyle.datasets import paths
-from audiostyle.datasets.corpora import Recordings
+from audiostyle.datasets.corpora import SAMPLE_RATE, Recordings
 from audiostyle.datasets.keys import cache_key
 from audiostyle.encoders.infinite import InfiniteEncoder
 from audiostyle.encoders.random import RandomEncoder
 from audiostyle.sound.audio import fix_length
 from audiostyle.speakers.gram_distance import pairwise_gram_inner
 from audiostyle.spectrogram import n_samples_for, stft
+
+# Share of the norm of a frame that its roundings may leave when the mean is subtracted.
+_ROUNDINGS = 1e-5
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,11 @@ class FrontEnd:
         Subtract from each frame its mean over frequency.
     unit : bool
         Bring each frame to unit norm, so that loud and quiet frames count alike.
+    band : tuple of float or None
+        Lowest and highest frequency in Hz that are kept; None keeps all.
+    floor_db : float or None
+        A constant is added to all powers, so many decibels from their mean over the band and the utterance: what lies
+        below it, noise or nothing, is nearly alike in all recordings. None adds nothing.
     """
 
     n_fft: int = 2048
@@ -45,20 +55,37 @@ class FrontEnd:
     pool: int = 1
     centre: bool = False
     unit: bool = False
+    band: tuple[float, float] | None = None
+    floor_db: float | None = None
 
-    def __call__(self, y: np.ndarray) -> torch.Tensor:
+    def __call__(self, y: np.ndarray | torch.Tensor) -> torch.Tensor:
         """Return the frames of a waveform [shape=(n_bins, n_frames)]."""
+        return self.frames(self.magnitudes(y))
+
+    def magnitudes(self, y: np.ndarray | torch.Tensor) -> torch.Tensor:
+        """Return the magnitudes [shape=(1 + n_fft // 2, n_frames)], which front ends of several bands share."""
         # A frame centred after the end holds little of the sound; with `unit` it would count as much as any other.
-        S = stft(y, n_fft=self.n_fft, hop_length=self.hop_length, cover=False).abs()
+        return stft(y, n_fft=self.n_fft, hop_length=self.hop_length, cover=False).abs()
+
+    def frames(self, S: torch.Tensor) -> torch.Tensor:
+        """Turn magnitudes into frames [shape=(n_bins, n_frames)]."""
+        if self.band is not None:
+            low, high = (frequency * self.n_fft / SAMPLE_RATE for frequency in self.band)
+            S = S[math.ceil(low) : math.floor(high) + 1]
+        if self.floor_db is not None:
+            P = S.square()
+            S = (P + P.mean() * 10 ** (self.floor_db / 10)).sqrt()
         X = torch.log1p(S) if self.exponent is None else S.pow(self.exponent)
         if self.pool > 1:
             X = torch.nn.functional.pad(X, (0, -X.shape[1] % self.pool))
             X = X.unflatten(1, (-1, self.pool)).mean(dim=2)
+        size = X.norm(dim=0)
         if self.centre:
             X = X - X.mean(dim=0)
         if self.unit:
-            # A frame of digital silence stays zero and takes part in nothing.
-            X = X / X.norm(dim=0).clamp_min(torch.finfo(X.dtype).tiny)
+            # A frame of digital silence is zero and takes part in nothing; on a floor only roundings are left of it.
+            own = X.norm(dim=0)
+            X = torch.where(own > _ROUNDINGS * size, X / own, 0.0)
         return X
 
 
@@ -78,6 +105,9 @@ class SpeakerMethod:
         Compare Gram matrices by the cosine between them, not by their Euclidean distance.
     classifier : {"nearest", "ridge"}
         Nearest neighbour, or kernel ridge regression (needs `cosine`).
+    second : tuple of FrontEnd
+        Front ends of a second classifier (only with ``"ridge"``). An utterance counts with it the more, the rarer it is
+        to the first: see `audiostyle.speakers.classifiers.weigh`.
     baseline : bool
         Report it without an encoder.
     """
@@ -87,7 +117,14 @@ class SpeakerMethod:
     activation: str = "relu"
     cosine: bool = False
     classifier: str = "nearest"
+    second: tuple[FrontEnd, ...] = ()
     baseline: bool = False
+
+    @property
+    def views(self) -> tuple["SpeakerMethod", ...]:
+        """The method with the first front ends alone and, where there are any, with the second."""
+        ends = (self.front_ends, self.second) if self.second else (self.front_ends,)
+        return tuple(replace(self, front_ends=own, second=()) for own in ends)
 
 
 _PAPER = SpeakerMethod()
@@ -100,7 +137,11 @@ _LONG = FrontEnd(exponent=0.1, unit=True, centre=True)
 _SHORT = FrontEnd(n_fft=512, hop_length=256, exponent=0.1, pool=4, unit=True, centre=True)
 _COMPRESSED = replace(_FRAMES, front_ends=(_LONG,))
 _WINDOWS = replace(_FRAMES, front_ends=(_LONG, _SHORT))
-_BEST = replace(_WINDOWS, classifier="ridge")
+_RIDGE = replace(_WINDOWS, classifier="ridge")
+_FLOORED = replace(_RIDGE, front_ends=tuple(replace(end, floor_db=-20.0) for end in (_LONG, _SHORT)))
+# What a telephone passes: ITU-T recommendation G.712.
+TELEPHONE_BAND = (300.0, 3400.0)
+_BEST = replace(_FLOORED, second=tuple(replace(end, band=TELEPHONE_BAND) for end in (_LONG, _SHORT)))
 
 # From the paper's distance to the best one, one change at a time.
 ABLATION = {
@@ -112,6 +153,8 @@ ABLATION = {
     "centred": _CENTRED,
     "compressed": _COMPRESSED,
     "windows": _WINDOWS,
+    "ridge": _RIDGE,
+    "floored": _FLOORED,
     "best": _BEST,
 }
 SPEAKER_METHODS = {**ABLATION, "linear": replace(_PAPER, activation="none", baseline=True)}
@@ -137,7 +180,8 @@ def similarity(
     items : Recordings
         The utterances.
     method : str or SpeakerMethod
-        A name of `SPEAKER_METHODS`, or settings of your own.
+        A name of `SPEAKER_METHODS`, or settings of your own. Of a method with a second classifier the kernel of the
+        first is computed; `SpeakerMethod.views` gives both.
     encoder, n_filters, device, n_jobs, progress, cache
         As in `speaker_table`.
     seed : int
@@ -183,13 +227,17 @@ def squared_distances(inner: np.ndarray) -> np.ndarray:
     return np.maximum(squares + squares[:, None] - 2 * inner, 0.0)
 
 
-def count_short(items: Recordings, method: SpeakerMethod) -> int:
+def count_short(n_samples: Sequence[int], method: SpeakerMethod) -> int:
     """Return how many utterances are shorter than one patch and are zero-padded to it."""
-    return sum(any(len(y) < _shortest(f, method.kernel_size) for f in method.front_ends) for y in items.ys)
+    return sum(n < shortest(method) for n in n_samples)
+
+
+def shortest(method: SpeakerMethod) -> int:
+    """Return the fewest samples that give one patch of every front end of a method."""
+    return max(_shortest(front_end, method.kernel_size) for front_end in method.front_ends)
 
 
 def _shortest(front_end: FrontEnd, kernel_size: int) -> int:
-    """Return the fewest samples that give one patch."""
     return n_samples_for((kernel_size - 1) * front_end.pool + 1, front_end.hop_length)
 
 

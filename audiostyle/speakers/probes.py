@@ -11,16 +11,19 @@ from pathlib import Path
 import librosa
 import numpy as np
 import pandas as pd
-from scipy.signal import butter, sosfilt
+from scipy.signal import butter, fftconvolve, sosfilt
 
 from audiostyle.datasets import paths
 from audiostyle.datasets.corpora import SAMPLE_RATE, Corpus, Recordings, load_recordings
-from audiostyle.speakers.table import predict, speaker_table, split_items, wilson_interval
+from audiostyle.sound.audio import set_level
+from audiostyle.speakers.methods import SPEAKER_METHODS, TELEPHONE_BAND
+from audiostyle.speakers.sketch import N_PAIRS, Sketcher, sketch_classify
+from audiostyle.speakers.table import SPLITS, predict, speaker_table, split_items, wilson_interval
 
 # Table 1 as printed: speakers, utterances of each, test items, accuracy.
 PAPER_TABLE = ((4, 40, 80, 0.925), (10, 16, 80, 0.485))
+_MOST_TILT = 0.6  # of the coefficient of `_tilt`: ±12 dB between the ends of the spectrum
 SHORTEST = 0.25  # seconds; below this an utterance has no voice left to compare
-_TELEPHONE_HZ = 3400.0
 
 
 def speech_at_hand() -> tuple[Path, str]:
@@ -141,6 +144,47 @@ def vary_filters(items: Recordings, values: Sequence[int], **options) -> pd.Data
     return pd.concat(tables, ignore_index=True)
 
 
+def vary_pairs(
+    items: Recordings,
+    values: Sequence[int],
+    *,
+    method: str = "best",
+    split: str = "halves",
+    n_seeds: int = 3,
+    seconds: float | None = None,
+) -> pd.DataFrame:
+    """Score a method by sketches of ever more numbers.
+
+    Parameters
+    ----------
+    items : Recordings
+        The utterances.
+    values : sequence of int
+        Numbers of a sketch, `n_pairs` of `audiostyle.speakers.sketch.Sketcher`.
+    method, split : str
+        As in `audiostyle.speakers.table.speaker_table`.
+    n_seeds : int
+        Draws of the filters.
+    seconds : float or None
+        Only so much of each utterance.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``value, seed, n_speakers, n_test, n_correct, accuracy, ci_low, ci_high``.
+    """
+    items = take(items, seconds=seconds)
+    train, test = split_items(items, split)
+    rows = []
+    for value in values:
+        for seed in range(n_seeds):
+            sketcher = Sketcher(SPEAKER_METHODS[method], value, seed=seed)
+            sketched = np.stack([sketcher(y) for y in items.ys])
+            named = sketch_classify(sketcher, sketched, items.speakers[train], train, test)
+            rows.append({"value": value, "seed": seed} | _share(named, items.speakers[test]))
+    return pd.DataFrame(rows)
+
+
 def steps(items: Recordings) -> dict[str, list[int]]:
     """Return two, half of all and all speakers, and as many utterances of each, for `vary`."""
     names, counts = np.unique(items.speakers, return_counts=True)
@@ -202,7 +246,7 @@ def confounds(
     """
     generator = np.random.default_rng(seed)
     gains = 10 ** (generator.uniform(-gain_db, gain_db, len(items)) / 20)
-    tilts = generator.uniform(-0.6, 0.6, len(items))
+    tilts = generator.uniform(-_MOST_TILT, _MOST_TILT, len(items))
     train, test = split_items(items)
     shortest = max(min(items.seconds()), SHORTEST)
     heard = set(test.tolist())
@@ -214,6 +258,11 @@ def confounds(
         ("silence: cut at both ends", "all", _changed(items, _without_ends, in_order)),
         ("channel: 3.4 kHz low-pass", "all", _changed(items, _low_pass, in_order)),
         ("channel: 3.4 kHz low-pass", "test", _changed(items, _low_pass, heard)),
+        (
+            "channel: telephone band",
+            "test",
+            _changed(items, lambda y, _: set_level(_telephone(y, generator)), heard),
+        ),
         ("channel: random tilt", "all", _changed(items, lambda y, i: _tilt(y, tilts[i]), in_order)),
     ]
     table = [
@@ -222,6 +271,102 @@ def confounds(
     for change, sides in (("disjoint", split_items(items, text="disjoint")), ("crossed", _crossed(items))):
         table.append({"change": f"text: {change}", "of": "split"} | _shares(items, methods, *sides))
     return pd.DataFrame(table)
+
+
+def channels(
+    items: Recordings,
+    *,
+    methods: Sequence[str] = ("paper", "ridge", "best"),
+    seed: int = 0,
+    n_pairs: int = N_PAIRS,
+) -> pd.DataFrame:
+    """Identify speakers, by sketches, when the test side alone comes through another channel.
+
+    Parameters
+    ----------
+    items : Recordings
+        The utterances.
+    methods : sequence of str
+        Names of `audiostyle.speakers.methods.SPEAKER_METHODS`.
+    seed : int
+        Of the tilts, rooms and noise; each utterance has its own.
+    n_pairs : int
+        Numbers of a sketch.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``corpus, channel, method, split, n_speakers, n_test, n_correct, accuracy, ci_low,
+        ci_high``, a row for each of `CHANNELS`, method and split.
+
+    Notebook: 08_vctk_speakers.ipynb
+    """
+    rows = []
+    for method in methods:
+        sketcher = Sketcher(SPEAKER_METHODS[method], n_pairs)
+        known = np.stack([sketcher(y) for y in items.ys])
+        for channel, change in CHANNELS.items():
+            heard = np.stack([sketcher(_through(change, seed, y, i)) for i, y in enumerate(items.ys)])
+            for split in SPLITS:
+                train, test = split_items(items, split)
+                both, place = np.concatenate([known[train], heard[test]]), np.arange(len(items))
+                sides = place[: len(train)], place[len(train) :]
+                named = sketch_classify(sketcher, both, items.speakers[train], *sides)
+                rows.append(
+                    {"corpus": items.name, "channel": channel, "method": method, "split": split}
+                    | _share(named, items.speakers[test])
+                )
+    return pd.DataFrame(rows)
+
+
+def _share(named: np.ndarray, truth: np.ndarray) -> dict:
+    n_correct = int(np.sum(named == truth))
+    low, high = wilson_interval(n_correct, len(truth))
+    return {
+        "n_speakers": len(np.unique(truth)), "n_test": len(truth), "n_correct": n_correct,
+        "accuracy": n_correct / len(truth), "ci_low": low, "ci_high": high,
+    }  # fmt: skip
+
+
+def _through(change: "Channel", seed: int, y: np.ndarray, i: int) -> np.ndarray:
+    """Change an utterance and bring it to the level at which all are read."""
+    return set_level(change(y, np.random.default_rng([seed, i])))
+
+
+def few_shot(
+    items: Recordings,
+    n_train: Sequence[int] = (1, 2, 4),
+    *,
+    methods: Sequence[str] = ("paper", "ridge", "best", "gmm"),
+    **options,
+) -> pd.DataFrame:
+    """Identify speakers from the first 1, 2, 4 utterances of each; the second half of each is tested.
+
+    Parameters
+    ----------
+    items : Recordings
+        The utterances.
+    n_train : sequence of int
+        Utterances of each speaker that train.
+    methods : sequence of str
+        As in `audiostyle.speakers.table.speaker_table`.
+    **options
+        Passed to `audiostyle.speakers.table.predict`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``value, method, n_speakers, n_test, n_correct, accuracy, ci_low, ci_high``, ``value`` being the
+        utterances that train.
+    """
+    first, test = split_items(items, "halves")
+    rows = []
+    for n in n_train:
+        train = np.concatenate([first[items.speakers[first] == s][:n] for s in np.unique(items.speakers)])
+        for method in methods:
+            named = predict(items, method, train, test, **options)
+            rows.append({"value": n, "method": method} | _share(named, items.speakers[test]))
+    return pd.DataFrame(rows)
 
 
 def single_cues(items: Recordings) -> pd.DataFrame:
@@ -280,10 +425,46 @@ def _without_ends(y: np.ndarray, _: int = 0) -> np.ndarray:
 
 
 def _low_pass(y: np.ndarray, _: int = 0) -> np.ndarray:
-    return sosfilt(butter(6, _TELEPHONE_HZ, fs=SAMPLE_RATE, output="sos"), y)
+    return sosfilt(butter(6, TELEPHONE_BAND[1], fs=SAMPLE_RATE, output="sos"), y)
 
 
 def _tilt(y: np.ndarray, coefficient: float) -> np.ndarray:
     """Filter with 1 + c z⁻¹, which raises or lowers high frequencies against low ones, and keep the level."""
     filtered = y + coefficient * np.concatenate([[0.0], y[:-1]])
     return filtered * np.linalg.norm(y) / np.linalg.norm(filtered)
+
+
+Channel = Callable[[np.ndarray, np.random.Generator], np.ndarray]
+
+
+def _unchanged(y: np.ndarray, _: np.random.Generator) -> np.ndarray:
+    return y
+
+
+def _telephone(y: np.ndarray, _: np.random.Generator) -> np.ndarray:
+    return sosfilt(butter(6, TELEPHONE_BAND, "bandpass", fs=SAMPLE_RATE, output="sos"), y)
+
+
+def _random_tilt(y: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    return _tilt(y, generator.uniform(-_MOST_TILT, _MOST_TILT))
+
+
+def _room(y: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """Add reverberation: noise that decays by 60 dB in 0.4 s, 5 dB below the direct sound."""
+    t = np.arange(int(0.5 * SAMPLE_RATE)) / SAMPLE_RATE
+    tail = generator.standard_normal(len(t)) * 10 ** (-3 * t / 0.4)
+    return y + fftconvolve(y, tail / np.linalg.norm(tail) * 10 ** (-5 / 20))[: len(y)]
+
+
+def _noise(y: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """Add white noise 20 dB below the speech."""
+    return y + generator.standard_normal(len(y)) * np.sqrt(np.mean(np.square(y))) * 10 ** (-20 / 20)
+
+
+CHANNELS: dict[str, Channel] = {
+    "as recorded": _unchanged,
+    "telephone band": _telephone,
+    "random tilt": _random_tilt,
+    "room": _room,
+    "noise at 20 dB": _noise,
+}

@@ -9,20 +9,26 @@ import os
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from tqdm import tqdm
 
-from audiostyle.datasets.corpora import Corpus, Recordings, load_recordings
+from audiostyle.datasets import paths
+from audiostyle.datasets.corpora import Corpus, Recordings, choose_part, load_recordings
+from audiostyle.datasets.keys import cache_key
 from audiostyle.speakers import classifiers
 from audiostyle.speakers.methods import (
     BASELINES,
     SPEAKER_METHODS,
-    SpeakerMethod,
     count_short,
     similarity,
     squared_distances,
 )
+from audiostyle.speakers.pipeline import SketchedCorpus, sketch_corpus
+from audiostyle.speakers.sketch import N_PAIRS, Sketcher, sketch_classify
 
 COLUMNS = (
     "corpus", "method", "encoder", "split", "text", "n_speakers", "n_train", "n_test", "n_correct", "accuracy",
@@ -30,6 +36,8 @@ COLUMNS = (
 )  # fmt: skip
 SPLITS = ("alternate", "halves")
 TEXTS = ("any", "disjoint")
+# Utterances from which sketches are compared: above, all pairs take longer by more than a factor of ten.
+SKETCH_FROM = 500
 
 
 def speaker_table(
@@ -43,12 +51,19 @@ def speaker_table(
     text: str = "any",
     encoder: str = "infinite",
     n_filters: int = 4096,
+    exact: bool = False,
+    n_pairs: int = N_PAIRS,
     device: str = "cpu",
     n_jobs: int = 1,
+    scheduler: str | None = None,
     progress: bool = True,
     cache: str | os.PathLike | bool = True,
 ) -> pd.DataFrame:
     """Identify speakers by every method and return one row for each method, split and seed (Table 1).
+
+    From `SKETCH_FROM` utterances on, Gram matrices in the limit of infinitely many filters are compared by their
+    sketches (`audiostyle.speakers.sketch`), in a time that grows with the utterances and not with their square. If
+    all methods can be sketched, a corpus of any size is read a few utterances at a time.
 
     Parameters
     ----------
@@ -58,7 +73,7 @@ def speaker_table(
         Which part of it; see `audiostyle.datasets.corpora.load_recordings`.
     methods : sequence of str
         ``"paper"``: nearest neighbour under the paper's distance. ``"best"``: the recommended one. Others:
-        ``"nearest"`` and the steps between (`ABLATION`), and the baselines ``"chance"``, ``"spectrum"``
+        ``"nearest"``, ``"ridge"`` and the steps between (`ABLATION`), and the baselines ``"chance"``, ``"spectrum"``
         (long-term average), ``"mfcc"`` (mean and deviation), both nearest neighbour, ``"gmm"`` (a mixture of
         MFCC for each speaker) and ``"linear"`` (the paper's without its activation).
     n_seeds : int >= 1
@@ -71,22 +86,31 @@ def speaker_table(
         The exact limit of infinitely many filters, or `n_filters` random ones.
     n_filters : int
         Filters of the random encoder.
+    exact : bool
+        Compare all pairs of utterances, however many there are.
+    n_pairs : int
+        Numbers of a sketch; see `audiostyle.speakers.sketch.GramSketch`.
     device : str
         Torch device of the encoder.
     n_jobs : int
-        Processes over which blocks of distances are spread.
+        Processes over which blocks of distances, or sketches, are spread.
+    scheduler : str or None
+        Address of a Dask scheduler that spreads the sketches over machines; see
+        `audiostyle.speakers.pipeline.sketch_utterances`.
     progress : bool
         Show a progress bar.
     cache : path or bool
-        Folder that keeps finished blocks of distances; True is the one of `audiostyle.datasets.paths.cache_dir`.
+        Folder that keeps finished blocks of distances and sketches; True is the one of
+        `audiostyle.datasets.paths.cache_dir`.
 
     Returns
     -------
     pandas.DataFrame
-        Columns `COLUMNS`. ``ci_low`` and ``ci_high`` are the Wilson 95 % interval, ``encoder`` is None for
-        baselines, ``seed`` missing where nothing is random. ``seconds`` is the time for the distances, which both
-        splits share, and the classification; reading is not in it. ``attrs["padded"]`` counts, by method, the
-        utterances that were padded to one patch.
+        Columns `COLUMNS`. ``ci_low`` and ``ci_high`` are the Wilson 95 % interval. ``encoder`` is ``"sketch-1024"``
+        where so many pairs were compared, None for baselines; ``seed`` is missing where no filters were drawn for it.
+        ``seconds`` is the time for the distances, which both splits share, and the classification; reading is in it
+        only where a corpus is read piece by piece. ``attrs["padded"]`` counts, by method, the utterances that were
+        padded to one patch.
 
     Raises
     ------
@@ -96,24 +120,34 @@ def speaker_table(
     Notebook: 08_vctk_speakers.ipynb
     """
     splits = _check_arguments(methods, split, text, encoder, n_seeds)
-    items = corpus if isinstance(corpus, Recordings) else load_recordings(
-        corpus, speakers=speakers, per_speaker=per_speaker
-    )  # fmt: skip
-    parts = {how: split_items(items, how, text=text) for how in splits}
-    padded = {
-        method: count_short(items, SPEAKER_METHODS[method]) for method in methods if method in SPEAKER_METHODS
-    }
-    _warn_padded(items, padded)
-    options = {
-        "encoder": encoder, "n_filters": n_filters, "device": device, "n_jobs": n_jobs, "progress": progress,
-        "cache": cache,
-    }  # fmt: skip
-    rows = []
+    part = {"speakers": speakers, "per_speaker": per_speaker}
+    streamed = False
+    if not isinstance(corpus, Recordings):
+        corpus, chosen = choose_part(corpus, **part)
+        n_items = sum(len(corpus.utterances[s][:per_speaker]) for s in chosen)
+        streamed = not exact and encoder == "infinite" and n_items >= SKETCH_FROM
+        streamed = streamed and set(methods) <= SPEAKER_METHODS.keys()
+    items = corpus if streamed or isinstance(corpus, Recordings) else load_recordings(corpus, **part)
+    spread = {"n_jobs": n_jobs, "progress": progress}
+    compared = {"encoder": encoder, "n_filters": n_filters, "device": device, "cache": cache} | spread
+    sketched = {"n_pairs": n_pairs, "device": device, "scheduler": scheduler, "cache": cache} | part | spread
+    rows, padded = [], {}
     for method in methods:
+        as_sketch = streamed or (_can_be_sketched(method, encoder, exact) and len(items) >= SKETCH_FROM)
+        about = {"method": method, "text": text}
+        about["encoder"] = f"sketch-{n_pairs}" if as_sketch else _encoder_name(method, encoder, n_filters)
         seeds = range(n_seeds) if encoder == "random" and not _is_baseline(method) else [None]
         for seed in seeds:
-            about = {"method": method, "encoder": _encoder_name(method, encoder, n_filters), "text": text}
-            rows += _score(items, about | {"seed": seed}, parts, options)
+            started = time.perf_counter()
+            if as_sketch:
+                found, identify = _sketch(items, method, **sketched)
+            else:
+                found, identify = items, _prepare(items, method, seed=seed or 0, **compared)
+            shared = time.perf_counter() - started
+            rows += _score(found, identify, about | {"seed": seed}, splits, shared)
+        if method in SPEAKER_METHODS:
+            padded[method] = count_short(found.n_samples, SPEAKER_METHODS[method])
+    _warn_padded(found, padded)
     table = pd.DataFrame(rows, columns=list(COLUMNS)).astype({"seed": "Int64"})
     # A column of names and None would be inferred as text, with NaN for None.
     table["encoder"] = pd.Series([row["encoder"] for row in rows], dtype=object)
@@ -121,13 +155,11 @@ def speaker_table(
     return table
 
 
-def _score(items: Recordings, about: dict, parts: dict, options: dict) -> list[dict]:
-    """Return one row for each split; the distances are computed once."""
-    started = time.perf_counter()
-    identify = _prepare(items, about["method"], seed=about["seed"] or 0, **options)
-    shared = time.perf_counter() - started
+def _score(items, identify: "Predictor", about: dict, splits: Sequence[str], shared: float) -> list[dict]:
+    """Return one row for each split; what they share took `shared` seconds."""
     rows = []
-    for how, (train, test) in parts.items():
+    for how in splits:
+        train, test = split_items(items, how, text=about["text"])
         started = time.perf_counter()
         n_correct = int(np.sum(identify(train, test) == items.speakers[test]))
         low, high = wilson_interval(n_correct, len(test))
@@ -141,6 +173,34 @@ def _score(items: Recordings, about: dict, parts: dict, options: dict) -> list[d
     return rows
 
 
+def _can_be_sketched(method: str, encoder: str, exact: bool) -> bool:
+    return method in SPEAKER_METHODS and encoder == "infinite" and not exact
+
+
+def _sketch(
+    items: Recordings | Corpus, method: str, *, n_pairs, device, scheduler, cache, n_jobs, progress, **part
+) -> "tuple[Recordings | SketchedCorpus, Predictor]":
+    """Sketch recordings or a corpus; returns what was sketched and a function of training and test items."""
+    sketcher = Sketcher(SPEAKER_METHODS[method], n_pairs, device=device)
+    if isinstance(items, Recordings):
+        rows = np.stack(
+            [sketcher(y) for y in tqdm(items.ys, desc="sketches", disable=not progress, leave=False)]
+        )
+    else:
+        spread = {"n_jobs": n_jobs, "scheduler": scheduler, "progress": progress}
+        items = sketch_corpus(items, sketcher, store=_store(cache, items.name, sketcher), **part, **spread)
+        rows = items.rows
+    return items, lambda train, test: sketch_classify(sketcher, rows, items.speakers[train], train, test)
+
+
+def _store(cache: str | os.PathLike | bool, name: str, sketcher: Sketcher) -> Path | None:
+    """Return the folder of the sketches of a corpus, named after all that makes them; None where none are kept."""
+    if not cache:
+        return None
+    made_of = cache_key("audiostyle.speakers.sketch", sketcher=replace(sketcher, device="cpu"))
+    return (paths.cache_dir() if cache is True else Path(cache)) / "sketches" / f"{name}-{made_of}"
+
+
 def table_records(table: pd.DataFrame) -> list[dict]:
     """Return the rows of a `speaker_table` as dictionaries that JSON can hold, with None for what is missing."""
     return [
@@ -150,13 +210,13 @@ def table_records(table: pd.DataFrame) -> list[dict]:
 
 
 def split_items(
-    items: Recordings, how: str = "alternate", *, text: str = "any"
+    items: Recordings | SketchedCorpus, how: str = "alternate", *, text: str = "any"
 ) -> tuple[np.ndarray, np.ndarray]:
     """Split 1 : 1 for each speaker into training and test.
 
     Parameters
     ----------
-    items : Recordings
+    items : Recordings or SketchedCorpus
         The utterances.
     how : {"alternate", "halves"}
         Items 0, 2, 4, ... of each speaker train, or the first half does.
@@ -278,20 +338,22 @@ def _prepare(items: Recordings, method: str, **options) -> Predictor:
     """Compute what does not depend on the split, and return a function of training and test items."""
     if method not in SPEAKER_METHODS:
         return _baseline(method, items)
-    return _predictor(SPEAKER_METHODS[method], similarity(items, SPEAKER_METHODS[method], **options), items)
+    about = SPEAKER_METHODS[method]
+    kernels = [similarity(items, view, **options) for view in about.views]
+    if about.classifier == "ridge":
+        return lambda train, test: _vote(kernels, items.speakers[train], train, test)
+    distances = squared_distances(kernels[0])
+    return lambda train, test: classifiers.nearest_neighbour(
+        distances[np.ix_(test, train)], items.speakers[train]
+    )
 
 
-def _predictor(method: SpeakerMethod, kernel: np.ndarray, items: Recordings) -> Predictor:
-    def classify(train: np.ndarray, test: np.ndarray) -> np.ndarray:
-        labels = items.speakers[train]
-        if method.classifier == "ridge":
-            return classifiers.ridge_classify(
-                kernel[np.ix_(train, train)], kernel[np.ix_(test, train)], labels
-            )
-        distances = squared_distances(kernel)
-        return classifiers.nearest_neighbour(distances[np.ix_(test, train)], labels)
-
-    return classify
+def _vote(
+    kernels: Sequence[np.ndarray], labels: np.ndarray, train: np.ndarray, test: np.ndarray
+) -> np.ndarray:
+    parts = [(kernel[np.ix_(train, train)], kernel[np.ix_(test, train)]) for kernel in kernels]
+    scores = [classifiers.ridge_scores(*part, labels) for part in parts]
+    return np.unique(labels)[classifiers.vote(scores, [classifiers.rarity(*part) for part in parts])]
 
 
 def _baseline(method: str, items: Recordings) -> Predictor:

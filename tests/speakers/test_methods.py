@@ -34,6 +34,18 @@ class TestFrontEnd:
             assert torch.isfinite(X).all()
             assert X[:, -1].abs().max() == 0
 
+    def test_band_keeps_the_bins_within(self, rng, vowel):
+        y = vowel(150, (500, 1500), rng, 0.3)
+        X = FrontEnd(n_fft=512, hop_length=256, exponent=0.5, band=(300, 3400))(y)
+        # 31.25 Hz a bin: 312.5 Hz is the tenth, 3375 Hz the 108th
+        np.testing.assert_array_equal(X, FrontEnd(n_fft=512, hop_length=256, exponent=0.5)(y)[10:109])
+
+    def test_floor_lies_below_the_mean_power(self, rng, vowel):
+        y = vowel(150, (500, 1500), rng, 0.3)
+        power = FrontEnd(n_fft=512, hop_length=256, exponent=2.0)(y)
+        floored = FrontEnd(n_fft=512, hop_length=256, exponent=2.0, floor_db=-20)(y)
+        np.testing.assert_allclose(floored, power + 0.01 * power.mean(), rtol=1e-4)
+
     def test_pooling_averages_frames(self, rng, vowel):
         y = vowel(150, (500, 1500), rng, 0.3)
         fine, coarse = FrontEnd(n_fft=512, hop_length=256), FrontEnd(n_fft=512, hop_length=256, pool=4)

@@ -137,8 +137,8 @@ class TestSpeakerTable:
 
     def test_short_utterances_are_padded_counted_and_reported(self, voices):
         items = voices(4, 0.3)
-        assert count_short(items, SPEAKER_METHODS["paper"]) == 12
-        assert count_short(items, SPEAKER_METHODS["best"]) == 0
+        assert count_short(items.n_samples, SPEAKER_METHODS["paper"]) == 12
+        assert count_short(items.n_samples, SPEAKER_METHODS["best"]) == 0
         with pytest.warns(UserWarning, match=r"shorter than one patch .*\(paper: 12\)"):
             found = table(items)
         assert found.attrs["padded"] == {"paper": 12, "best": 0}
