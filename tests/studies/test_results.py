@@ -86,15 +86,13 @@ def as_png(pixels):
 
 
 def test_a_few_loud_cells_keep_their_colours_among_many_soft_ones(rng):
-    colours = (255 * plt.get_cmap("magma")(np.arange(256))[:, :3]).round()
-    signed = (255 * plt.get_cmap("cividis")(np.arange(256))[:, :3]).round()
-    pixels = colours[rng.integers(0, 100, (300, 300))]
-    pixels[0, :256], pixels[1, :256] = colours, signed
+    magma = (255 * plt.get_cmap("magma")(np.arange(256))[:, :3]).round()
+    pixels = magma[rng.integers(0, 200, (300, 300))] + rng.integers(0, 3, (300, 300, 1))  # blended at edges
+    pixels[0, :256] = magma
     shown = np.asarray(Image.open(io.BytesIO(with_palette(as_png(pixels)))).convert("RGB")).astype(float)
-    # 512 colours in 256: neighbours of a map of 256 steps, at most some 8 of 255 apart, may fall together.
-    assert np.abs(shown - pixels).max() <= 8
-    loudest = shown[0, -22:256]  # 0 to -7 dB of 80
-    assert len(np.unique(loudest, axis=0)) >= 8
+    # Counted by pixels, the last 22 steps of the map, 0 to -7 dB of 80, become one colour, 94 of 255 off.
+    assert np.abs(shown - pixels).max() <= 4
+    assert len(np.unique(shown[0, 234:256], axis=0)) >= 6
 
 
 def test_a_picture_of_few_colours_stays_as_it_is(rng):
