@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 
 from audiostyle.figures.charts import COLOURS, LINE_COLOURS, MARKERS
 
@@ -47,7 +48,7 @@ def show_losses(
         )
     ax.set(xlabel="iteration", ylabel="loss, in units of E and s0", title="Optimisation")
     _iterations(ax, len(losses))
-    ax.legend()
+    ax.legend(fontsize=8)
     ax.grid(alpha=0.3)
     return ax
 
@@ -59,7 +60,7 @@ def show_convergence(curves: dict[str, np.ndarray], *, ax: Axes) -> Axes:
     ax.set(xlabel="Griffin-Lim iteration", ylabel="spectral convergence (dB)", title="Phase")
     _iterations(ax, max(map(len, curves.values())))
     ax.grid(alpha=0.3)
-    ax.legend()
+    ax.legend(fontsize=8)
     return ax
 
 
@@ -68,7 +69,7 @@ def _iterations(ax: Axes, n: int) -> None:
     ax.set_xscale("symlog", linthresh=1)
     ticks = [0, *(10**k for k in range(5) if 10**k < max(n, ax.get_xlim()[1]))]
     ax.set_xticks(ticks, [str(tick) for tick in ticks])
-    ax.minorticks_off()
+    ax.xaxis.set_minor_locator(NullLocator())
 
 
 def show_optimisation(results: dict, *, title: str = "") -> Figure:

@@ -65,6 +65,6 @@ def detail(runs: dict[str, PairRun]) -> Figure:
 
 
 def curves(runs: dict[str, PairRun]) -> Figure:
-    """Draw losses and phase of the three results that come from the Gram matrix."""
-    own = {runs[name].method: runs[name].result for name in ("paper", "plain", "infinite")}
+    """Draw losses and phase of the paper's way and of its limit, with the polish."""
+    own = {runs[name].method: runs[name].result for name in ("paper", "infinite")}
     return show_optimisation(own, title=runs["paper"].caption)

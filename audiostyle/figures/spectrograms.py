@@ -9,7 +9,7 @@ from audiostyle.spectrogram import RANGE_DB, frequencies, magnitudes, times, to_
 
 # Signed differences: its lightness grows throughout, so that − and + differ in grey too.
 DIFFERENCE = "cividis"
-_DETAIL_HOP = 256
+_DETAIL_HOP = 512
 
 
 def show_spectrogram(
