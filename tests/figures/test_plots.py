@@ -14,6 +14,7 @@ import soundfile
 from audiostyle.datasets.clips import PairAudio
 from audiostyle.encoders.infinite import InfiniteEncoder
 from audiostyle.figures.charts import show_bars
+from audiostyle.figures.drawings import draw_gram, draw_method, thumbnail
 from audiostyle.figures.kernels import show_kernels
 from audiostyle.figures.optimisation import show_losses, show_optimisation
 from audiostyle.figures.players import player_row
@@ -250,3 +251,22 @@ def test_the_polish_has_axes_of_its_own(content, style):
     lengths = [len(line.get_ydata()) for line in phase.get_lines()]
     assert lengths == [len(results["plain"].convergence), len(results["polished"].convergence) - 1]
     assert {ax.get_xscale() for ax in (losses, polish, phase)} == {"symlog"}
+
+
+def test_drawings_show_the_result_they_are_given():
+    S = np.full((1025, 40), 1e-6)
+    S[93] = 1.0  # 1 kHz
+    small = thumbnail(S)
+    assert small.shape == (60, 120)
+    assert small.max() == 1
+    row = int(60 * np.log2(1000 / 180) / 5)
+    assert abs(int(small[:, 0].argmax()) - row) <= 1
+    assert small[row + 5 :].max() == 0
+    ax = draw_method(plt.figure().subplots(), {"content": S, "style": S[::-1], "result": S})
+    np.testing.assert_array_equal(ax.images[0].get_array(), small)
+    np.testing.assert_array_equal(ax.images[1].get_array(), small)
+    assert not np.allclose(ax.images[2].get_array(), small)
+    F = np.arange(7.0 * 30).reshape(7, 30)
+    _, features, gram = draw_gram(plt.figure().subplots(), S, F).images
+    np.testing.assert_array_equal(features.get_array(), F)
+    np.testing.assert_array_equal(gram.get_array(), F @ F.T)
