@@ -45,9 +45,6 @@ def _number(value: float | None, digits: int) -> str:
     return "–" if pd.isna(value) else f"{value:.{digits}f}"
 
 
-_PHASES = {"griffin_lim": "Griffin-Lim", "polish": "polish"}
-
-
 def _pairs() -> str:
     rows = []
     table = committed("recorded/pairs")
@@ -58,7 +55,7 @@ def _pairs() -> str:
         rows.append(
             {
                 "pair": row["pair"],
-                "method": row["method"] + ("" if pd.isna(row["phase"]) else f", {_PHASES[row['phase']]}"),
+                "method": row["method"],
                 "style share": _number(row["style_share_fresh"], 3),
                 "content loss": _number(row["content_loss_fresh"], 1),
                 "chroma to content": _number(row["chroma_similarity"], 3),

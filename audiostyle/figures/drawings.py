@@ -1,8 +1,12 @@
 """Drawings of the method, this project's own Figures 3 and 4."""
 
+from itertools import pairwise
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
+
+from audiostyle.spectrogram import to_decibels
 
 _BLUE, _RED, _GREY, _GREEN = "#1b6ca8", "#c8553d", "#555555", "#3d7a4b"
 _FILL = {_BLUE: "#e3eef7", _RED: "#f9e6e1", _GREY: "#f1f1f1", _GREEN: "#e4f1e6"}
@@ -52,55 +56,50 @@ def _image(ax: Axes, M: np.ndarray, left: float, bottom: float, width: float, he
     return image
 
 
-def sketch_spectrogram(kind: str, *, n_bins: int = 40, n_frames: int = 66) -> np.ndarray:
-    """Return a schematic spectrogram for drawings: three notes, sustained, struck, or sustained and struck.
+def thumbnail(S: np.ndarray, *, n_bins: int = 60, n_frames: int = 120, sr: int = 22050) -> np.ndarray:
+    """Return a small picture of magnitudes for drawings, over five octaves from 180 Hz on.
 
     Parameters
     ----------
-    kind : {"content", "style", "result"}
-        Long notes with vibrato; short notes that decay; the long notes' pitches with the decay.
+    S : np.ndarray [shape=(n_bins, n_frames), non-negative]
+        Linear magnitudes.
     n_bins, n_frames : int
-        Size.
+        Size of the picture.
+    sr : int
+        Sample rate in Hz.
 
     Returns
     -------
     np.ndarray [shape=(n_bins, n_frames), range 0 to 1]
+        The loudest cell is 1, everything 60 dB under it 0.
     """
-    struck = kind != "content"
-    pitches = (7, 10, 8, 5, 9, 6) if kind == "style" else (5, 7, 6)
-    t = np.arange(n_frames)
-    length = n_frames / len(pitches)
-    since = t % length
-    pitch = np.array(pitches)[np.minimum((t / length).astype(int), len(pitches) - 1)].astype(float)
-    pitch = pitch if struck else pitch + 0.18 * np.sin(t / 1.6)
-    envelope = np.exp(-since / 6.0) if struck else np.clip(since / 4.0, 0.3, 1.0)
-    bins = np.arange(n_bins)[:, None]
-    S = 0.05 * np.ones((n_bins, n_frames))
-    for harmonic in range(1, 7):
-        S += envelope * 0.8 ** (harmonic - 1) * np.exp(-(((bins - harmonic * pitch) / 0.7) ** 2))
-    if struck:
-        S += 0.5 * (since < 1.0) * np.exp(-bins / 25.0)
-    return np.clip(S, 0.0, 1.0)
+    edges = np.geomspace(180, 5760, n_bins + 1) / (sr / 2) * (S.shape[0] - 1)
+    columns = np.linspace(0, S.shape[1], n_frames + 1).astype(int)
+    rows = [S[int(low) : int(low) + max(1, round(high - low))].max(axis=0) for low, high in pairwise(edges)]
+    cells = np.array([[row[a : max(b, a + 1)].max() for a, b in pairwise(columns)] for row in rows])
+    return np.clip(1 + to_decibels(cells, float(cells.max())) / 60, 0, 1)
 
 
-def draw_method(ax: Axes) -> Axes:
+def draw_method(ax: Axes, spectra: dict[str, np.ndarray]) -> Axes:
     """Draw the method: what the paper shows in its Figure 3, with the path of the gradient.
 
     Parameters
     ----------
     ax : matplotlib.axes.Axes
         Some 12 × 5 inches.
+    spectra : dict of str to np.ndarray [shape=(n_bins, n_frames), non-negative]
+        Magnitudes of ``content``, ``style`` and ``result``, of a length.
 
     Returns
     -------
     matplotlib.axes.Axes
 
-    Notebook: 03_transfer_one_pair.ipynb
+    Notebook: 00_overview.ipynb
     """
     top, middle, bottom = 4.0, 2.3, 0.6
     rows = ((top, "content", _BLUE), (middle, "result", _GREY), (bottom, "style", _RED))
     for y, kind, colour in rows:
-        _image(ax, sketch_spectrogram(kind), 2.6, y - 0.5, 1.9, 1.0, cmap="magma", vmin=0, vmax=1)
+        _image(ax, thumbnail(spectra[kind]), 2.6, y - 0.5, 1.9, 1.0, cmap="magma", vmin=0, vmax=1)
         _box(ax, 6.15, y, "random filters\n+ ReLU", colour, width=1.6)
     _labels(ax, top, middle, bottom)
 
@@ -147,15 +146,19 @@ def _labels(ax: Axes, top: float, middle: float, bottom: float) -> None:
     ax.text(6.15, top + 0.42, "one frozen bank for all three", ha="center", fontsize=8, color=_GREY)
 
 
-def draw_gram(ax: Axes, *, n_filters: int = 7, n_patches: int = 22) -> Axes:
+def draw_gram(ax: Axes, S: np.ndarray, F: np.ndarray, *, kernel_size: int = 11) -> Axes:
     """Draw how a Gram matrix comes about: what the paper shows in its Figure 4.
 
     Parameters
     ----------
     ax : matplotlib.axes.Axes
         Some 12 × 4 inches.
-    n_filters, n_patches : int
-        Rows and columns of the features that are drawn.
+    S : np.ndarray [shape=(n_bins, n_frames), non-negative]
+        Linear magnitudes.
+    F : np.ndarray [shape=(n_filters, n_patches), non-negative]
+        Answers of some filters, at least 6, to the patches of S.
+    kernel_size : int
+        Frames in a patch.
 
     Returns
     -------
@@ -163,13 +166,12 @@ def draw_gram(ax: Axes, *, n_filters: int = 7, n_patches: int = 22) -> Axes:
 
     Notebook: 02_random_features_and_gram.ipynb
     """
-    rng = np.random.default_rng(3)
-    F = np.maximum(rng.normal(0.35, 0.7, (n_filters, 4)) @ rng.gamma(0.7, 1.0, (4, n_patches)), 0)
     G = F @ F.T
-    S = sketch_spectrogram("content")
-    i, j, patch = 2, 5, 8
-    _image(ax, S, 0.0, 0.3, 3.0, 2.4, cmap="magma", vmin=0, vmax=1)
-    ax.add_patch(Rectangle((patch / n_patches * 3.0, 0.3), 0.5, 2.4, fill=False, ec="white", lw=2))
+    n_filters, n_patches = F.shape
+    i, j, patch = 2, 5, n_patches // 3
+    frame = 3.0 / S.shape[1]
+    _image(ax, thumbnail(S), 0.0, 0.3, 3.0, 2.4, cmap="magma", vmin=0, vmax=1)
+    ax.add_patch(Rectangle((patch * frame, 0.3), kernel_size * frame, 2.4, fill=False, ec="white", lw=2))
     _arrow(ax, (3.1, 1.5), (4.35, 1.5))
     ax.text(3.72, 1.6, "N filters,\nReLU", ha="center", va="bottom", fontsize=9)
 
@@ -179,7 +181,7 @@ def draw_gram(ax: Axes, *, n_filters: int = 7, n_patches: int = 22) -> Axes:
         ax.add_patch(Rectangle((4.45, 0.3 + index * row), 4.0, row, fc=colour, alpha=0.18))
         ax.add_patch(Rectangle((4.45, 0.3 + index * row), 4.0, row, fill=False, ec=colour, lw=2))
         ax.text(4.4, 0.3 + (index + 0.5) * row, "ij"[index == j], ha="right", va="center", color=colour)
-    ax.add_patch(Rectangle((4.45 + patch * column, 0.3), column, 2.4, fill=False, ec="k", lw=1.5))
+    ax.plot(2 * [4.45 + (patch + 0.5) * column], (0.3, 2.7), "k", lw=1.5)
     ax.text(4.45 + (patch + 0.5) * column, 0.22, "patch k", ha="center", va="top", fontsize=9)
     _arrow(ax, (8.55, 1.5), (9.8, 1.5))
     ax.text(9.17, 1.6, "sum over\npatches", ha="center", va="bottom", fontsize=9)

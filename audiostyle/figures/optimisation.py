@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 
 from audiostyle.figures.charts import COLOURS, LINE_COLOURS, MARKERS
 
@@ -46,7 +47,8 @@ def show_losses(
             label=f"{text}, {label}" if label else text,
         )
     ax.set(xlabel="iteration", ylabel="loss, in units of E and s0", title="Optimisation")
-    ax.legend()
+    _iterations(ax, len(losses))
+    ax.legend(fontsize=8)
     ax.grid(alpha=0.3)
     return ax
 
@@ -56,13 +58,22 @@ def show_convergence(curves: dict[str, np.ndarray], *, ax: Axes) -> Axes:
     for (name, values), marker, colour in zip(curves.items(), MARKERS, LINE_COLOURS, strict=False):
         ax.plot(values, label=name, marker=marker, ms=4, color=colour, markevery=max(1, len(values) // 10))
     ax.set(xlabel="Griffin-Lim iteration", ylabel="spectral convergence (dB)", title="Phase")
+    _iterations(ax, max(map(len, curves.values())))
     ax.grid(alpha=0.3)
-    ax.legend()
+    ax.legend(fontsize=8)
     return ax
 
 
+def _iterations(ax: Axes, n: int) -> None:
+    """Make the iterations 1, 10, 100 equally far apart, with a place for 0."""
+    ax.set_xscale("symlog", linthresh=1)
+    ticks = [0, *(10**k for k in range(5) if 10**k < max(n, ax.get_xlim()[1]))]
+    ax.set_xticks(ticks, [str(tick) for tick in ticks])
+    ax.xaxis.set_minor_locator(NullLocator())
+
+
 def show_optimisation(results: dict, *, title: str = "") -> Figure:
-    """Draw the losses of one or more transfers beside the convergence of their phases.
+    """Draw the losses of one or more transfers, the losses of the polish, and the convergence of phases.
 
     Parameters
     ----------
@@ -74,17 +85,27 @@ def show_optimisation(results: dict, *, title: str = "") -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+        Left the losses of the magnitudes; in the middle those of the sound as it is polished, where one is; right
+        spectral convergence against Griffin-Lim's iterations, without the polished sound.
     """
-    fig, (left, right) = plt.subplots(1, 2, figsize=(11, 3.2), layout="constrained")
+    polished = {name: result for name, result in results.items() if result.polish_losses is not None}
+    fig, axes = plt.subplots(
+        1, 3 if polished else 2, figsize=(13 if polished else 11, 3.4), layout="constrained"
+    )
     for name, result in results.items():
+        show_losses(result.losses, ax=axes[0], label=name if len(results) > 1 else "", **_units(result))
+    for name, result in polished.items():
         show_losses(
-            result.losses,
-            ax=left,
-            content_unit=result.content_unit,
-            style_unit=result.style_unit,
-            label=name if len(results) > 1 else "",
+            result.polish_losses, ax=axes[1], label=name if len(polished) > 1 else "", **_units(result)
         )
-    show_convergence({name: result.convergence for name, result in results.items()}, ax=right)
+        axes[1].set(title=f"Polish of the sound, {name}", ylabel="")
+    # With a polish the last entry is the polished sound's, which is no iteration of Griffin-Lim.
+    curves = {n: r.convergence[:-1] if n in polished else r.convergence for n, r in results.items()}
+    show_convergence(curves, ax=axes[-1])
     if title:
         fig.suptitle(title, fontsize=11)
     return fig
+
+
+def _units(result) -> dict[str, float]:
+    return {"content_unit": result.content_unit, "style_unit": result.style_unit}

@@ -8,7 +8,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from audiostyle.datasets.clips import Pair
-from audiostyle.figures.spectrograms import show_triptych
+from audiostyle.figures.optimisation import show_optimisation
+from audiostyle.figures.spectrograms import show_differences, show_triptych
 from audiostyle.studies.pairs import PairRun, methods, panels, run_pair
 from audiostyle.studies.presets import Preset
 from audiostyle.studies.renders import store_run
@@ -36,13 +37,34 @@ def write_runs(runs: Sequence[PairRun], results: Results) -> None:
     for run in runs:
         if run.result.config.encoder == "random":
             store_run(pair, run.audio, run.result)
-        name = f"{pair.pair}-{run.method.replace(' ', '-')}"
+        name = f"{pair.pair}-{run.method.replace(',', '').replace(' ', '-')}"
         if pair.edition == "bundled":  # sound made from recordings stays out of the results
             results.save_sound(run.result.y, run.result.sr, name)
         settings = {"config": asdict(run.result.config), "seconds": run.result.seconds}
         results.save_manifest(**{name: settings})
 
 
-def triptych(*runs: PairRun) -> Figure:
-    """Draw content, style and the results of one pair on one scale; the title names the pair and the edition."""
-    return show_triptych(panels(*runs), sr=runs[0].result.sr, title=runs[0].caption)
+def triptych(*runs: PairRun, target: bool = True) -> Figure:
+    """Draw content, style, the known target if any and wanted, and the results on one scale."""
+    return show_triptych(panels(*runs, target=target), sr=runs[0].result.sr, title=runs[0].caption)
+
+
+def overview(runs: dict[str, PairRun]) -> Figure:
+    """Draw content, style, the paper's way and matched timbre on one scale; `runs` as by `methods`."""
+    return triptych(runs["paper"], runs["matched"], target=False)
+
+
+def detail(runs: dict[str, PairRun]) -> Figure:
+    """Draw two seconds of the content, and what the paper's way, its limit and matched timbre changed there."""
+    chosen = [runs[name] for name in ("paper", "infinite", "matched")]
+    sounds = panels(*chosen, target=False)
+    content = sounds.pop("content")
+    del sounds["style"]
+    short = {name.removeprefix("result, "): y for name, y in sounds.items()}
+    return show_differences(content, short, sr=chosen[0].result.sr, title=chosen[0].caption)
+
+
+def curves(runs: dict[str, PairRun]) -> Figure:
+    """Draw losses and phase of the paper's way and of its limit, with the polish."""
+    own = {runs[name].method: runs[name].result for name in ("paper", "infinite")}
+    return show_optimisation(own, title=runs["paper"].caption)

@@ -77,6 +77,8 @@ def pitch_agreement(y: np.ndarray, reference: np.ndarray, sr: int) -> float:
     (f_reference, voiced), (f_estimate, heard) = tracks
     if not voiced.any():
         return float("nan")
+    if not heard.any():
+        return 0.0
     cents = [1200 * np.log2(np.nan_to_num(f, nan=1.0)) for f in (f_reference, f_estimate)]
     return float(
         mir_eval.melody.raw_pitch_accuracy(

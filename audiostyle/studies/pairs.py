@@ -8,11 +8,12 @@ import pandas as pd
 from audiostyle.baselines.equaliser import equaliser
 from audiostyle.config import TransferConfig
 from audiostyle.datasets.clips import Pair, PairAudio, load_pair
-from audiostyle.measures.content import chroma_similarity
+from audiostyle.measures.content import chroma_similarity, onset_f_measure, pitch_agreement
 from audiostyle.measures.table import judge_losses
-from audiostyle.measures.timbre import mfcc_distance
+from audiostyle.measures.timbre import mfcc_distance, mfcc_frechet_distance
 from audiostyle.measures.truth import log_spectral_distance
 from audiostyle.sound.audio import fix_length, set_level
+from audiostyle.spectrogram import magnitudes, to_decibels
 from audiostyle.studies.presets import GRAM, Preset
 from audiostyle.transfer import TransferResult, transfer_style
 
@@ -20,6 +21,12 @@ COPY_CONTENT = "copy the content"
 COPY_STYLE = "copy the style"
 EQUALISER = "equaliser"
 MATCHED = "matched timbre"
+# The Gram matrix at infinite width: the phase found by Algorithm 1 from a random start, or the sound polished.
+PLAIN, POLISH = "infinite, Griffin-Lim", "infinite, polish"
+
+
+_GAP_DB = -60.0
+_PHASES = {"griffin_lim": "Griffin-Lim", "polish": "polish"}
 
 
 @dataclass(frozen=True)
@@ -81,19 +88,27 @@ def run_pair(
 
 
 def methods(preset: Preset, balance: float = 0.5) -> dict[str, TransferConfig]:
-    """Return the settings that the notebooks compare: the paper's, its limit polished, and matched timbre."""
+    """Return the settings that the notebooks compare, one step from the paper's to the default at a time.
+
+    ``"paper"`` has random filters and Griffin-Lim, ``"plain"`` infinite width instead of the filters,
+    ``"infinite"`` the polish instead of Griffin-Lim too, ``"matched"`` the matched timbre.
+    """
+    limit = replace(GRAM, balance=balance, seed=preset.config.seed)
+    iterations = preset.config.griffin_lim_iter
     return {
         "paper": replace(preset.config, balance=balance),
-        "infinite": replace(GRAM, balance=balance, seed=preset.config.seed),
+        "plain": replace(limit, phase="griffin_lim", griffin_lim_iter=iterations),
+        "infinite": limit,
         "matched": TransferConfig(balance=balance, seed=preset.config.seed),
     }
 
 
 def method_name(config: TransferConfig) -> str:
-    """Return what a table calls the method of a configuration."""
+    """Return what a table calls the method of a configuration: the encoder and what made the sound."""
     if config.start == "matched":
         return MATCHED
-    return "infinite width" if config.encoder == "infinite" else f"{config.n_filters} filters"
+    encoder = "infinite" if config.encoder == "infinite" else f"{config.n_filters} filters"
+    return f"{encoder}, {_PHASES[config.phase]}"
 
 
 def score(pair: Pair, audio: PairAudio, result: TransferResult, *, n_fresh: int = 4096) -> pd.DataFrame:
@@ -109,24 +124,26 @@ def score(pair: Pair, audio: PairAudio, result: TransferResult, *, n_fresh: int 
         fresh bank, ``content_share_fresh`` and ``style_share_fresh`` the same over the patch energy of the content and
         over the content's own style loss (`audiostyle.measures.table.judge_losses`);
         ``style_share_optimised``, the style's share for the magnitudes under the encoder that was optimised;
-        ``spectral_convergence_db``; ``chroma_similarity`` to the content; ``mfcc_distance`` to the style;
-        ``target_distance_db`` where the target is known; ``seconds``.
+        ``spectral_convergence_db``; ``chroma_similarity``, ``onset_f`` and ``pitch_agreement`` to the content;
+        ``mfcc_distance`` and ``mfcc_frechet`` to the style; ``target_distance_db`` where the target is known;
+        ``seconds``.
     """
     config = result.config
     sounds = references_and_result(audio, result)
-    rows = []
+    rows, content, style = [], sounds[COPY_CONTENT], sounds[COPY_STYLE]
     for method, y in sounds.items():
-        judged = judge_losses(
-            y, sounds[COPY_CONTENT], sounds[COPY_STYLE], judge="fresh", n_filters=n_fresh, config=config
-        )
+        judged = judge_losses(y, content, style, judge="fresh", n_filters=n_fresh, config=config)
         rows.append(
             {
                 "pair": pair.pair,
                 "edition": pair.edition,
                 "method": method,
                 **judged,
-                "chroma_similarity": chroma_similarity(y, sounds[COPY_CONTENT], config.sr),
-                "mfcc_distance": mfcc_distance(y, sounds[COPY_STYLE], config.sr),
+                "chroma_similarity": chroma_similarity(y, content, config.sr),
+                "onset_f": onset_f_measure(y, content, config.sr),
+                "pitch_agreement": pitch_agreement(y, content, config.sr),
+                "mfcc_distance": mfcc_distance(y, style, config.sr),
+                "mfcc_frechet": mfcc_frechet_distance(y, style, config.sr),
                 "target_distance_db": np.nan
                 if audio.target is None
                 else log_spectral_distance(y, audio.target, config.sr),
@@ -158,25 +175,52 @@ def findings(*runs: PairRun) -> str:
     str
     """
     before, other = runs[0].row(COPY_CONTENT), runs[0].row(COPY_STYLE)
-    items = [_finding(EQUALISER, runs[0].row(EQUALISER), before)]
+    items = [finding(EQUALISER, runs[0].row(EQUALISER), before)]
     for run in runs:
-        item = _finding(run.method, run.row(), before)
+        item = finding(run.method, run.row(), before)
         if len(run.result.convergence):  # magnitudes were optimised
             own = run.row().style_share_optimised
             item += f" Of the magnitudes optimised, under the filters optimised, {own:.1%} remained."
         items.append(item)
+    items.append(f"The style itself, put in the content's place: {_kept(other)}.")
+    between = gaps(*runs)
+    levels = ", ".join(f"{level:.0f} dB in *{name}*" for name, level in between.items())
     items.append(
-        f"* The chroma of the style itself agree with the content's to {other.chroma_similarity:.2f}."
+        f"Where the content is {-_GAP_DB:.0f} dB or more under its loudest cell, the median level is {levels}: "
+        f"highest in *{between.idxmax()}*."
     )
-    return "\n".join(items)
+    return "\n".join(f"* {item}" for item in items)
 
 
-def _finding(method: str, row: pd.Series, before: pd.Series) -> str:
-    nearer = "nearer" if row.mfcc_distance < before.mfcc_distance else "farther away"
+def gaps(*runs: PairRun) -> pd.Series:
+    """Measure what fills the gaps of the content: the median level of cells 60 dB or more under its loudest.
+
+    Parameters
+    ----------
+    *runs : PairRun
+        Runs of one pair with different methods.
+
+    Returns
+    -------
+    pd.Series
+        dB under the content's loudest cell, for the content and every method.
+    """
+    sounds = panels(*runs, target=False)
+    spectra = {name: magnitudes(y) for name, y in sounds.items() if name != "style"}
+    reference = spectra["content"].max()
+    levels = {name: to_decibels(S, reference) for name, S in spectra.items()}
+    empty = levels["content"] <= _GAP_DB
+    medians = {name: float(np.median(level[empty])) for name, level in levels.items()}
+    return pd.Series(medians).rename(lambda name: name.removeprefix("result, "))
+
+
+def finding(method: str, row: pd.Series, before: pd.Series) -> str:
+    """Return one row of a table (`score`) in words, beside the row of the content, `before`."""
+    ratio = row.mfcc_frechet / before.mfcc_frechet
     item = (
-        f"* *{method[0].upper()}{method[1:]}*: {row.style_share_fresh:.0%} of the content's style loss remains; "
-        f"the chroma agree with the content's to {row.chroma_similarity:.2f}; the MFCC distance to the style goes from "
-        f"{before.mfcc_distance:.0f} to {row.mfcc_distance:.0f}, {nearer}"
+        f"*{method[0].upper()}{method[1:]}*: {row.style_share_fresh:.0%} of the content's style loss remains; "
+        f"{_kept(row)}; the MFCC Fréchet distance to the style is {ratio:.2f} times the content's, "
+        f"{'nearer' if ratio < 1 else 'farther away'}"
     )
     if pd.isna(row.target_distance_db):
         return f"{item}."
@@ -185,6 +229,40 @@ def _finding(method: str, row: pd.Series, before: pd.Series) -> str:
         f"{item}; the distance to the known target goes from {before.target_distance_db:.1f} to "
         f"{row.target_distance_db:.1f} dB, {nearer}."
     )
+
+
+def _kept(row: pd.Series) -> str:
+    pitch = (
+        "" if pd.isna(row.pitch_agreement) else f", pitch in {row.pitch_agreement:.0%} of the voiced frames"
+    )
+    return f"chroma {row.chroma_similarity:.2f}{pitch}, onset F {row.onset_f:.2f}"
+
+
+def by_balance(pair: Pair, preset: Preset, balances: tuple[float, ...]) -> pd.DataFrame:
+    """Transfer a pair at several balances, by matched timbre and by the Gram matrix (``"plain"`` of `methods`).
+
+    Returns
+    -------
+    pd.DataFrame
+        Indexed by method and balance: ``chroma_similarity``, ``onset_f``, ``pitch_agreement``, and
+        ``mfcc_frechet_ratio``, the distance to the style over the content's own.
+
+    Notebook: 04_speech_pairs.ipynb, 05_symphonic_pairs.ipynb, 06_instrument_pairs.ipynb
+    """
+    rows = []
+    for balance in balances:
+        for name in ("plain", "matched"):
+            run = run_pair(pair, preset, methods(preset, balance)[name], progress=False)
+            row, before = run.row(), run.row(COPY_CONTENT)
+            rows.append(
+                {
+                    "method": run.method,
+                    "balance": balance,
+                    **row[["chroma_similarity", "onset_f", "pitch_agreement"]],
+                    "mfcc_frechet_ratio": row.mfcc_frechet / before.mfcc_frechet,
+                }
+            )
+    return pd.DataFrame(rows).set_index(["method", "balance"]).sort_index()
 
 
 def references_and_result(audio: PairAudio, result: TransferResult) -> dict[str, np.ndarray]:
@@ -198,13 +276,15 @@ def references_and_result(audio: PairAudio, result: TransferResult) -> dict[str,
     }
 
 
-def panels(*runs: PairRun) -> dict[str, np.ndarray]:
+def panels(*runs: PairRun, target: bool = True) -> dict[str, np.ndarray]:
     """Return what is shown and heard side by side: content, style, the known target if any, and each result.
 
     Parameters
     ----------
     *runs : PairRun
         Runs of one pair with different methods.
+    target : bool
+        Include the known target.
 
     Returns
     -------
@@ -214,7 +294,7 @@ def panels(*runs: PairRun) -> dict[str, np.ndarray]:
     first = runs[0]
     sounds = references_and_result(first.audio, first.result)
     shown = {"content": sounds[COPY_CONTENT], "style": sounds[COPY_STYLE]}
-    if first.audio.target is not None:
+    if target and first.audio.target is not None:
         shown["known target"] = set_level(first.audio.target, first.result.config.level)
     return shown | {
         f"result, {run.method}": references_and_result(run.audio, run.result)[run.method] for run in runs
@@ -223,12 +303,13 @@ def panels(*runs: PairRun) -> dict[str, np.ndarray]:
 
 # Column, heading and format of the table that a notebook shows.
 _SHOWN = (
-    ("content_loss_fresh", "content loss", "{:.1f}"),
-    ("style_loss_fresh", "style loss", "{:,.0f}"),
-    ("style_share_fresh", "style loss / content's own", "{:.3f}"),
+    ("content_share_fresh", "content loss / E", "{:z.3f}"),
+    ("style_share_fresh", "style loss / content's own", "{:z.3f}"),
     ("spectral_convergence_db", "spectral convergence (dB)", "{:.1f}"),
-    ("chroma_similarity", "chroma similarity to content", "{:.3f}"),
-    ("mfcc_distance", "MFCC distance to style", "{:.1f}"),
+    ("chroma_similarity", "chroma to content", "{:.3f}"),
+    ("onset_f", "onset F to content", "{:.2f}"),
+    ("pitch_agreement", "pitch of content", "{:.2f}"),
+    ("mfcc_frechet", "MFCC Fréchet distance to style", "{:.1f}"),
     ("target_distance_db", "distance to target (dB)", "{:.1f}"),
 )
 
@@ -255,7 +336,7 @@ def numbers(*tables: pd.DataFrame) -> pd.DataFrame:
     shown = {
         heading: ["–" if pd.isna(value) else form.format(value) for value in table[column]]
         for column, heading, form in _SHOWN
-        if table[column].notna().any()
+        if column in table and table[column].notna().any()
     }
     frame = pd.DataFrame(shown, index=table.index.set_names([None, None]))
     if table.index.get_level_values("pair").nunique() == 1:

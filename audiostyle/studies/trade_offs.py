@@ -24,15 +24,13 @@ from audiostyle.measures.truth import log_spectral_distance
 from audiostyle.phase.griffin_lim import phase_of, spectral_convergence
 from audiostyle.sound.audio import fix_length, set_level
 from audiostyle.spectrogram import log_magnitude
-from audiostyle.studies.pairs import COPY_CONTENT, COPY_STYLE, EQUALISER, MATCHED, levelled
+from audiostyle.studies.pairs import COPY_CONTENT, COPY_STYLE, EQUALISER, MATCHED, PLAIN, POLISH, levelled
 from audiostyle.studies.presets import GRAM
 from audiostyle.studies.reconstruct import reconstruct_phase
 from audiostyle.transfer import Optimum, make_sound, optimise, transfer_style
 
 BALANCES = (0.3, 0.4, 0.5, 0.6, 0.7, 0.9)
 PAPER = "4096 filters, Griffin-Lim"
-PLAIN = "infinite, Griffin-Lim"
-POLISH = "infinite, polish"
 WAVEFORM = "waveform"
 MUSAICING, CROSS = "NMF musaicing", "cross-synthesis"
 REFERENCES = (COPY_CONTENT, COPY_STYLE, EQUALISER, MUSAICING, CROSS)
@@ -296,6 +294,7 @@ def dominance(
     balance: float = 0.5,
     timbre: str = "mfcc_frechet",
     content: str = "chroma_similarity",
+    margin: float = 0.0,
 ) -> pd.DataFrame:
     """Compare a method's curve with a reference point, pair by pair, on one timbre and one content measure.
 
@@ -304,45 +303,49 @@ def dominance(
     table : pd.DataFrame
         Rows of `curve_rows`, `paper_rows` and `reference_rows`.
     method, reference : str
-        The curve, and the method of the point; of several seeds the mean is taken.
+        The curve, and the method of the point; of several seeds the mean is taken. One of `REFERENCES` is no curve
+        but a point.
     balance : float
         Balance of the reference point; ignored for `REFERENCES`.
     timbre : str
         Column in which lower is better.
     content : str
         Column in which higher is better.
+    margin : float
+        Share by which the better number has to be better; less is a tie.
 
     Returns
     -------
     pd.DataFrame
         By pair: both numbers of the point; ``timbre_at_equal_content`` and ``content_at_equal_timbre`` read from the
-        curve (`at_equal`, the curve extended by "copy the content"); ``better``, whether some point of the curve is
-        better in one and no worse in the other.
+        curve (`at_equal`, the curve extended by "copy the content"); ``better``, whether some point of the curve,
+        those interpolated between its balances included, is better in one and no worse in the other.
     """
     rows = []
     for pair, group in table.groupby("pair", sort=False):
-        own = group[group["method"].isin([method, COPY_CONTENT])]
+        own = group[group["method"].isin([method] if method in REFERENCES else [method, COPY_CONTENT])]
         point = group[group["method"] == reference]
         if reference not in REFERENCES:
             point = point[np.isclose(point["balance"], balance)]
         x0, y0 = float(point[content].mean()), float(point[timbre].mean())
-        equal_content = at_equal(own, content, timbre, x0)
-        equal_timbre = at_equal(own, timbre, content, y0)
         kept, taken = _densely(own, content, timbre)
+        gained = (kept > x0 * (1 + margin)) | (taken < y0 * (1 - margin))
         rows.append(
             {
                 "pair": pair,
                 content: x0,
                 timbre: y0,
-                "timbre_at_equal_content": equal_content,
-                "content_at_equal_timbre": equal_timbre,
-                "better": bool(((kept >= x0) & (taken <= y0) & ((kept > x0) | (taken < y0))).any()),
+                "timbre_at_equal_content": at_equal(own, content, timbre, x0),
+                "content_at_equal_timbre": at_equal(own, timbre, content, y0),
+                "better": bool(((kept >= x0) & (taken <= y0) & gained).any()),
             }
         )
     return pd.DataFrame(rows)
 
 
-def scoreboard(table: pd.DataFrame, contests: list[tuple[str, str]], *, balance: float = 0.5) -> pd.DataFrame:
+def scoreboard(
+    table: pd.DataFrame, contests: list[tuple[str, str]], *, balance: float = 0.5, margin: float = 0.0
+) -> pd.DataFrame:
     """Count the pairs on which a method's curve beats a point, for every timbre and content measure.
 
     Parameters
@@ -353,19 +356,21 @@ def scoreboard(table: pd.DataFrame, contests: list[tuple[str, str]], *, balance:
         Method of the curve and method of the point.
     balance : float
         Balance of the point.
+    margin : float
+        As for `dominance`.
 
     Returns
     -------
     pd.DataFrame
         Rows curve and point, columns content and timbre measure, entries such as ``"5 of 6"``.
     """
-    counts = {}
+    counts, options = {}, {"balance": balance, "margin": margin}
     for method, reference in contests:
         row = {}
         for content in CONTENT_MEASURES:
             for timbre in TIMBRE_MEASURES:
-                options = {"method": method, "reference": reference, "balance": balance}
-                better = dominance(table, timbre=timbre, content=content, **options)["better"]
+                measures = {"timbre": timbre, "content": content}
+                better = dominance(table, method=method, reference=reference, **measures, **options)["better"]
                 row[content, timbre] = f"{better.sum()} of {len(better)}"
         counts[method, reference] = row
     board = pd.DataFrame(counts).T
@@ -374,6 +379,6 @@ def scoreboard(table: pd.DataFrame, contests: list[tuple[str, str]], *, balance:
 
 def _densely(curve: pd.DataFrame, x: str, y: str, n: int = 400) -> tuple[np.ndarray, np.ndarray]:
     """Points along a curve in the order of its balance, which "copy the content" (no balance) begins."""
-    points = curve.fillna({"balance": 0.0}).sort_values("balance")[[x, y]].to_numpy()
+    points = curve.fillna({"balance": 0.0}).groupby("balance")[[x, y]].mean().to_numpy()
     at = np.linspace(0, max(len(points) - 1, 0), n)
     return tuple(np.interp(at, np.arange(len(points)), points[:, i]) for i in range(2))

@@ -3,6 +3,7 @@
 import base64
 import io
 import re
+from dataclasses import replace
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -13,12 +14,13 @@ import soundfile
 from audiostyle.datasets.clips import PairAudio
 from audiostyle.encoders.infinite import InfiniteEncoder
 from audiostyle.figures.charts import show_bars
+from audiostyle.figures.drawings import draw_gram, draw_method, thumbnail
 from audiostyle.figures.kernels import show_kernels
-from audiostyle.figures.optimisation import show_losses
+from audiostyle.figures.optimisation import show_losses, show_optimisation
 from audiostyle.figures.players import player_row
 from audiostyle.figures.speakers import show_confusion
 from audiostyle.figures.speakers import show_curves as show_accuracy
-from audiostyle.figures.spectrograms import show_spectrograms
+from audiostyle.figures.spectrograms import show_differences, show_spectrograms, show_triptych
 from audiostyle.figures.trade_offs import draw_curves, show_instruments
 from audiostyle.figures.truth import show_pairs, show_truth
 from audiostyle.figures.width import draw_timings
@@ -26,7 +28,9 @@ from audiostyle.sound.levels import rms
 from audiostyle.spectrogram import to_decibels
 from audiostyle.studies import trade_offs
 from audiostyle.studies.pairs import COPY_CONTENT
+from audiostyle.studies.presets import GRAM
 from audiostyle.studies.truth import EQUALISER
+from audiostyle.transfer import transfer_style
 
 SR = 22050
 
@@ -199,3 +203,70 @@ def test_every_pair_has_a_dot_for_each_method_in_the_panel_of_its_set():
     assert (choose.get_title(), confirm.get_title()) == ("choose", "confirm")
     assert [line.get_xdata().tolist() for line in confirm.lines] == [[4], [5]]
     assert {text.get_text() for text in confirm.figure.legends[0].get_texts()} == {COPY_CONTENT, EQUALISER}
+
+
+def test_sounds_are_shown_two_in_a_row_over_octaves(content, style):
+    figure = show_triptych({"a": content, "b": style, "c": content})
+    panels = figure.axes[:4]
+    assert [ax.get_subplotspec().rowspan.start for ax in panels] == [0, 0, 1, 1]
+    assert panels[0].get_yscale() == "log"
+    figure.draw_without_rendering()  # lays the panels out
+    assert panels[0].get_window_extent().width >= 500
+
+
+def test_a_difference_has_the_sign_of_what_was_added(content):
+    t = np.arange(len(content)) / SR
+    added = content + 0.3 * np.sin(2 * np.pi * 5000 * t).astype(np.float32)
+    figure = show_differences(content, {"added": added, "halved": content / 2}, seconds=1.0, title="t")
+    first, more, less = figure.axes[:3]
+    assert [ax.get_title() for ax in (first, more, less)] == [
+        "content",
+        "added − content",
+        "halved − content",
+    ]
+    mesh = more.collections[0]
+    kilohertz = mesh.get_coordinates()[:, 0, 1]
+    row = np.searchsorted(kilohertz, 5.0) - 1
+    assert mesh.get_array()[row].min() > 20
+    assert mesh.get_clim() == (-30, 30)
+    loud = np.asarray(first.collections[0].get_array()) > -60
+    halved = np.asarray(less.collections[0].get_array())[loud]
+    np.testing.assert_allclose(halved, 20 * np.log10(0.5), atol=0.01)
+
+
+def test_the_polish_has_axes_of_its_own(content, style):
+    results = {
+        name: transfer_style(
+            content,
+            style,
+            SR,
+            replace(GRAM, n_iter=4, polish_iter=3, griffin_lim_iter=5, phase=phase),
+            progress=False,
+        )
+        for name, phase in (("plain", "griffin_lim"), ("polished", "polish"))
+    }
+    losses, polish, phase = show_optimisation(results, title="t").axes
+    assert len(losses.get_lines()) == 4
+    assert [len(line.get_xdata()) for line in polish.get_lines()] == [4, 4]
+    lengths = [len(line.get_ydata()) for line in phase.get_lines()]
+    assert lengths == [len(results["plain"].convergence), len(results["polished"].convergence) - 1]
+    assert {ax.get_xscale() for ax in (losses, polish, phase)} == {"symlog"}
+
+
+def test_drawings_show_the_result_they_are_given():
+    S = np.full((1025, 40), 1e-6)
+    S[93] = 1.0  # 1 kHz
+    small = thumbnail(S)
+    assert small.shape == (60, 120)
+    assert small.max() == 1
+    row = int(60 * np.log2(1000 / 180) / 5)
+    assert abs(int(small[:, 0].argmax()) - row) <= 1
+    assert small[row + 5 :].max() == 0
+    ax = draw_method(plt.figure().subplots(), {"content": S, "style": S[::-1], "result": S})
+    np.testing.assert_array_equal(ax.images[0].get_array(), small)
+    np.testing.assert_array_equal(ax.images[1].get_array(), small)
+    assert not np.allclose(ax.images[2].get_array(), small)
+    F = np.arange(7.0 * 30).reshape(7, 30)
+    _, features, gram = draw_gram(plt.figure().subplots(), S, F).images
+    np.testing.assert_array_equal(features.get_array(), F)
+    np.testing.assert_array_equal(gram.get_array(), F @ F.T)

@@ -37,6 +37,11 @@ def test_chroma_knows_notes_and_not_timbre(make_melody):
     assert chroma_similarity(half, a, SR) > 0.9
 
 
+def test_a_sound_without_pitch_agrees_nowhere(make_melody):
+    a = make_melody(SCALE, harmonics=[1, 0.5, 0.3], seconds_each=0.5)
+    assert pitch_agreement(np.zeros_like(a), a, SR) == 0
+
+
 def test_pitch_agreement_counts_the_frames_that_agree(make_melody):
     a = make_melody(SCALE, harmonics=[1, 0.5, 0.3], seconds_each=0.5)
     half_wrong = make_melody(

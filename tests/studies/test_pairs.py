@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -12,7 +13,11 @@ from audiostyle.studies.pairs import (
     COPY_STYLE,
     EQUALISER,
     MATCHED,
+    PLAIN,
+    POLISH,
+    by_balance,
     findings,
+    gaps,
     methods,
     numbers,
     panels,
@@ -34,7 +39,7 @@ def runs():
 
 
 def test_every_table_has_the_references_and_its_own_method(runs):
-    assert [run.method for run in runs] == ["256 filters", "infinite width", MATCHED]
+    assert [run.method for run in runs] == ["256 filters, Griffin-Lim", PLAIN, POLISH, MATCHED]
     for run in runs:
         assert run.table["method"].tolist() == [COPY_CONTENT, COPY_STYLE, EQUALISER, run.method]
     assert 0 < runs[0].row(EQUALISER).content_share_fresh < 1
@@ -45,7 +50,7 @@ def test_matched_timbre_needs_no_phase(runs):
     assert pd.isna(row.spectral_convergence_db)
     assert pd.isna(row.phase)
     assert runs[0].row().phase == "griffin_lim"
-    assert runs[1].row().phase == "polish"
+    assert [run.row().phase for run in runs[1:3]] == ["griffin_lim", "polish"]
 
 
 def test_references_are_shown_once(runs):
@@ -57,21 +62,50 @@ def test_references_are_shown_once(runs):
 
 def test_findings_say_nearer_only_where_it_is(runs):
     said = findings(*runs).splitlines()
-    assert [line.split("*: ")[0] for line in said[:-1]] == [
+    assert [line.split("*: ")[0] for line in said[:-2]] == [
         "* *Equaliser",
-        "* *256 filters",
-        "* *Infinite width",
+        "* *256 filters, Griffin-Lim",
+        "* *Infinite, Griffin-Lim",
+        "* *Infinite, polish",
         "* *Matched timbre",
     ]
     assert "magnitudes optimised" in said[1]
-    assert "magnitudes optimised" not in said[3]
+    assert "magnitudes optimised" not in said[4]
     before = runs[0].row(COPY_CONTENT)
-    for run, line in zip(runs, said[1:4], strict=True):
+    for run, line in zip(runs, said[1:5], strict=True):
         timbre, target = line.split("; ")[2:4]
-        assert timbre.endswith("nearer") == (run.row().mfcc_distance < before.mfcc_distance)
+        assert timbre.endswith("nearer") == (run.row().mfcc_frechet < before.mfcc_frechet)
         assert ("nearer" in target) == (run.row().target_distance_db < before.target_distance_db)
 
 
 def test_every_result_is_judged_at_the_level_of_the_computation(runs):
     matched = runs[-1].result
     assert rms(matched.y_computed) == pytest.approx(matched.config.level, rel=0.02)
+
+
+def test_notes_onsets_and_pitch_are_kept_by_the_content_alone(runs):
+    copy, style = runs[0].row(COPY_CONTENT), runs[0].row(COPY_STYLE)
+    assert (copy.chroma_similarity, copy.onset_f, copy.pitch_agreement) == pytest.approx((1, 1, 1))
+    assert style.onset_f < 1
+    assert style.pitch_agreement < 1
+    assert style.mfcc_frechet == pytest.approx(0, abs=1e-3)
+
+
+def test_less_of_the_filter_keeps_more_of_the_content():
+    pair = get_pair("instrument-1", "bundled")
+    preset = replace(SMOKE, config=replace(SMOKE.config, griffin_lim_iter=2))
+    table = by_balance(pair, preset, (0.1, 0.5))
+    assert table.index.tolist() == [(PLAIN, 0.1), (PLAIN, 0.5), (MATCHED, 0.1), (MATCHED, 0.5)]
+    ratio = table["mfcc_frechet_ratio"]
+    assert ratio[MATCHED, 0.5] < ratio[MATCHED, 0.1] < 1
+    assert (table.loc[MATCHED, "chroma_similarity"] > 0.5).all()
+
+
+def test_gaps_are_filled_by_what_is_added_to_them(runs):
+    levels = gaps(*runs)
+    assert list(levels.index) == ["content", *(run.method for run in runs)]
+    assert -80 <= levels["content"] <= -60
+    noise = 0.01 * np.random.default_rng(0).normal(size=runs[0].result.y.shape).astype(np.float32)
+    noisy = replace(runs[0], result=replace(runs[0].result, y=runs[0].result.y + noise))
+    assert gaps(noisy).iloc[1] > gaps(runs[0]).iloc[1] + 5
+    assert findings(*runs).endswith(f"highest in *{levels.idxmax()}*.")

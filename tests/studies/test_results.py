@@ -1,5 +1,6 @@
 """What is written under ``results/``: notebooks run in any order, and none may undo another's work."""
 
+import io
 import json
 from dataclasses import replace
 
@@ -14,7 +15,7 @@ from audiostyle.datasets.clips import get_pair
 from audiostyle.figures.pairs import write_runs
 from audiostyle.studies.pairs import run_pair
 from audiostyle.studies.presets import get_preset
-from audiostyle.studies.results import Results
+from audiostyle.studies.results import Results, with_palette
 
 
 @pytest.fixture
@@ -76,3 +77,25 @@ def test_what_is_of_no_edition_lies_beside_them_and_pictures_have_256_colours():
     assert set(colours) == {"save_figure", "save_picture"}
     assert max(colours.values()) <= 256
     assert (results.folder / "noise.png").is_file()
+
+
+def as_png(pixels):
+    buffer = io.BytesIO()
+    Image.fromarray(pixels.astype(np.uint8)).save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def test_a_few_loud_cells_keep_their_colours_among_many_soft_ones(rng):
+    magma = (255 * plt.get_cmap("magma")(np.arange(256))[:, :3]).round()
+    pixels = magma[rng.integers(0, 200, (300, 300))] + rng.integers(0, 3, (300, 300, 1))  # blended at edges
+    pixels[0, :256] = magma
+    shown = np.asarray(Image.open(io.BytesIO(with_palette(as_png(pixels)))).convert("RGB")).astype(float)
+    # Counted by pixels, the last 22 steps of the map, 0 to -7 dB of 80, become one colour, 94 of 255 off.
+    assert np.abs(shown - pixels).max() <= 4
+    assert len(np.unique(shown[0, 234:256], axis=0)) >= 6
+
+
+def test_a_picture_of_few_colours_stays_as_it_is(rng):
+    pixels = rng.integers(0, 256, (200, 3))[rng.integers(0, 200, (40, 40))]
+    shown = np.asarray(Image.open(io.BytesIO(with_palette(as_png(pixels)))).convert("RGB"))
+    np.testing.assert_array_equal(shown, pixels)

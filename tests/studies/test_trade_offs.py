@@ -41,6 +41,21 @@ def test_dominance_of_a_better_and_of_a_worse_curve():
         assert row["timbre_at_equal_content"] == pytest.approx(curve[1][1] + 10.0)
 
 
+def test_less_than_the_margin_is_a_tie_and_a_reference_is_a_point():
+    columns = ["pair", "method", "balance", "chroma_similarity", "mfcc_frechet"]
+    rows = [
+        ["a", POLISH, 0.5, 0.505, 40.0],
+        ["a", trade_offs.CROSS, np.nan, 0.5, 40.0],
+        ["a", COPY_CONTENT, np.nan, 1.0, 99.0],
+    ]
+    table = pd.DataFrame(rows, columns=columns)
+    for margin, better in ((0.0, True), (0.02, False)):
+        (row,) = dominance(table, reference=trade_offs.CROSS, margin=margin).to_dict("records")
+        assert row["better"] is better
+    (row,) = dominance(table, method=trade_offs.CROSS, reference=POLISH).to_dict("records")
+    assert row["better"] is False, "the copy of the content is no part of a point"
+
+
 def test_curves_have_a_row_for_every_method_and_all_measures(pair_audio):
     config = replace(GRAM, n_iter=5, griffin_lim_iter=3)
     rows = list(
