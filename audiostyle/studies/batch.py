@@ -114,8 +114,10 @@ def make_jobs(
         If two results would have one name.
     """
     jobs: dict[Path, Job] = {}
+    # a process may have another working directory, and a recipe is read from anywhere
+    folder, contents = folder.absolute(), [_absolute(part) for part in contents]
     for content in contents:
-        for style in styles:
+        for style in (tuple(_absolute(part) for part in parts) for parts in styles):
             name = f"{content.path.stem}__{'+'.join(part.path.stem for part in style)}"
             output = folder / (name + (suffix or _written_suffix(content.path)))
             if output in jobs:
@@ -130,6 +132,10 @@ def make_jobs(
                 )
             jobs[output] = Job(Sources(content, style, weights), output)
     return list(jobs.values())
+
+
+def _absolute(part: Part) -> Part:
+    return part._replace(path=part.path.absolute())
 
 
 def _written_suffix(path: Path) -> str:
