@@ -90,7 +90,9 @@ def test_no_circles():
 
 def test_the_core_is_small():
     assert len(list(PACKAGE.glob("*.py"))) <= 14
-    core = [path for name, path in MODULES.items() if room_of(name) == "core" and path.parent.name != "matching"]
+    core = [
+        path for name, path in MODULES.items() if room_of(name) == "core" and path.parent.name != "matching"
+    ]
     assert sum(len(path.read_text().splitlines()) for path in core) <= 3000
 
 
