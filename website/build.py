@@ -14,6 +14,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import nbformat
@@ -21,6 +22,7 @@ import numpy as np
 import pandas as pd
 import soundfile
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jupyter_core.paths import jupyter_path
 from PIL import Image
 
 from audiostyle.datasets import paths
@@ -63,7 +65,7 @@ def picture(S: np.ndarray, sr: int, reference: float) -> bytes:
     edges = np.geomspace(_LOW_HZ, _HIGH_HZ, _ROWS + 1)
     bins = np.searchsorted(frequencies(sr, _N_FFT), edges)
     # The loudest bin of a row, as a peak would vanish in a mean; where rows are narrower than bins, the next bin.
-    rows = np.stack([S[a : max(b, a + 1)].max(axis=0) for a, b in zip(bins[:-1], bins[1:], strict=True)])
+    rows = np.stack([S[a : max(b, a + 1)].max(axis=0) for a, b in pairwise(bins)])
     image = Image.open(io.BytesIO(png_bytes(to_decibels(rows, reference), -RANGE_DB, 0.0, "magma")))
     buffer = io.BytesIO()
     image.convert("RGB").save(buffer, format="WEBP", quality=80, method=2)
@@ -92,7 +94,7 @@ def page_of(place: Place, made: pd.DataFrame, out: Path) -> dict:
         }  # fmt: skip
     player = {
         "label": f"Player, {place.title}",
-        "slots": [{"name": name, "heading": heading, "listen": True, "empty": ""} for name, (heading, _) in heard.items()],
+        "slots": [{"heading": heading, "listen": True} for heading, _ in heard.values()],
         "heard": list(heard).index("ours"),
         "pictures": True, "min_khz": _LOW_HZ / 1000, "max_khz": _HIGH_HZ / 1000,
         "scales": [{"low": f"−{RANGE_DB:g} dB", "high": "0 dB", "colours": css_colours("magma")}],
@@ -135,31 +137,35 @@ def notebook_pages(out: Path) -> Iterator[dict]:
 def heading_of(notebook: nbformat.NotebookNode) -> tuple[str, str]:
     """Return the title of a notebook and the sentence below it."""
     title, _, rest = notebook.cells[0].source.partition("\n")
-    sentence = re.split(r"(?<=[.:])\s", " ".join(rest.split()), maxsplit=1)[0]
+    sentence = re.split(r"(?<=[.?!])\s", " ".join(rest.split()), maxsplit=1)[0]
     return title.lstrip("# "), re.sub(r"[*`]|\[(.+?)\]\(.+?\)", r"\1", sentence)
 
 
 def framed(page: str) -> str:
-    """Return a notebook's page with the way back, the policy, and the colours of the night."""
-    digests = " ".join(
+    """Return a notebook's page with the way back, the policy, and dark colours for those whose system is dark."""
+    digests = [
         f"'sha256-{base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()}'"
         for code in re.findall(r"<script[^>]*>(.*?)</script>", page, flags=re.DOTALL)
-    )
-    policy = html.escape(f"{POLICY}; script-src {digests or 'none'}", quote=True)
-    head = (
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
-        f"<style>{(TEMPLATES / 'notebook.css').read_text(encoding='utf-8')}\n{night()}</style>"
-    )
-    page = re.sub(r"(<head>)", lambda match: match[1] + head, page, count=1)
-    back = '<nav class="back" aria-label="Site"><a href="../index.html">audiostyle</a></nav>'
-    return re.sub(r"(<body[^>]*>)", lambda match: match[1] + back, page, count=1)
+    ]
+    scripts = " ".join(digests) or "'none'"
+    policy = html.escape(f"{POLICY}; script-src {scripts}", quote=True)
+    style = (TEMPLATES / "notebook.css").read_text(encoding="utf-8")
+    parts = {
+        "<head>": f'<head><meta http-equiv="Content-Security-Policy" content="{policy}">',
+        "</head>": f'<link rel="icon" href="../icon.svg" type="image/svg+xml"><style>{style}\n{night()}</style></head>',
+        "<main>": '<nav class="back" aria-label="Site"><a href="../index.html">audiostyle</a></nav><main>',
+    }
+    for mark, replacement in parts.items():
+        page = page.replace(mark, replacement, 1)
+    return page
 
 
 def night() -> str:
-    """Return nbconvert's dark colours, for those whose system is dark."""
-    sheet = (Path(sys.prefix) / "share/jupyter/nbconvert/templates/lab/static/theme-dark.css").read_text()
-    colours = "".join(re.findall(r":root\s*\{.*?\}", sheet, flags=re.DOTALL))
-    return f"@media (prefers-color-scheme: dark) {{ {colours} }}"
+    """Return nbconvert's dark colours."""
+    folders = (Path(folder) for folder in jupyter_path("nbconvert", "templates", "lab", "static"))
+    sheet = next(folder / "theme-dark.css" for folder in folders if folder.is_dir())
+    colours = re.findall(r":root\s*\{.*?\}", sheet.read_text(encoding="utf-8"), flags=re.DOTALL)
+    return f"@media (prefers-color-scheme: dark) {{ {' '.join(colours)} }}"
 
 
 def build(out: Path) -> Path:

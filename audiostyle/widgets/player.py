@@ -194,6 +194,7 @@ def _palette(name: str) -> np.ndarray:
 
 
 def css_colours(name: str) -> list[str]:
+    """Return six colours of a colour map of matplotlib, as CSS writes them."""
     return ["#{:02x}{:02x}{:02x}".format(*colour) for colour in _palette(name)[::51].tolist()]
 
 

@@ -10,12 +10,11 @@ import pandas as pd
 import pytest
 import soundfile
 
-from audiostyle.datasets.clips import PairAudio
+from audiostyle.datasets.clips import PairAudio, pairs
 from audiostyle.encoders.infinite import InfiniteEncoder
 from audiostyle.figures.charts import show_bars
 from audiostyle.figures.kernels import show_kernels
 from audiostyle.figures.optimisation import show_losses
-from audiostyle.datasets.clips import pairs
 from audiostyle.figures.players import link_to_site, player_row
 from audiostyle.figures.speakers import show_confusion
 from audiostyle.figures.speakers import show_curves as show_accuracy
