@@ -11,7 +11,7 @@ export OMP_WAIT_POLICY := PASSIVE
 export JUPYTER_PLATFORM_DIRS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env notebooks test lowest lab data reproduce bench fuzz mutants lint browser screenshots app clean
+.PHONY: help env notebooks test lowest lab data reproduce bench fuzz mutants lint browser screenshots app sounds site clean
 
 help:  ## list these targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -79,6 +79,12 @@ bench: env  ## measure speed and memory into results/paper/benchmarks.csv and be
 	$(BIN)/python -m benchmarks.bench_phase
 	$(BIN)/python -m benchmarks.readme
 
+sounds: env  ## make the sounds of the site from the bundled clips (minutes for each of the paper's setting)
+	$(BIN)/python -m website.sounds
+
+site: env  ## build the site from committed results into results/site (seconds)
+	$(BIN)/python -m website.build
+
 fuzz: env  ## read 2,000 damaged sound files: finite samples or a ValueError, nothing else
 	$(BIN)/python -m benchmarks.fuzz --files 2000
 
@@ -86,5 +92,5 @@ mutants: env  ## plant faults one at a time and see which tests notice (many min
 	$(BIN)/python -m benchmarks.mutants
 
 clean:  ## remove the environment, caches and ignored results
-	rm -rf .venv .pytest_cache .ruff_cache .hypothesis results/quick results/smoke results/cache
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis results/quick results/smoke results/cache results/site
 	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -28,6 +28,7 @@ from traitlets.config import Config
 
 from audiostyle.datasets import paths
 from audiostyle.datasets.clips import current_edition
+from audiostyle.figures.players import link_to_site
 from audiostyle.sound.files import whole_file
 from audiostyle.studies.presets import get_preset
 from audiostyle.studies.results import Results, with_palette
@@ -116,13 +117,18 @@ def formula(match: re.Match) -> str:
 
 
 def stripped(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """Return a copy that keeps only outputs of cells tagged ``keep_output``, without sound and widgets."""
+    """Return a copy that keeps only outputs of cells tagged ``keep_output``, without sound and widgets.
+
+    Of a player stays the link to where it can be heard.
+    """
     kept = nbformat.from_dict(notebook)
     kept.metadata.pop("widgets", None)
     for cell in kept.cells:
         if cell.cell_type == "code":
             wanted = "keep_output" in cell.metadata.get("tags", ())
-            cell.outputs = [_compressed(output) for output in cell.outputs if wanted and _is_quiet(output)]
+            links = [_link_of(output) for output in cell.outputs if _plays(output)]
+            quiet = [_compressed(output) for output in cell.outputs if wanted and _is_quiet(output)]
+            cell.outputs = quiet + links
             cell.execution_count = None
             cell.metadata.pop("execution", None)
             for output in cell.outputs:
@@ -134,8 +140,17 @@ def stripped(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
 def _is_quiet(output: nbformat.NotebookNode) -> bool:
     """Whether an output holds neither sound, nor a widget, nor a stream such as a progress bar."""
     data = output.get("data", {})
-    sound = any(kind.startswith("audio/") for kind in data) or "<audio" in str(data.get("text/html", ""))
+    sound = any(kind.startswith("audio/") for kind in data) or _plays(output)
     return output.output_type in ("display_data", "execute_result") and not (sound or _WIDGET in data)
+
+
+def _plays(output: nbformat.NotebookNode) -> bool:
+    """Whether an output is a row of players."""
+    return "<audio" in str(output.get("data", {}).get("text/html", ""))
+
+
+def _link_of(output: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    return nbformat.v4.new_output("display_data", {"text/html": link_to_site(output["data"]["text/html"])})
 
 
 def _compressed(output: nbformat.NotebookNode) -> nbformat.NotebookNode:

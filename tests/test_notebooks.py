@@ -192,7 +192,7 @@ def test_committed_outputs_are_figures_and_tables_only(path, notebook):
     assert path.stat().st_size < MOST_BYTES
     assert "widgets" not in notebook.metadata
     for cell in _code(notebook):
-        assert not cell.outputs or "keep_output" in _tags(cell)
+        assert not cell.outputs or "keep_output" in _tags(cell) or "player_row(" in cell.source
         for output in cell.outputs:
             assert output.output_type in ("display_data", "execute_result")
             data = output.data
@@ -206,7 +206,8 @@ def executed():
     picture = io.BytesIO()
     Figure(figsize=(1, 1)).savefig(picture)
     figure = new_output("display_data", {"image/png": base64.b64encode(picture.getvalue()).decode()})
-    player = new_output("execute_result", {"text/html": "<audio src='data:audio/mpeg;base64,AAAA'></audio>"})
+    sound = "<div data-place=\"speech-2\"><audio src='data:audio/mpeg;base64,AAAA'></audio></div>"
+    player = new_output("execute_result", {"text/html": sound})
     widget = new_output("display_data", {"application/vnd.jupyter.widget-view+json": {"model_id": "1"}})
     bar = new_output("stream", name="stderr", text="transfer: 100%")
     kept = new_code_cell("draw()", metadata={"tags": ["keep_output"]}, outputs=[figure, player, widget, bar])
@@ -219,7 +220,9 @@ def executed():
 
 def test_runner_keeps_only_what_is_marked(runner, executed):
     kept = runner.stripped(executed)
-    assert [len(cell.outputs) for cell in _code(kept)] == [1, 0, 0, 0]
+    assert [len(cell.outputs) for cell in _code(kept)] == [2, 0, 0, 1]
+    link = '<p><a href="../index.html#speech-2">Listen on the site</a></p>'
+    assert _code(kept)[3].outputs[0].data == {"text/html": link}, "of sound stays where it can be heard"
     assert "image/png" in _code(kept)[0].outputs[0].data
     assert "widgets" not in kept.metadata
     assert len(_code(executed)[0].outputs) == 4, "the notebook given must stay as it is"

@@ -1,15 +1,19 @@
-"""Players for notebooks: compressed sound, matched in loudness, with a heading and a label."""
+"""Players for notebooks: compressed sound, matched in loudness, with a heading, a label and a place on the site."""
 
 import base64
 import html
 import io
+import re
 
 import numpy as np
 import soundfile
 from IPython.display import HTML
 
+from audiostyle.datasets.clips import pairs
 from audiostyle.sound.levels import rms
 
+# The front page of the site as its pages of the notebooks see it.
+SITE = "../index.html"
 _LEVEL = 0.08
 _PEAK = 0.99
 
@@ -37,7 +41,25 @@ def player_row(sounds: dict[str, np.ndarray], sr: int, *, heading: str = "") -> 
         for (title, y), g in zip(sounds.items(), gain, strict=True)
     )
     above = f'<p style="margin:0 0 .4em">{html.escape(heading)}</p>' if heading else ""
-    return HTML(f'{above}<div style="display:flex;flex-wrap:wrap;gap:1em">{cells}</div>')
+    return HTML(f'{above}<div style="display:flex;flex-wrap:wrap;gap:1em"{_place(heading)}>{cells}</div>')
+
+
+def _place(heading: str) -> str:
+    """Return the attribute that names the pair of a heading, which is also the name of its place on the site."""
+    named = [pair.pair for pair in pairs() if pair.title in heading]
+    return f' data-place="{named[0]}"' if named else ""
+
+
+def link_to_site(page: str) -> str:
+    """Return a link to where the site plays the pair of a row of players, or its first sound, without the sound.
+
+    Examples
+    --------
+    >>> link_to_site('<div data-place="speech-1"><audio></audio></div>')
+    '<p><a href="../index.html#speech-1">Listen on the site</a></p>'
+    """
+    named = re.search(r'data-place="([a-z0-9-]+)"', page)
+    return f'<p><a href="{SITE}#{named[1] if named else "main"}">Listen on the site</a></p>'
 
 
 def common_gain(waveforms: list[np.ndarray]) -> list[float]:

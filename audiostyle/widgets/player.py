@@ -89,10 +89,10 @@ class SyncPlayer(Part):
         if not 1 <= len(slots) <= _SLOTS:
             raise ValueError(f"a player has 1 to {_SLOTS} slots, not {len(slots)}")
         self._index = {slot.name: i for i, slot in enumerate(slots)}
-        scales = [{"low": f"−{RANGE_DB:g} dB", "high": "0 dB", "colours": _css_colours("magma")}]
+        scales = [{"low": f"−{RANGE_DB:g} dB", "high": "0 dB", "colours": css_colours("magma")}]
         if not all(slot.listen for slot in slots):
             ends = (f"content louder (−{_DIFFERENCE_DB:g} dB)", f"result louder (+{_DIFFERENCE_DB:g} dB)")
-            scales.append({"low": ends[0], "high": ends[1], "colours": _css_colours("PuOr_r")})
+            scales.append({"low": ends[0], "high": ends[1], "colours": css_colours("PuOr_r")})
         super().__init__(
             label=label,
             slots=[slot.__dict__ for slot in slots],
@@ -216,7 +216,8 @@ def _palette(name: str) -> np.ndarray:
     return np.round(matplotlib.colormaps[name](np.linspace(0, 1, 256))[:, :3] * 255).astype(np.uint8)
 
 
-def _css_colours(name: str) -> list[str]:
+def css_colours(name: str) -> list[str]:
+    """Return six colours of a colour map of matplotlib, as CSS writes them."""
     return ["#{:02x}{:02x}{:02x}".format(*colour) for colour in _palette(name)[::51].tolist()]
 
 

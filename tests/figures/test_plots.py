@@ -11,13 +11,13 @@ import pandas as pd
 import pytest
 import soundfile
 
-from audiostyle.datasets.clips import PairAudio
+from audiostyle.datasets.clips import PairAudio, pairs
 from audiostyle.encoders.infinite import InfiniteEncoder
 from audiostyle.figures.charts import show_bars
 from audiostyle.figures.drawings import draw_gram, draw_method, thumbnail
 from audiostyle.figures.kernels import show_kernels
 from audiostyle.figures.optimisation import show_losses, show_optimisation
-from audiostyle.figures.players import player_row
+from audiostyle.figures.players import link_to_site, player_row
 from audiostyle.figures.speakers import show_confusion
 from audiostyle.figures.speakers import show_curves as show_accuracy
 from audiostyle.figures.spectrograms import show_differences, show_spectrograms, show_triptych
@@ -160,6 +160,14 @@ def test_players_in_a_row_are_equally_loud_and_none_clips(content, style):
     levels = [rms(y) for y in sounds]
     assert levels == pytest.approx([levels[0]] * 3, rel=0.1)  # MP3 loses a little of each
     assert max(np.max(np.abs(y)) for y in sounds) < 1.0
+
+
+def test_players_of_a_pair_lead_to_its_place_on_the_site(content):
+    for pair in pairs():
+        page = player_row({"content": content}, SR, heading=f"{pair.title} · {pair.edition} clips").data
+        assert f'#{pair.pair}"' in link_to_site(page)
+        assert "audio" not in link_to_site(page)
+    assert '#main"' in link_to_site(player_row({"content": content}, SR, heading="my own").data)
 
 
 def test_a_logarithmic_axis_begins_at_its_lower_end_and_names_octaves():

@@ -43,6 +43,10 @@ function render({ model, el }) {
   });
   const figures = slots.map((slot, i) => (model.get("pictures") ? panel(slot, i) : null));
 
+  function mark(axis, f, share) {
+    axis.append(node("span", { style: `bottom:${Math.min(94, Math.max(6, 100 * share))}%` }, `${f}`));
+  }
+
   function panel(slot, i) {
     const plot = node("div", { class: "as-plot", onpointerdown: (e) => point(e, i) });
     const image = node("img", { alt: "", hidden: true });
@@ -50,8 +54,12 @@ function render({ model, el }) {
     const head = node("div", { class: "as-head" });
     const khz = node("div", { class: "as-khz", "aria-hidden": "true" });
     const top = model.get("max_khz");
-    for (let f = 0; f <= top; f += 2) {
-      khz.append(node("span", { style: `bottom:${Math.min(94, Math.max(6, (100 * f) / top))}%` }, `${f}`));
+    const bottom = model.get("min_khz");
+    if (bottom) {
+      // A logarithmic axis, with a mark at every octave.
+      for (let f = 0.125; f <= top; f *= 2) mark(khz, f, Math.log(f / bottom) / Math.log(top / bottom));
+    } else {
+      for (let f = 0; f <= top; f += 2) mark(khz, f, f / top);
     }
     const ticks = node("div", { class: "as-ticks", "aria-hidden": "true" });
     const note = node("span", { class: "as-note" });
@@ -239,7 +247,9 @@ function render({ model, el }) {
     const f = figures[i];
     if (f) {
       if (urls[i]) URL.revokeObjectURL(urls[i]);
-      urls[i] = bytes?.byteLength ? URL.createObjectURL(new Blob([asBytes(bytes)], { type: "image/png" })) : null;
+      // The site gives addresses, Python gives bytes.
+      if (typeof bytes === "string") urls[i] = bytes;
+      else urls[i] = bytes?.byteLength ? URL.createObjectURL(new Blob([asBytes(bytes)], { type: "image/png" })) : null;
       f.image.hidden = urls[i] === null;
       f.empty.hidden = urls[i] !== null;
       if (urls[i]) f.image.src = urls[i];
