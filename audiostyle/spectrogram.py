@@ -14,8 +14,8 @@ import torch
 _LEAST_ENERGY = 1e-3
 
 
-def as_tensor(x: np.ndarray | torch.Tensor, *, device: str | torch.device = "cpu") -> torch.Tensor:
-    """Return `x` as a floating-point tensor on `device`; integers and NumPy float64 keep their values.
+def as_tensor(x: np.ndarray | torch.Tensor, *, device: str | torch.device | None = None) -> torch.Tensor:
+    """Return `x` as a floating-point tensor on `device`, or where it is; integers and NumPy float64 keep their values.
 
     Examples
     --------

@@ -342,6 +342,7 @@ def mixture_classify(train: list[np.ndarray], labels: np.ndarray, test: list[np.
     scores = []
     for label in classes:
         frames = np.concatenate([x for x, own in zip(train, labels, strict=True) if own == label])
+        frames = frames.astype(np.float64)  # float32 leaves some variances of one utterance negative
         n_components = int(np.clip(len(frames) // 50, 1, N_COMPONENTS))
         mixture = GaussianMixture(n_components, covariance_type="diag", reg_covar=1e-3, random_state=0)
         with warnings.catch_warnings():
