@@ -214,7 +214,9 @@ def executed():
     kept = new_code_cell("draw()", metadata={"tags": ["keep_output"]}, outputs=[figure, player, widget, bar])
     run = new_code_cell("run()", metadata={"tags": ["progress"]}, outputs=[bar])
     note = new_code_cell("secret_source()", metadata={"tags": ["keep_output", "hide-input"]})
-    formula = new_markdown_cell("$$\\dfrac{a_1}{b} \\left( \\sum_k F_k \\right)$$ and [01](01_other.ipynb), [02](02_more.ipynb#part)")
+    formula = new_markdown_cell(
+        "$$\\dfrac{a_1}{b} \\left( \\sum_k F_k \\right)$$ and [01](01_other.ipynb), [02](02_more.ipynb#part)"
+    )
     other = new_code_cell("play()", outputs=[player])
     return new_notebook(cells=[formula, kept, run, note, other], metadata={"widgets": {"state": {}}})
 
