@@ -90,7 +90,7 @@ def to_html(notebook: nbformat.NotebookNode, title: str) -> str:
     for cell in page.cells:
         if cell.cell_type == "markdown":
             cell.source = re.sub(r"\$\$(.+?)\$\$", formula, cell.source, flags=re.DOTALL)
-            cell.source = re.sub(r"\((\d\d_\w+)\.ipynb\)", r"(\1.html)", cell.source)
+            cell.source = re.sub(r"\((\d\d_\w+)\.ipynb(#[^)]*)?\)", r"(\1.html\2)", cell.source)
         elif "progress" in cell.metadata.get("tags", ()):
             cell.outputs = [output for output in cell.outputs if output.output_type != "stream"]
         for output in cell.get("outputs", ()):

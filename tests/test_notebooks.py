@@ -139,8 +139,10 @@ def test_navigation_resolves(path, notebook):
 
 
 def test_every_link_to_a_notebook_resolves(path, notebook):
-    for target in re.findall(r"\(([^)\s]+\.ipynb)\)", _prose(notebook)):
+    for target, _, part in re.findall(r"\(([^()\s]+\.ipynb)(#([^()\s]+))?\)", _prose(notebook)):
         assert (FOLDER / target).is_file(), f"{path.name} links to {target}"
+        headings = re.findall(r"^#+ (.+)$", _source(FOLDER / target), flags=re.MULTILINE)
+        assert not part or part in {heading.replace(" ", "-") for heading in headings}, f"{path.name}: {part}"
 
 
 def test_exercises_have_answers():
@@ -213,7 +215,9 @@ def executed():
     kept = new_code_cell("draw()", metadata={"tags": ["keep_output"]}, outputs=[figure, player, widget, bar])
     run = new_code_cell("run()", metadata={"tags": ["progress"]}, outputs=[bar])
     note = new_code_cell("secret_source()", metadata={"tags": ["keep_output", "hide-input"]})
-    formula = new_markdown_cell("$$\\dfrac{a_1}{b} \\left( \\sum_k F_k \\right)$$ and [01](01_other.ipynb)")
+    formula = new_markdown_cell(
+        "$$\\dfrac{a_1}{b} \\left( \\sum_k F_k \\right)$$ and [01](01_other.ipynb), [02](02_more.ipynb#part)"
+    )
     other = new_code_cell("play()", outputs=[player])
     return new_notebook(cells=[formula, kept, run, note, other], metadata={"widgets": {"state": {}}})
 
@@ -237,6 +241,7 @@ def test_page_loads_nothing_from_outside(runner, executed):
     assert "$$" not in page
     assert "data:audio/mpeg" in page, "players are kept"
     assert "01_other.html" in page
+    assert "02_more.html#part" in page
     assert "transfer: 100%" in page, "a stream without the tag stays"
     assert page.count("transfer: 100%") == 1, "a progress bar does not"
     assert "secret_source" not in page

@@ -5,6 +5,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from audiostyle.figures.charts import COLOURS, show_matrix
+from audiostyle.figures.spectrograms import DIFFERENCE
 from audiostyle.matching import HOP, N_BANDS, SEMITONES, SR, Description, Match
 
 _DB = 20 / np.log(10)
@@ -50,8 +51,9 @@ def show_match(match: Match, *, content: Description, style: Description, title:
     )
     gain = match.filter.log_gain.cpu().numpy() * _DB
     extent = (0, _seconds(gain), 0, SR / 2000)
-    axis = {"xlabel": "time (s)", "ylabel": "frequency (kHz)", "cmap": "RdBu_r", "vmin": -30, "vmax": 30}
-    show_matrix(gain, ax=axes[1, 2], title="gain on the content", extent=extent, label="dB", **axis)
+    axis = {"xlabel": "time (s)", "ylabel": "frequency (kHz)", "cmap": DIFFERENCE, "vmin": -30, "vmax": 30}
+    label = "dB: − softer, + louder"
+    show_matrix(gain, ax=axes[1, 2], title="gain on the content", extent=extent, label=label, **axis)
     fig.suptitle(title, fontsize=11)
     return fig
 

@@ -98,7 +98,7 @@ def show_optimisation(results: dict, *, title: str = "") -> Figure:
         show_losses(
             result.polish_losses, ax=axes[1], label=name if len(polished) > 1 else "", **_units(result)
         )
-        axes[1].set(title=f"Polish of the sound, {name}", ylabel="")
+        axes[1].set(title="Polish of the sound", ylabel="")
     # With a polish the last entry is the polished sound's, which is no iteration of Griffin-Lim.
     curves = {n: r.convergence[:-1] if n in polished else r.convergence for n, r in results.items()}
     show_convergence(curves, ax=axes[-1])

@@ -241,6 +241,9 @@ def _kept(row: pd.Series) -> str:
 def by_balance(pair: Pair, preset: Preset, balances: tuple[float, ...]) -> pd.DataFrame:
     """Transfer a pair at several balances, by matched timbre and by the Gram matrix (``"plain"`` of `methods`).
 
+    What is optimised gets its phase from Griffin-Lim, above balance 0.5 after matched timbre too: a polish would take
+    most of the time.
+
     Returns
     -------
     pd.DataFrame
@@ -249,10 +252,11 @@ def by_balance(pair: Pair, preset: Preset, balances: tuple[float, ...]) -> pd.Da
 
     Notebook: 04_speech_pairs.ipynb, 05_symphonic_pairs.ipynb, 06_instrument_pairs.ipynb
     """
-    rows = []
+    rows, work = [], {name: getattr(preset.config, name) for name in ("n_iter", "phase", "griffin_lim_iter")}
     for balance in balances:
         for name in ("plain", "matched"):
-            run = run_pair(pair, preset, methods(preset, balance)[name], progress=False)
+            config = replace(methods(preset, balance)[name], **work)
+            run = run_pair(pair, preset, config, progress=False)
             row, before = run.row(), run.row(COPY_CONTENT)
             rows.append(
                 {
