@@ -157,7 +157,8 @@ def framed(page: str) -> str:
     }
     for mark, replacement in parts.items():
         page = page.replace(mark, replacement, 1)
-    return page
+    # The corner of a table that pandas styles is no heading.
+    return re.sub(r'<th class="blank([^>]*)>(?:&nbsp;)?</th>', r'<td class="blank\1></td>', page)
 
 
 def night() -> str:
