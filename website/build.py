@@ -157,7 +157,8 @@ def framed(page: str) -> str:
     }
     for mark, replacement in parts.items():
         page = page.replace(mark, replacement, 1)
-    return page
+    # The corner of a table is no heading.
+    return re.sub(r"<th[^>]*>(?:&nbsp;|\s)*</th>", "<td></td>", page)
 
 
 def night() -> str:

@@ -140,8 +140,10 @@ def open_page(browser):
     """Return a function that opens an address and says what the page does on the network and console."""
     contexts = []
 
-    def make(address):
-        context = browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
+    def make(address, *, width=1280, scheme="light"):
+        context = browser.new_context(
+            viewport={"width": width, "height": 900}, color_scheme=scheme, accept_downloads=True
+        )
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(START_SECONDS * 1000)
