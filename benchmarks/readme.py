@@ -125,6 +125,21 @@ def _channels() -> str:
     return _markdown(rows)
 
 
+def _scale() -> str:
+    return _markdown(
+        [
+            {
+                "utterances": f"{row.n_utterances:,}".replace(",", " "),
+                "made and sketched (s)": _number(row.made_and_sketched_s, 0),
+                "classified (s)": _number(row.classified_s, 0),
+                "peak (MB)": row.peak_mb,
+                "named rightly": f"{row.n_correct} of {row.n_test}",
+            }
+            for row in committed("recorded/scale").itertuples()
+        ]
+    )
+
+
 def _seconds(value: float) -> str:
     return f"{value * 1000:.1f} ms" if value < 1 else f"{value:.2f} s"
 
@@ -240,6 +255,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "width": _width,
     "table1": _table1,
     "channels": _channels,
+    "scale": _scale,
     "benchmarks": _benchmarks,
     "neighbours": _neighbours,
     "peers": _peers,

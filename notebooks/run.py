@@ -91,6 +91,8 @@ def to_html(notebook: nbformat.NotebookNode, title: str) -> str:
         if cell.cell_type == "markdown":
             cell.source = re.sub(r"\$\$(.+?)\$\$", formula, cell.source, flags=re.DOTALL)
             cell.source = re.sub(r"\((\d\d_\w+)\.ipynb(#[^)]*)?\)", r"(\1.html\2)", cell.source)
+            # Glossary and answers stand beside the notebooks and have no page.
+            cell.source = re.sub(r"\[([^\]]+)\]\((?:GLOSSARY\.md|solutions)[^)]*\)", r"\1", cell.source)
         elif "progress" in cell.metadata.get("tags", ()):
             cell.outputs = [output for output in cell.outputs if output.output_type != "stream"]
         for output in cell.get("outputs", ()):

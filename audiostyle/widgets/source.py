@@ -1,6 +1,8 @@
 """Choosing a sound for the style lab: a clip of the registry, a file or an upload, and a cut of it."""
 
+import importlib
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +28,10 @@ FORMATS = (".wav", ".flac", ".ogg", ".oga", ".mp3", ".aif", ".aiff", ".aifc")
 # What libsndfile does not read; audioread's decoders that do are programs or parts of the system.
 _COMPRESSED = (".m4a", ".mp4", ".aac")
 _DECODERS = ("audioread.ffdec", "audioread.macca", "audioread.gstdec")
+with warnings.catch_warnings():
+    # One of audioread's readers uses modules that Python 3.13 leaves out, and says so when it is first looked for.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    importlib.import_module("audioread.rawread")
 _COLUMNS = 600
 
 
