@@ -19,6 +19,7 @@ from audiostyle.datasets.keys import cache_key
 from audiostyle.encoders.base import Encoder
 from audiostyle.encoders.random import RandomEncoder
 from audiostyle.sound.files import whole_file
+from audiostyle.sound.processes import processes
 
 # Patches of a group. 512 × 512 kernel values in float32 are 1 MB and stay in the cache of one core.
 GROUP_PATCHES = 512
@@ -86,14 +87,13 @@ def pairwise_gram_inner(
         joblib.delayed(_compute_band)(encoder, groups, band, folder, name)
         for band, name in zip(bands, names, strict=True)
     )
-    done = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered")(work)
     damaged = []
-    for band, rows, mended in tqdm(
-        done, total=len(bands), desc="distances", disable=not progress, leave=False
-    ):
-        for i, row in zip(band, rows, strict=True):
-            _add_row(total, groups, i, row)
-        damaged += [mended] if mended else []
+    shown = {"total": len(bands), "desc": "distances", "disable": not progress, "leave": False}
+    with processes(n_jobs, return_as="generator_unordered") as workers:
+        for band, rows, mended in tqdm(workers(work), **shown):
+            for i, row in zip(band, rows, strict=True):
+                _add_row(total, groups, i, row)
+            damaged += [mended] if mended else []
     if damaged:
         warnings.warn(
             f"{folder}: {len(damaged)} stored blocks of distances were damaged and have been made again: "

@@ -7,12 +7,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pandas as pd
-from joblib import Parallel, delayed
+from joblib import delayed
 from tqdm.std import tqdm
 
 from audiostyle.config import TransferConfig
 from audiostyle.sound.audio import WRITTEN_FORMATS
 from audiostyle.sound.files import whole_file
+from audiostyle.sound.processes import processes
 from audiostyle.studies.files import Delivery, Made, Part, Sources, transfer_files
 from audiostyle.studies.recipe import Recipe, as_dict, make_cut, write_settings
 
@@ -178,9 +179,11 @@ def run_batch(
     """
     delivery = delivery or Delivery()
     calls = (delayed(_run)(job, config, delivery, Path.cwd()) for job in jobs)
-    workers = Parallel(n_jobs=min(n_jobs, len(jobs)), return_as="generator_unordered")
     outcomes: dict[Path, Outcome] = {}
-    with tqdm(total=len(jobs), desc="files", disable=not progress) as bar:
+    with (
+        processes(min(n_jobs, len(jobs)), return_as="generator_unordered") as workers,
+        tqdm(total=len(jobs), desc="files", disable=not progress) as bar,
+    ):
         for outcome in workers(calls):
             outcomes[outcome.job.output] = outcome
             if outcome.status == "failed":
