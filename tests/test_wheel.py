@@ -185,7 +185,7 @@ def test_app_answers_this_machine_alone(server, audiostyle):
     port, token = server
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/?token={token}", timeout=SECONDS) as answer:
         page = answer.read().decode()
-    assert "Style lab: two sounds of your own" in page
+    assert "Content gives notes or words, style timbre and texture." in page
     assert "application/vnd.jupyter.widget-view+json" in page
     assert "Traceback" not in page
     assert files_below(audiostyle.here) == []
