@@ -17,12 +17,12 @@ import pandas as pd
 import torch
 from scipy.stats import norm, qmc
 
-from audiostyle.datasets.corpora import Recordings, load_recordings
+from audiostyle.datasets.corpora import Recordings
 from audiostyle.speakers.methods import SPEAKER_METHODS, similarity
 from audiostyle.speakers.sketch import DRAWS, GramSketch, Sketcher, sketch_classify
 from audiostyle.speakers.table import SPLITS, predict, split_items
 from audiostyle.studies.results import Results
-from benchmarks.table1 import DESIGNS, find
+from benchmarks.table1 import loaded
 
 SIZES = (64, 128, 256, 512, 1024, 2048, 4096)
 BEST = SPEAKER_METHODS["best"]
@@ -38,18 +38,6 @@ class LowDiscrepancy(GramSketch):
             drawn = norm.ppf(np.clip(points, 1e-9, 1 - 1e-9)).reshape(-1, 2, n_channels).transpose(1, 0, 2)
             self._drawn[n_channels] = torch.tensor(drawn.reshape(-1, n_channels, 1), dtype=torch.float32)
         return self._drawn[n_channels]
-
-
-def loaded() -> Iterator[tuple[str, Recordings]]:
-    """Yield the designs at hand by name."""
-    for folder, speakers, per_speaker, _ in DESIGNS:
-        corpus = find(folder)
-        if corpus is None:
-            sys.stderr.write(f"{folder} is not at hand and left out\n")
-            continue
-        items = load_recordings(corpus, speakers=speakers, per_speaker=per_speaker)
-        n_speakers = speakers if isinstance(speakers, int) else len(speakers)
-        yield f"{folder}, {n_speakers} × {per_speaker}", items
 
 
 def agreement(name: str, items: Recordings, sizes: Sequence[int], n_seeds: int) -> Iterator[dict]:
@@ -116,7 +104,7 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(1)
     results, rows = Results("paper", "recorded"), []
-    for name, items in loaded():
+    for name, items, _ in loaded():
         if not args.draws:
             rows += agreement(name, items, args.sizes, args.seeds)
             results.save_table(pd.DataFrame(rows), "sketch")

@@ -8,12 +8,13 @@ Corpora are looked for in the mirror and in the folder of downloads; one that is
 
 import argparse
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 
 from audiostyle.datasets import paths
-from audiostyle.datasets.corpora import load_recordings
+from audiostyle.datasets.corpora import Recordings, load_recordings
 from audiostyle.speakers import probes
 from audiostyle.speakers.table import speaker_table
 from audiostyle.studies.results import Results
@@ -43,6 +44,18 @@ def find(folder: str) -> Path | None:
     return None
 
 
+def loaded() -> Iterator[tuple[str, Recordings, int]]:
+    """Yield the name, the recordings and the filter seeds of every design at hand."""
+    for folder, speakers, per_speaker, seeds in DESIGNS:
+        corpus = find(folder)
+        if corpus is None:
+            sys.stderr.write(f"{folder} is not at hand and left out\n")
+            continue
+        items = load_recordings(corpus, speakers=speakers, per_speaker=per_speaker)
+        n_speakers = speakers if isinstance(speakers, int) else len(speakers)
+        yield f"{folder}, {n_speakers} × {per_speaker}", items, seeds
+
+
 def main() -> None:
     """Score every design and write the table."""
     parser = argparse.ArgumentParser(
@@ -52,14 +65,7 @@ def main() -> None:
     most = parser.parse_args().seeds
     results = Results("paper", "recorded")
     tables: dict[str, list[pd.DataFrame]] = {"table1": [], "channels": [], "few_shot": []}
-    for folder, speakers, per_speaker, seeds in DESIGNS:
-        corpus = find(folder)
-        if corpus is None:
-            sys.stderr.write(f"{folder} is not at hand and left out\n")
-            continue
-        items = load_recordings(corpus, speakers=speakers, per_speaker=per_speaker)
-        n_speakers = speakers if isinstance(speakers, int) else len(speakers)
-        design = f"{folder}, {n_speakers} × {per_speaker}"
+    for design, items, seeds in loaded():
         options = {"progress": False, "exact": True}
         tables["table1"].append(speaker_table(items, methods=ROWS, **options))
         seeds = seeds if most is None else min(seeds, most)

@@ -7,11 +7,8 @@ import os
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 
 import joblib
@@ -28,6 +25,7 @@ from audiostyle.datasets.corpora import (
     read_utterance,
     warn_skipped,
 )
+from audiostyle.sound.processes import processes
 from audiostyle.speakers.sketch import Sketcher
 from audiostyle.speakers.store import Entry, SketchStore
 
@@ -207,13 +205,8 @@ def sketch_chunk(sketcher: Sketcher, read: Read, chunk: Sequence[Utterance]) -> 
 
 
 def _over_processes(tasks: Iterable[tuple], n_jobs: int) -> Iterator[Chunk]:
-    n_jobs = joblib.effective_n_jobs(n_jobs)
-    if n_jobs == 1:
-        yield from (sketch_chunk(*task) for task in tasks)
-        return
-    # A pool of its own: joblib's is shared, and one that ends its idle processes as this begins waits for ever.
-    with ProcessPoolExecutor(n_jobs, mp_context=get_context("spawn")) as pool:
-        yield from _in_order(partial(pool.submit, sketch_chunk), tasks, lambda: n_jobs)
+    with processes(n_jobs, return_as="generator") as workers:
+        yield from workers(joblib.delayed(sketch_chunk)(*task) for task in tasks)
 
 
 def _over_cluster(tasks: Iterable[tuple], scheduler: str) -> Iterator[Chunk]:
@@ -224,19 +217,13 @@ def _over_cluster(tasks: Iterable[tuple], scheduler: str) -> Iterator[Chunk]:
             "a scheduler needs dask.distributed; `pip install 'audiostyle[dask]'` installs it"
         ) from error
     with Client(scheduler) as client:
-        submit = partial(client.submit, sketch_chunk, pure=False)
-        yield from _in_order(submit, tasks, lambda: len(client.scheduler_info()["workers"]))
-
-
-def _in_order(submit: Callable, tasks: Iterable[tuple], n_workers: Callable[[], int]) -> Iterator[Chunk]:
-    """Yield the results of tasks in their order, a few of each worker under way."""
-    waiting: deque = deque()
-    for task in tasks:
-        waiting.append(submit(*task))
-        if len(waiting) > _AHEAD * max(1, n_workers()):
+        waiting: deque = deque()
+        for task in tasks:
+            waiting.append(client.submit(sketch_chunk, *task, pure=False))
+            if len(waiting) > _AHEAD * max(1, len(client.scheduler_info()["workers"])):
+                yield waiting.popleft().result()
+        while waiting:
             yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
 
 
 @contextmanager
