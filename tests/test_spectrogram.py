@@ -3,7 +3,16 @@ import numpy as np
 import pytest
 import torch
 
-from audiostyle.spectrogram import frequencies, istft, log_magnitude, n_frames_for, n_samples_for, stft, times
+from audiostyle.spectrogram import (
+    as_tensor,
+    frequencies,
+    istft,
+    log_magnitude,
+    n_frames_for,
+    n_samples_for,
+    stft,
+    times,
+)
 
 SR = 22050
 
@@ -74,3 +83,11 @@ def test_axes():
     assert times(3, SR, 1024).tolist() == [0, 1024 / SR, 2048 / SR]
     assert stft(np.zeros(n_samples_for(7))).shape == (1025, 7)
     assert stft(np.zeros(n_samples_for(7) + 1)).shape == (1025, 8)
+
+
+def test_a_tensor_stays_on_its_device_unless_another_is_named():
+    """No machine without a GPU shows otherwise; a tensor without storage does."""
+    elsewhere = torch.empty(4, device="meta")
+    assert as_tensor(elsewhere).device.type == "meta"
+    assert as_tensor(np.zeros(4)).device.type == "cpu"
+    assert as_tensor(np.zeros(4), device="meta").device.type == "meta"

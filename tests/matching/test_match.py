@@ -5,8 +5,10 @@ import pytest
 import torch
 from scipy import signal
 
+from audiostyle.datasets.clips import get_pair, load_pair
 from audiostyle.datasets.triples import load_triple, triples
 from audiostyle.matching import SEMITONES, SR, Filter, describe, match_timbre, transposed
+from audiostyle.matching.match import analysed, kind_of
 from audiostyle.measures.truth import log_spectral_distance
 from audiostyle.studies.results import committed
 
@@ -148,3 +150,20 @@ def test_bundled_triples_are_as_near_to_the_truth_as_the_table_says(name):
     y = match_timbre(audio.content, audio.style, sr=audio.sr).y
     found = log_spectral_distance(y, audio.target, audio.sr)
     assert found == pytest.approx(table.loc[(name, "matched timbre"), "lsd"], abs=0.03)
+
+
+@pytest.mark.parametrize(
+    ("pair", "kind"),
+    [
+        ("speech-1", "voice"),
+        ("speech-2", "voice"),
+        ("symphonic-1", "instrument"),
+        ("instrument-2", "instrument"),
+    ],
+)
+def test_settings_of_voices_are_for_two_that_speak(pair, kind):
+    audio = load_pair(get_pair(pair, "bundled"), duration=5)
+    content, style = (describe(analysed(y, SR, "clip")).steadiness for y in (audio.content, audio.style))
+    assert kind_of(content, style) == kind
+    sings = 0.6
+    assert kind_of(content, sings) == kind_of(sings, style) == "instrument"
