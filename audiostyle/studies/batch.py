@@ -1,6 +1,5 @@
 """Many transfers: every content with every style, into one folder, with a table; what is there is not made again."""
 
-import contextlib
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -178,7 +177,7 @@ def run_batch(
         In the order of the jobs. ``results.csv`` in the folder has a row for each.
     """
     delivery = delivery or Delivery()
-    calls = (delayed(_run)(job, config, delivery, Path.cwd()) for job in jobs)
+    calls = (delayed(_run)(job, config, delivery) for job in jobs)
     outcomes: dict[Path, Outcome] = {}
     with (
         processes(min(n_jobs, len(jobs)), return_as="generator_unordered") as workers,
@@ -193,13 +192,7 @@ def run_batch(
     return [outcomes[job.output] for job in jobs]
 
 
-def _run(job: Job, config: TransferConfig, delivery: Delivery, folder: Path) -> Outcome:
-    # a process that was started for an earlier batch is still where it began
-    with contextlib.chdir(folder):
-        return _run_here(job, config, delivery)
-
-
-def _run_here(job: Job, config: TransferConfig, delivery: Delivery) -> Outcome:
+def _run(job: Job, config: TransferConfig, delivery: Delivery) -> Outcome:
     try:
         made_of = _made_of(job.sources, config) | {"delivery": asdict(delivery)}
         if job.output.is_file() and _kept(job.settings).items() >= made_of.items():
