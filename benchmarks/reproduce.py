@@ -118,7 +118,7 @@ def run(stage: Stage) -> dict:
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, process.args)
-    return {"seconds": round(time.perf_counter() - started, 1), "peak_mb": round(usage.ru_maxrss / 1024)}
+    return {"seconds": round(time.perf_counter() - started, 3), "peak_mb": round(usage.ru_maxrss / 1024)}
 
 
 def reproduce(names: list[str], path: Path, *, again: bool = False) -> None:
