@@ -57,11 +57,17 @@ STAGES = {
         f"ablations {name}": _module("ablations", name, "--edition", "recorded")
         for name in ("ablations", "instruments", "voices")
     },
+    "neighbours": _module("neighbours"),
     "table1": _module("table1"),
+    "sketch": _module("sketch"),
+    "draws": _module("sketch", "--draws", "--seeds", "10"),
+    "scale": _module("scale"),
     "speed": _module("run"),
     "phase": _module("bench_phase"),
+    "sounds": Stage(("-m", "website.sounds"), ("website/sounds.py", "website/places.py")),
     "notebooks": Stage(("notebooks/run.py", "--keep-outputs"), ("notebooks/*.ipynb", "notebooks/run.py")),
     "tables": _module("readme"),
+    "site": Stage(("-m", "website.build"), ("website/*.py", "website/templates/*")),
 }
 
 

@@ -67,7 +67,8 @@ def agreement(name: str, items: Recordings, sizes: Sequence[int], n_seeds: int) 
 def errors(items: Recordings, sizes: Sequence[int], n_seeds: int) -> Iterator[dict]:
     """Yield the error of the cosine between Gram matrices for each draw, size and seed, for both windows of `best`."""
     draws: dict[str, Callable[..., GramSketch]] = {draw: partial(GramSketch, draw=draw) for draw in DRAWS}
-    draws["sobol"] = LowDiscrepancy
+    # As plain pairs: with the signs each point would give four numbers of the sketch, and not one.
+    draws["sobol"] = partial(LowDiscrepancy, draw="gaussian")
     pairs = np.triu_indices(len(items), 1)
     for front_end in BEST.front_ends:
         alone = replace(SPEAKER_METHODS["windows"], front_ends=(front_end,))
