@@ -5,6 +5,8 @@ Nothing here is trained beforehand: whatever is fitted is fitted on the training
 
 import warnings
 from collections.abc import Iterable, Sequence
+from functools import partial
+from itertools import starmap
 
 import librosa
 import numpy as np
@@ -160,13 +162,15 @@ def feature_opinions(
     parts: Iterable[tuple[np.ndarray, np.ndarray]], labels: np.ndarray
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Return the scores and rarities on which `feature_vote` decides; arguments are its."""
-    scores, rarities = [], []
-    for Z_train, Z_test in parts:
-        scores.append(feature_scores(Z_train, Z_test, labels))
-        # Against some thousand training items: the rarity of all others is told as well by those.
-        known = Z_train[:: -(-len(Z_train) // _KNOWN)]
-        rarities.append(rarity(known @ known.T, Z_test @ known.T))
-    return scores, rarities
+    # No name holds a part while the next one is made: together they are the most memory of all.
+    scores, rarities = zip(*starmap(partial(_opinion, labels), parts), strict=True)
+    return list(scores), list(rarities)
+
+
+def _opinion(labels: np.ndarray, Z_train: np.ndarray, Z_test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    # Against some thousand training items: the rarity of all others is told as well by those.
+    known = Z_train[:: -(-len(Z_train) // _KNOWN)]
+    return feature_scores(Z_train, Z_test, labels), rarity(known @ known.T, Z_test @ known.T)
 
 
 def nearest_features(Z_train: np.ndarray, Z_test: np.ndarray, labels: np.ndarray) -> np.ndarray:
