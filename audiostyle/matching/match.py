@@ -8,7 +8,6 @@ import torch
 
 from audiostyle.config import KINDS
 from audiostyle.matching.describe import (
-    CHUNK,
     N_BANDS,
     N_FFT,
     NOTE_FRAMES,
@@ -31,6 +30,8 @@ SEMITONES = range(-18, 19)
 # Frames of the style that are used, and most similar ones that are averaged.
 STYLE_FRAMES, _NEIGHBOURS = 1000, 120
 _COSINES = ("fine", "course", "pitch", "notes")
+# Frames of the content that are compared at a time: each takes a megabyte.
+_COMPARED = 64
 LEVEL = 0.07
 # Natural logarithm of power under the loudest band of the style below which levels are not told apart (63 dB).
 _RANGE = 14.5
@@ -282,8 +283,10 @@ def expected_bands(C: Description, A: Description, library: Library, settings: S
     expected = torch.empty_like(C.bands)
     shares = torch.zeros(len(SEMITONES), device=device)
     similarities = []
-    for frames in torch.arange(C.bands.shape[1], device=device).split(CHUNK):
-        cosines = torch.stack([getattr(C, name)[:, frames].T @ getattr(library, name) for name in _COSINES])
+    for frames in torch.arange(C.bands.shape[1], device=device).split(_COMPARED):
+        cosines = torch.empty(len(_COSINES), len(frames), len(library.age), device=device)
+        for cosine, name in zip(cosines, _COSINES, strict=True):
+            torch.mm(getattr(C, name)[:, frames].T, getattr(library, name), out=cosine)
         ages = (C.age[frames, None] - library.age).abs()
         coarse = _similarity(cosines, ages, library.semitones, _NEAREST)
         nearest = coarse.topk(min(_NEIGHBOURS, coarse.shape[1]), dim=1).indices

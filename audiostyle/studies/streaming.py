@@ -28,7 +28,7 @@ from audiostyle.sound.headers import open_checked
 from audiostyle.sound.levels import LOOK_AHEAD, Meter, limit, made_up
 
 # Samples of all channels that are held at a time, and samples beside a block that resampling reaches into it from.
-_STEP, _RESAMPLED_BESIDE = 1 << 20, 8192
+_STEP, _RESAMPLED_BESIDE = 1 << 18, 8192
 # Frames of a filter that are kept back until the next come, as windows reach that far.
 _KEPT = 16
 # Bytes a WAV or AIFF file can hold.

@@ -109,7 +109,7 @@ def test_filter_keeps_channels_and_length_and_strength_0_changes_nothing():
 def test_chunks_do_not_change_the_result(monkeypatch):
     content, style = melody(TUNE), melody(OTHER, slope=0.5)
     whole = match_timbre(content, style)
-    monkeypatch.setattr("audiostyle.matching.match.CHUNK", 17)
+    monkeypatch.setattr("audiostyle.matching.match._COMPARED", 17)
     np.testing.assert_allclose(match_timbre(content, style).y, whole.y, atol=1e-4)
 
 
