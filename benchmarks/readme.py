@@ -228,6 +228,23 @@ def _neighbours_said() -> str:
     )
 
 
+def _own_rate_said() -> str:
+    t = committed("recorded/own_rate")
+    off, equalised = (
+        (t[f"treble_{name}_db"] - t["treble_style_db"]).abs() for name in ("result", "equaliser")
+    )
+    more = int((t["treble_result_db"] >= t["treble_equaliser_db"]).sum())
+    return (
+        f"On {len(t)} recordings brought to 48 kHz and stereo, each with another one's style, the balance of channels "
+        f"is within {t['balance_off_db'].abs().max():.2f} dB of the content's and the loudness within "
+        f"{t['loudness_off_db'].abs().max():.2f} dB. Above 11.5 kHz, at equal loudness, the result is "
+        f"{off.median():.1f} dB (median) from the style's own level, {off.max():.0f} at most, where the style has "
+        f"{t['treble_style_db'][off.idxmax()]:.0f} dB; the equaliser is {equalised.median():.1f} and "
+        f"{equalised.max():.0f} dB from it, and the result has at least the equaliser's level on {more}. With the "
+        f"content as style it comes back at {t['null_db'].max():.0f} dB or better."
+    )
+
+
 # What a reader of README needs to place the default.
 _SHORT = (
     "copy the content",
@@ -243,6 +260,15 @@ def _truth_short() -> str:
     header, rule, *lines = _truth().splitlines()
     chosen = [line for name in _SHORT for line in lines if line.startswith(f"| {name} |")]
     return "\n".join([header, rule, *chosen])
+
+
+def _farthest() -> str:
+    table = committed("truth")
+    distance = table.pivot(index="pair", columns="method", values="lsd")
+    worst = distance["default"].nlargest(2)
+    said = ", ".join(f"{pair} ({value:.1f} dB)" for pair, value in worst.items())
+    behind = ", ".join(distance.index[distance["default"] > distance["equaliser"]])
+    return f"Farthest: {said}. The equaliser is nearer on {behind or 'none'}.".replace("_", " → ")
 
 
 _SIGNS = {"yes": "●", "partly": "◐", "no": "○", "-": "–", "?": "?"}
@@ -263,12 +289,14 @@ def _peers() -> str:
 TABLES: dict[str, Callable[[], str]] = {
     "truth-short": _truth_short,
     "truth": _truth,
+    "farthest": _farthest,
     "pairs": _pairs,
     "width": _width,
     "table1": _table1,
     "channels": _channels,
     "scale": _scale,
     "benchmarks": _benchmarks,
+    "own-rate-said": _own_rate_said,
     "neighbours": _neighbours,
     "neighbours-said": _neighbours_said,
     "peers": _peers,

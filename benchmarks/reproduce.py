@@ -48,6 +48,7 @@ def _module(name: str, *words: str) -> Stage:
 STAGES = {
     "recordings": Stage(("-m", "audiostyle", "fetch", "clips"), ("audiostyle/datasets/clips.py",)),
     "truth": _module("truth"),
+    "own rate": _module("own_rate"),
     "width": _module("width", "--edition", "recorded"),
     **{
         f"trade_offs {name}": _module("trade_offs", name, "--edition", "recorded")

@@ -24,8 +24,9 @@ from audiostyle.spectrogram import istft, stft
 _TOP, _OWN = TOP_BIN * SR / N_FFT, 11_500.0
 # Spectra are averaged over frames of this length in seconds, in bands as wide as this in Hz.
 _FRAME, _BAND = 0.05, 500.0
-# dB under the whole at which a band of the style holds nothing, and what a band is raised or lowered by at most.
-_NOTHING, _MOST_DB = -90.0, 30.0
+# dB under the whole at which a band of the style holds nothing, and what a band is raised and lowered by at most: what
+# the gain of the top band has raised from noise has to come down again.
+_NOTHING, _RAISED, _LOWERED = -90.0, 30.0, 60.0
 # Taps of the filter above 10.4 kHz last so many seconds.
 _TAPS = 0.01
 # Rounds of its design.
@@ -99,7 +100,7 @@ def treble_taps(y: Heard, style: Heard, content: Heard, sr: int, strength: float
     hz = np.concatenate([[0, _TOP, _OWN], (edges[:-1] + edges[1:]) / 2, [sr / 2]])
     weighted, quieter = y.power * loudness_weights(y.frequencies, sr), 0.0
     for _ in range(_ROUNDS):  # what is done to the treble changes the loudness
-        gains = np.clip(missing + quieter, -_MOST_DB, _MOST_DB)
+        gains = np.clip(missing + quieter, -_LOWERED, _RAISED)
         decibels = strength * np.concatenate([[0, 0], gains[:1], gains, gains[-1:]])
         there = 10 ** (np.interp(y.frequencies, hz, decibels) / 10)
         quieter = 10 * np.log10((weighted * there).sum() / weighted.sum())

@@ -102,7 +102,8 @@ class SoundSource(Part):
     version = traitlets.Int(0)
 
     def __init__(self, title: str, clip: str) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="audiostyle-")
+        # Made at the first upload: a kernel that is killed leaves its folders behind.
+        self._folder: tempfile.TemporaryDirectory | None = None
         self._upload: dict | None = None
         self._sounds: dict[str, Sound] = {}
         self._sound: Sound | None = None
@@ -136,7 +137,7 @@ class SoundSource(Part):
 
     def is_upload(self, sound: Sound) -> bool:
         """Whether a sound came through the browser, which tells no folder."""
-        return sound.path.is_relative_to(self._folder.name)
+        return self._folder is not None and sound.path.is_relative_to(self._folder.name)
 
     def load(self, *, sr: int | None = None) -> tuple[np.ndarray, int]:
         """Return the cut as it came, or mono at a sample rate in Hz; and its rate."""
@@ -233,6 +234,8 @@ class SoundSource(Part):
         if reason := _refusal(name, size):
             self._refuse_upload(content.get("id"), ValueError(reason))
             return
+        if self._folder is None:
+            self._folder = tempfile.TemporaryDirectory(prefix="audiostyle-")
         path = Path(tempfile.mkdtemp(dir=self._folder.name)) / name
         try:
             file = path.open("wb")
