@@ -43,7 +43,7 @@ def test_transfer_of_two_files(files, output, capsys):
     assert sr == SR
     assert np.max(np.abs(y)) > 0.001
     said = capsys.readouterr()
-    assert "of the style loss removed" in said.out
+    assert "filtered to the matched timbre" in said.out
     assert said.out.endswith("The sound has the content's loudness.\n")
     assert "Warning" not in said.err
 
@@ -51,7 +51,7 @@ def test_transfer_of_two_files(files, output, capsys):
 def test_default_filters_to_the_matched_timbre_and_says_so_in_one_line(files, capsys):
     assert run(files) == 0
     said = capsys.readouterr()
-    line = r"\S+out\.wav: 1\.0 s, 0 iterations, \d+% of the style loss removed, \d+\.\d s\. The sound .*\.\n"
+    line = r"\S+out\.wav: 1\.0 s, filtered to the matched timbre, \d+\.\d s\. The sound .*\.\n"
     assert re.fullmatch(line, said.out), said.out
     assert said.err == ""
     (content, _), (style, _) = (

@@ -175,17 +175,20 @@ def _run_one(args, recipe, chosen: config.TransferConfig, delivery, content: Pat
     if result is None:
         say(f"{args.output}: {made.seconds:.1f} s in blocks, {made.numbers['took']:.1f} s. {made.note}")
         return 0
-    # a sound that was filtered has no magnitudes of its own
-    of_magnitudes = (
-        chosen.unknowns == "magnitudes" and chosen.phase == "griffin_lim" and result.reason != "matched"
-    )
-    of_what = "in the magnitudes, " if of_magnitudes else ""
     found = "" if chosen.match is None else f"balance {result.balance:.2f}, "
     say(
-        f"{args.output}: {made.seconds:.1f} s, {found}{result.n_iter} iterations, "
-        f"{result.style_removed:.0%} of the style loss removed, {of_what}{made.numbers['took']:.1f} s. {made.note}"
+        f"{args.output}: {made.seconds:.1f} s, {found}{_how(result)}, {made.numbers['took']:.1f} s. {made.note}"
     )
     return 0
+
+
+def _how(result) -> str:
+    """Say how a result was found: nothing was minimised where it was only filtered."""
+    if result.reason == "matched":
+        return "filtered to the matched timbre"
+    of_magnitudes = result.config.unknowns == "magnitudes" and result.config.phase == "griffin_lim"
+    removed = f"{result.n_iter} iterations, {result.style_removed:.0%} of the style loss removed"
+    return f"{removed}, in the magnitudes" if of_magnitudes else removed
 
 
 def _report(args: argparse.Namespace, sources, made, chosen: config.TransferConfig) -> None:

@@ -63,7 +63,7 @@ def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.sqrt(max(squared, 0.0)))
 
 
-def mfcc_frechet_distance(y: np.ndarray, reference: np.ndarray, sr: int) -> float:
+def mfcc_frechet_distance(y: np.ndarray, reference: np.ndarray, sr: int, *, range_db: float = 60.0) -> float:
     """Compute the Fréchet distance between the MFCC vectors of two clips.
 
     How far the timbre agrees in mean and in spread, whatever the order in time; the level is left out, and pauses
@@ -75,18 +75,20 @@ def mfcc_frechet_distance(y: np.ndarray, reference: np.ndarray, sr: int) -> floa
         Waveforms of any lengths.
     sr : int
         Sample rate in Hz.
+    range_db : float > 0
+        Mel power is floored so many dB under the peak of each clip.
 
     Returns
     -------
     float
         At least 0, in librosa's MFCC units; lower is better.
     """
-    return frechet_distance(_sounding_mfcc(y, sr), _sounding_mfcc(reference, sr))
+    return frechet_distance(*(_sounding_mfcc(x, sr, range_db) for x in (y, reference)))
 
 
-def _sounding_mfcc(y: np.ndarray, sr: int) -> np.ndarray:
-    """MFCCs 1 to 19 of the frames within 40 dB of the loudest, from mel power floored 60 dB under its peak."""
+def _sounding_mfcc(y: np.ndarray, sr: int, range_db: float) -> np.ndarray:
+    """MFCCs 1 to 19 of the frames within 40 dB of the loudest, from mel power floored under its peak."""
     mel = librosa.feature.melspectrogram(y=np.asarray(y, dtype=np.float64), sr=sr, hop_length=_HOP)
     energy = mel.sum(axis=0)
-    log_mel = librosa.power_to_db(mel[:, energy >= 1e-4 * energy.max()], amin=1e-20, top_db=60.0)
+    log_mel = librosa.power_to_db(mel[:, energy >= 1e-4 * energy.max()], amin=1e-20, top_db=range_db)
     return librosa.feature.mfcc(S=log_mel, n_mfcc=_N_MFCC)[1:]
