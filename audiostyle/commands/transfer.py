@@ -185,7 +185,7 @@ def _run_one(args, recipe, chosen: config.TransferConfig, delivery, content: Pat
 def _how(result) -> str:
     """Say how a result was found: nothing was minimised where it was only filtered."""
     if result.reason == "matched":
-        return "filtered to the matched timbre"
+        return "filtered to the matched timbre" if result.config.balance else "the content as it was"
     of_magnitudes = result.config.unknowns == "magnitudes" and result.config.phase == "griffin_lim"
     removed = f"{result.n_iter} iterations, {result.style_removed:.0%} of the style loss removed"
     return f"{removed}, in the magnitudes" if of_magnitudes else removed
