@@ -165,7 +165,7 @@ def match_blocks(
     """
     A = describe(style, device=device)
     settings = SETTINGS[kind or kind_of(found.steadiness, A.steadiness)]
-    library = Library(style, A, device)
+    library = Library(style, A, settings.depth, device)
     floor = found.overall.loudest - FLOOR
     for block in _blocks(n_samples):
         y = block.read(read)
