@@ -33,12 +33,15 @@ from audiostyle.sound.files import whole_file
 from audiostyle.studies.presets import get_preset
 from audiostyle.studies.results import Results, with_palette
 
-# The usual page without the scripts that it would fetch from the network.
+# The usual page without the scripts that it would fetch from the network; a link in a sentence is underlined.
 _TEMPLATE = """{% extends 'lab/index.html.j2' %}
 {% block html_head_js_requirejs %}{% endblock %}
 {% block html_head_js_mathjax %}{% endblock %}
 {% block html_head_js_mermaidjs %}{% endblock %}
 {% block jupyter_widgets %}{% endblock %}
+{% block html_head %}{{ super() }}
+<style>.jp-RenderedHTMLCommon :is(p, li) a { text-decoration: underline }</style>
+{% endblock %}
 """
 _MOST_BYTES = 1_500_000
 _WIDGET = "application/vnd.jupyter.widget-view+json"

@@ -83,7 +83,14 @@ def app_address(environment, tmp_path_factory):
 
 def lab_command(folder):
     """What ``make lab`` runs, on other notebooks and without a browser."""
-    dry = ["make", "--dry-run", "--assume-old=.venv/.installed", "--assume-old=env", "lab"]
+    dry = [
+        "make",
+        "--no-print-directory",
+        "--dry-run",
+        "--assume-old=.venv/.installed",
+        "--assume-old=env",
+        "lab",
+    ]
     said = subprocess.run(dry, cwd=ROOT, capture_output=True, text=True, check=True).stdout.rstrip()
     assert said.count(".venv/bin/jupyter lab") == 1, said
     assert said.endswith(" notebooks"), said
