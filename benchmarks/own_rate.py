@@ -16,7 +16,7 @@ from scipy import signal
 
 from audiostyle.baselines.equaliser import equaliser
 from audiostyle.datasets import clips
-from audiostyle.sound.audio import fix_length, load_audio
+from audiostyle.sound.audio import load_audio
 from audiostyle.sound.levels import loudness_difference, rms
 from audiostyle.studies.results import Results
 from audiostyle.transfer import transfer_style
@@ -59,7 +59,7 @@ def row(content: Path, style: Path) -> dict:
     y = transfer_style(C, A, SR, progress=False).y
     equalised = np.stack([equaliser(channel, A.mean(axis=0)) for channel in C])
     quiet = C * _PEAK / np.abs(C).max()
-    same = fix_length(transfer_style(quiet, quiet, SR, progress=False).y, quiet.shape[-1])
+    same = transfer_style(quiet, quiet, SR, progress=False).y
     levels = {"content": C, "style": A, "result": y, "equaliser": equalised}
     return {
         "content": content.stem, "style": style.stem,

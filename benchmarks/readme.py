@@ -188,33 +188,26 @@ def _benchmarks() -> str:
     return _markdown(rows)
 
 
-def _truth() -> str:
+def _by_method(means: pd.DataFrame, columns: tuple[tuple[str, str, int], ...]) -> str:
+    """Return a table with a row for each method and columns (heading, column, digits) for both sets of triples."""
     rows = []
-    table = committed("truth_mean")
-    for method, found in table.groupby("method", sort=False):
-        by_set = found.set_index("set")
-        row = {"method": method}
+    for method, found in means.groupby("method", sort=False):
+        of = found.set_index("set")
+        rows.append({"method": method})
         for part in ("choose", "confirm"):
-            of = by_set.loc[part]
-            row[f"LSD (dB), {part}"] = _number(of["lsd"], 2)
-            row[f"MCD, {part}"] = _number(of["mcd"], 1)
-            row[f"chroma, {part}"] = _number(of["chroma"], 3)
-        rows.append(row)
+            rows[-1] |= {f"{head}, {part}": _number(of.at[part, name], n) for head, name, n in columns}
     return _markdown(rows)
+
+
+def _truth() -> str:
+    columns = (("LSD (dB)", "lsd", 2), ("MCD", "mcd", 1), ("chroma", "chroma", 3))
+    return _by_method(committed("truth_mean"), columns)
 
 
 def _neighbours() -> str:
     means = mean_table(committed("neighbours"))
-    rows = []
-    for method, found in means[means["set"] != "pairs"].groupby("method", sort=False):
-        by_set, row = found.set_index("set"), {"method": method}
-        for part in by_set.index:
-            of = by_set.loc[part]
-            row[f"LSD (dB), {part}"] = _number(of["lsd"], 2)
-            row[f"chroma, {part}"] = _number(of["chroma"], 3)
-            row[f"onset F, {part}"] = _number(of["target_onset_f"], 3)
-        rows.append(row)
-    return _markdown(rows)
+    columns = (("LSD (dB)", "lsd", 2), ("chroma", "chroma", 3), ("onset F", "target_onset_f", 3))
+    return _by_method(means[means["set"] != "pairs"], columns)
 
 
 def _neighbours_said() -> str:

@@ -257,9 +257,8 @@ class Library:
             rate = 2 ** (semitones / 12)
             S = magnitudes(transposed(y, semitones), n_frames, N_FFT, rate, device)
             f, c, b = fine_and_course(S)
-            if (
-                rate < 1
-            ):  # played slower it ends below half the sample rate; above, the style itself stands in
+            if rate < 1:
+                # Played slower it ends below half the sample rate; above, the style itself stands in.
                 top = int(np.searchsorted(centres, SR / 2 * rate * 0.97))
                 b[top:] = A.bands[top:]
             here = slice(i * n_kept, (i + 1) * n_kept)
