@@ -8,7 +8,7 @@ from scipy import signal
 from audiostyle.datasets.clips import get_pair, load_pair
 from audiostyle.datasets.triples import load_triple, triples
 from audiostyle.matching import SEMITONES, SR, Filter, describe, match_timbre, transposed
-from audiostyle.matching.match import analysed, kind_of
+from audiostyle.matching.match import SETTINGS, Library, analysed, kind_of
 from audiostyle.measures.truth import log_spectral_distance
 from audiostyle.studies.results import committed
 
@@ -82,6 +82,19 @@ def test_silence_stays_silence():
     assert np.abs(match.y[32500:42500]).max() < 1e-6
 
 
+def treble(y):
+    """Energy above 4 kHz over that of all bands in dB."""
+    power = describe(analysed(y, SR, "y")).bands.exp().mean(1)
+    return float(10 * (power[62:].sum() / power.sum()).log10())
+
+
+def test_soft_moments_of_a_dark_style_do_not_brighten_the_result():
+    content, loud = melody(TUNE, slope=2.0), melody(OTHER, slope=3.0)
+    soft = 10 ** (-45 / 20) * loud
+    result = match_timbre(content, np.concatenate([loud, soft, soft, loud])).y
+    assert treble(result) < max(treble(content), treble(loud))
+
+
 def test_noise_far_under_the_sound_is_not_raised_to_it():
     content = melody(TUNE)
     content[30000:45000] = 1e-6 * np.random.default_rng(1).normal(size=15000)
@@ -125,6 +138,14 @@ def test_long_style_is_thinned_and_keeps_its_range(monkeypatch):
     assert distance(match_timbre(content, style).y, melody(TUNE, slope=0.5)) < distance(
         content, melody(TUNE, slope=0.5)
     )
+
+
+@pytest.mark.parametrize(("kind", "decibels"), [("instrument", 95.5), ("voice", 63.0)])
+def test_levels_of_a_style_are_told_apart_down_to_the_depth_of_its_kind(kind, decibels):
+    style = 30 * np.concatenate([melody(OTHER), np.zeros(SR, np.float32)])
+    A = describe(style)
+    below = float(A.bands.max() - Library(style, A, SETTINGS[kind].depth, "cpu").bands.min())
+    assert 10 / np.log(10) * below == pytest.approx(decibels, abs=0.5)
 
 
 def test_transposed_moves_the_pitch_and_the_length():

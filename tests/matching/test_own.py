@@ -62,6 +62,15 @@ def test_where_the_style_has_no_treble_the_contents_is_not_raised(noise):
     assert treble(y) - treble(noise) <= loudness_difference(y, noise, SR) + 0.5
 
 
+def test_treble_that_the_top_band_raised_from_little_comes_down_again(noise):
+    raised = Filter(torch.zeros(1025, 44))
+    raised.log_gain[TOP_BIN - 40 :] = 45 / 20 * np.log(10)
+    low = signal.sosfiltfilt(signal.butter(12, 6000, fs=SR, output="sos"), noise)
+    dark = (low + 10 ** (-70 / 20) * noise).astype(np.float32)
+    y = as_it_came(dark, SR, TransferConfig(), style=dark[0], found=raised, changed=None)
+    assert treble(y) - loudness_difference(y, dark, SR) == pytest.approx(treble(dark), abs=1.5)
+
+
 def test_no_rate_below_24_khz_has_treble(noise):
     of_noise = heard(noise, 22050, against=noise)
     assert treble_taps(of_noise, of_noise, of_noise, 22050, 1.0) is None

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy import signal
 
 from audiostyle.measures.timbre import frechet_distance, mfcc_distance, mfcc_frechet_distance
 
@@ -54,3 +55,11 @@ def test_level_leaves_the_mfcc_measures(gain, rng, make_melody):
     b = b + 0.01 * noise(rng, len(b) / SR)[: len(b)]
     for measure in (mfcc_frechet_distance, mfcc_distance):
         assert measure(gain * b, a, SR) == pytest.approx(measure(b, a, SR), rel=0.05)
+
+
+def test_what_lies_under_the_floor_of_the_frechet_distance_does_not_count(rng):
+    low = signal.sosfilt(signal.butter(10, 3000, fs=SR, output="sos"), noise(rng))
+    hiss = signal.sosfilt(signal.butter(10, 6000, "high", fs=SR, output="sos"), noise(rng))
+    soft, softer = (low + 10 ** (level / 20) * hiss for level in (-80, -95))
+    assert mfcc_frechet_distance(soft, softer, SR, range_db=60.0) < 0.5
+    assert mfcc_frechet_distance(soft, softer, SR, range_db=110.0) > 10
