@@ -11,6 +11,7 @@ import pandas as pd
 
 from audiostyle.datasets import clips, paths
 from audiostyle.sound.files import whole_file
+from audiostyle.speakers.sketch import N_PAIRS
 from audiostyle.studies.neighbours import mean_table
 from audiostyle.studies.pairs import MATCHED
 from audiostyle.studies.results import committed
@@ -124,6 +125,19 @@ def _channels() -> str:
                     row[channel] = f"{counts.n_correct:g} of {counts.n_test:g}"
             rows.append(row)
     return _markdown(rows)
+
+
+def _sketch_said() -> str:
+    table = committed("recorded/sketch").set_index(["design", "split"])
+    exact = table.loc[table["n_pairs"] == 0, "n_correct"]
+    own = table[table["n_pairs"] == N_PAIRS]
+    off = (own["n_correct"] - exact.loc[own.index]).abs()
+    return (
+        f"By sketches of {N_PAIRS} numbers the {len(exact)} tables above (designs and splits), each with "
+        f"{own['seed'].nunique()} seeds, are at most {off.max():g} items from those of whole Gram matrices. An "
+        f"utterance is {own['bytes_each'].max():,.0f} bytes and costs {own['cpu_ms_each'].mean():.0f} ms of one core "
+        "after reading."
+    )
 
 
 def _scale() -> str:
@@ -287,6 +301,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "width": _width,
     "table1": _table1,
     "channels": _channels,
+    "sketch-said": _sketch_said,
     "scale": _scale,
     "benchmarks": _benchmarks,
     "own-rate-said": _own_rate_said,

@@ -93,7 +93,7 @@ def growth(folder: Path, most: int, jobs: int) -> Iterator[dict]:
                 "n_utterances": n, "n_speakers": len({i.speaker for i in items}), "jobs": jobs,
                 "made_and_sketched_s": round(spent, 2), "ms_each": round(1000 * taken / (n - before), 2),
                 "classified_s": round(classified, 2), "peak_mb": round(memory[0]),
-                "bytes_each": 4 * SKETCHER.width, "n_test": n_test, "n_correct": n_correct,
+                "bytes_each": SKETCHER.width * SKETCHER.dtype.itemsize, "n_test": n_test, "n_correct": n_correct,
                 "accuracy": n_correct / n_test, "load": round(os.getloadavg()[0], 1),
             }  # fmt: skip
 

@@ -1,8 +1,8 @@
 """Execute the notebooks and write them as HTML pages that load nothing from outside.
 
-``python notebooks/run.py`` runs every notebook from top to bottom in its own kernel, with one line for each, and leaves
-the notebooks themselves alone. The pages go to ``results/<preset>/<edition>/notebooks/``. With ``--keep-outputs``,
-which only the preset ``paper`` allows, figures and tables are also written back into the notebooks.
+``python notebooks/run.py`` runs every notebook from top to bottom in its own kernel, two at a time, with one line for
+each, and leaves the notebooks themselves alone. The pages go to ``results/<preset>/<edition>/notebooks/``. With
+``--keep-outputs``, which only the preset ``paper`` allows, figures and tables are also written back into the notebooks.
 """
 
 import argparse
@@ -12,6 +12,8 @@ import os
 import re
 import sys
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 # Set before numerical libraries load, here and in the kernels.
@@ -49,7 +51,7 @@ _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class CellError(Exception):
-    """A cell failed; the message names it."""
+    """A notebook failed; the message names it and the cell."""
 
 
 def notebooks(folder: Path | None = None) -> list[Path]:
@@ -58,8 +60,9 @@ def notebooks(folder: Path | None = None) -> list[Path]:
     return sorted(found, key=lambda path: path.name.startswith("00"))
 
 
-def execute(path: Path) -> tuple[nbformat.NotebookNode, int]:
-    """Execute a notebook in its own folder; returns it with outputs, and the peak memory of its kernel in bytes."""
+def execute(path: Path) -> tuple[nbformat.NotebookNode, float, int]:
+    """Execute a notebook in its own folder; returns it with outputs, its seconds and its kernel's peak bytes."""
+    start = time.perf_counter()
     notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(
         notebook,
@@ -73,10 +76,36 @@ def execute(path: Path) -> tuple[nbformat.NotebookNode, int]:
             try:
                 client.execute_cell(cell, index)
             except (CellExecutionError, DeadKernelError) as error:
-                raise CellError(f"cell {index + 1}: {_ANSI.sub('', str(error)).strip()}") from error
+                raise CellError(
+                    f"{path.name}, cell {index + 1}: {_ANSI.sub('', str(error)).strip()}"
+                ) from error
         memory = peak_memory(client.km.provisioner.pid)
     notebook.metadata.pop("widgets", None)
-    return notebook, memory
+    return notebook, time.perf_counter() - start, memory
+
+
+def execute_all(found: list[Path], jobs: int) -> Iterator[tuple[Path, nbformat.NotebookNode, float, int]]:
+    """Execute notebooks, `jobs` at a time, the last one after all others.
+
+    Yields
+    ------
+    tuple
+        A notebook that has ended, and what `execute` returned.
+
+    Raises
+    ------
+    CellError
+        At the first that fails; no other is begun then.
+    """
+    *others, last = found
+    with ThreadPoolExecutor(jobs) as kernels:
+        running = {kernels.submit(execute, path): path for path in others}
+        try:
+            for ended in as_completed(running):
+                yield running[ended], *ended.result()
+        finally:
+            kernels.shutdown(wait=False, cancel_futures=True)
+    yield last, *execute(last)
 
 
 def peak_memory(pid: int) -> int:
@@ -179,7 +208,12 @@ def main(argv: list[str] | None = None) -> int:
         action="store_true",
         help="write figures and tables back into the notebooks; only with AUDIOSTYLE_PRESET=paper",
     )
-    keep = parser.parse_args(argv).keep_outputs
+    cores = os.cpu_count() or 1
+    parser.add_argument(
+        "--jobs", type=int, default=min(2, cores), help="notebooks at a time, some 2 GB each (%(default)s)"
+    )
+    args = parser.parse_args(argv)
+    keep = args.keep_outputs
     preset, edition = get_preset(), current_edition()
     if keep and (preset.name, edition) != ("paper", "recorded"):
         sys.stderr.write(
@@ -190,26 +224,26 @@ def main(argv: list[str] | None = None) -> int:
     results = Results(preset.name, edition)
     found = notebooks()
     sys.stdout.write(f"{len(found)} notebooks, preset {preset.name}, {edition} clips\n")
-    for number, path in enumerate(found, 1):
-        sys.stdout.write(f"[{number}/{len(found)}] {path.stem:32}")
-        sys.stdout.flush()
-        start = time.perf_counter()
-        try:
-            notebook, memory = execute(path)
-        except CellError as error:
-            sys.stdout.write(" failed\n")
-            sys.stderr.write(f"{path.name}, {error}\n")
-            return 1
-        _write(results.path("notebooks", f"{path.stem}.html"), to_html(notebook, path.stem))
-        if keep:
-            text = nbformat.writes(stripped(notebook)) + "\n"
-            if len(text.encode()) > _MOST_BYTES:
-                sys.stderr.write(
-                    f"{path.name}: its outputs take {len(text.encode())} bytes, too many to keep\n"
-                )
-                return 1
-            _write(path, text)
-        sys.stdout.write(f" {time.perf_counter() - start:6.1f} s, {memory / 1e9:.1f} GB\n")
+    sys.stdout.flush()
+    # Kernels side by side share the cores.
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores // args.jobs)))
+    try:
+        for number, (path, notebook, seconds, memory) in enumerate(execute_all(found, args.jobs), 1):
+            _write(results.path("notebooks", f"{path.stem}.html"), to_html(notebook, path.stem))
+            if keep:
+                text = nbformat.writes(stripped(notebook)) + "\n"
+                if len(text.encode()) > _MOST_BYTES:
+                    raise CellError(
+                        f"{path.name}: its outputs take {len(text.encode())} bytes, too many to keep"
+                    )
+                _write(path, text)
+            sys.stdout.write(
+                f"[{number}/{len(found)}] {path.stem:32} {seconds:6.1f} s, {memory / 1e9:.1f} GB\n"
+            )
+            sys.stdout.flush()
+    except CellError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
     sys.stdout.write(f"pages, figures, tables and sound are in {results.folder}\n")
     return 0
 

@@ -413,7 +413,7 @@ def test_speakers_identify_from_a_corpus_and_from_its_sketches_alone(corpus, tmp
 
 
 @pytest.mark.parametrize(
-    ("options", "encoder"), [([], "sketch-1024"), (["--pairs", "64"], "sketch-64"), (["--exact"], "infinite")]
+    ("options", "encoder"), [([], "sketch-2048"), (["--pairs", "64"], "sketch-64"), (["--exact"], "infinite")]
 )
 def test_large_corpora_are_sketched_unless_the_command_says_no(
     corpus, tmp_path, monkeypatch, options, encoder

@@ -91,7 +91,7 @@ def test_cells_are_few_and_short(path, notebook):
     lines = [len(cell.source.splitlines()) for cell in _code(notebook)]
     assert len(lines) >= 10 or path.stem in APPS
     assert len(lines) <= 26
-    assert statistics.median(lines) <= 5
+    assert statistics.median(lines) <= 4
     assert max(lines[1:]) <= 15  # the first cell lists what is imported
 
 

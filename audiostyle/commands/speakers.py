@@ -41,7 +41,7 @@ def add(commands) -> None:
     parser.add_argument("--n-filters", type=int, default=4096, help="random filters (%(default)s)")
     parser.add_argument("--seeds", type=int, default=1, help="banks of random filters (%(default)s)")
     parser.add_argument("--exact", action="store_true", help="compare all pairs, however many utterances")
-    parser.add_argument("--pairs", type=int, default=1024, help="numbers of a sketch (%(default)s)")
+    parser.add_argument("--pairs", type=int, default=2048, help="numbers of a sketch (%(default)s)")
     parser.add_argument("--device", default="cpu")
     parser.add_argument(
         "--jobs", type=int, default=1, help="processes, at most one for each core (%(default)s)"

@@ -10,6 +10,7 @@ from itertools import starmap
 
 import librosa
 import numpy as np
+import scipy.linalg
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
@@ -126,7 +127,7 @@ def feature_scores(Z_train: np.ndarray, Z_test: np.ndarray, labels: np.ndarray) 
         X = Z_train[block] - mean
         covariance += X.T @ X
         towards += X.T @ (indicators[block] - prior)
-    values, vectors = np.linalg.eigh(covariance)
+    values, vectors = scipy.linalg.eigh(covariance, overwrite_a=True)
     values, projected = np.maximum(values, 0.0), vectors.T @ towards
     # In units of the mean eigenvalue of the kernel, of which there are n.
     penalties = np.array(RIDGES) * max(values.sum() / n, np.finfo(float).tiny)
@@ -169,12 +170,14 @@ def feature_opinions(
 
 def _opinion(labels: np.ndarray, Z_train: np.ndarray, Z_test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     # Against some thousand training items: the rarity of all others is told as well by those.
-    known = Z_train[:: -(-len(Z_train) // _KNOWN)]
-    return feature_scores(Z_train, Z_test, labels), rarity(known @ known.T, Z_test @ known.T)
+    known = Z_train[:: -(-len(Z_train) // _KNOWN)].astype(np.float32)
+    heard = np.concatenate([Z_test[block] @ known.T for block in _blocks(len(Z_test))])
+    return feature_scores(Z_train, Z_test, labels), rarity(known @ known.T, heard)
 
 
 def nearest_features(Z_train: np.ndarray, Z_test: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Return the label of the training item with the nearest features, in Euclidean distance."""
+    Z_train = Z_train.astype(np.float32)
     squares = np.square(Z_train).sum(axis=1)
     blocks = (squares - 2 * (Z_test[block] @ Z_train.T) for block in _blocks(len(Z_test)))
     return np.concatenate([nearest_neighbour(block, labels) for block in blocks])

@@ -52,7 +52,7 @@ class SketchedCorpus:
         Sentence of each, where known.
     n_samples : np.ndarray [shape=(n_items,)] of int
         Length of each at 16 kHz.
-    rows : np.ndarray [shape=(n_items, width), dtype=float32]
+    rows : np.ndarray [shape=(n_items, width)]
         The sketches, mapped from the disk where the order allows.
     skipped : tuple of pathlib.Path
         Files that could not be read or are silent.
@@ -201,7 +201,7 @@ def sketch_chunk(sketcher: Sketcher, read: Read, chunk: Sequence[Utterance]) -> 
             n_samples.append(0 if y is None else len(y))
             if y is not None:
                 rows.append(sketcher(y))
-    return np.array(rows, dtype=np.float32).reshape(-1, sketcher.width), n_samples
+    return np.array(rows, dtype=sketcher.dtype).reshape(-1, sketcher.width), n_samples
 
 
 def _over_processes(tasks: Iterable[tuple], n_jobs: int) -> Iterator[Chunk]:

@@ -1,4 +1,4 @@
-"""Sketches of utterances on disk: one float32 array and an index, to which utterances are added as they are made."""
+"""Sketches of utterances on disk: one array and an index, to which utterances are added as they are made."""
 
 import csv
 import io
@@ -47,9 +47,9 @@ class Entry:
 class SketchStore:
     """A folder with the sketches of utterances.
 
-    ``sketches.npy`` holds a row for each, float32, and can be read by anything that reads the format, while it grows
-    too. ``index.csv`` has a line for each row. Rows are written before their lines: what a stopped process left
-    without a line is dropped when the folder is opened again. One process writes at a time.
+    ``sketches.npy`` holds a row for each, in the sketcher's precision, and can be read by anything that reads the
+    format, while it grows too. ``index.csv`` has a line for each row. Rows are written before their lines: what a
+    stopped process left without a line is dropped when the folder is opened again. One process writes at a time.
 
     Parameters
     ----------
@@ -80,28 +80,47 @@ class SketchStore:
         return i if i is not None and self.entries[i].stamp == stamp else None
 
     def rows(self) -> np.ndarray:
-        """Return all rows, mapped from the disk [shape=(n, width), dtype=float32]."""
+        """Return all rows, mapped from the disk [shape=(n, width)]."""
         if not self.entries:
-            return np.zeros((0, self.sketcher.width), dtype=np.float32)
+            return np.zeros((0, self.sketcher.width), dtype=self._dtype)
         return np.load(self.folder / _ARRAY, mmap_mode="r", allow_pickle=False)[: len(self)]
 
     def append(self, entries: Sequence[Entry], rows: np.ndarray) -> None:
         """Add rows [shape=(n, width)] and their entries; those of a file that has one already replace it."""
-        rows = np.ascontiguousarray(rows, dtype="<f4").reshape(len(entries), self.sketcher.width)
+        rows = np.ascontiguousarray(rows, dtype=self._dtype).reshape(len(entries), self.sketcher.width)
         first = len(self)
         with open(self.folder / _ARRAY, "r+b") as array:
-            array.seek(_header_size(self.sketcher.width) + first * 4 * self.sketcher.width)
+            array.seek(len(self._header(0)) + first * self._row_size)
             array.write(rows.tobytes())
             array.flush()
             array.seek(0)
-            array.write(_header(first + len(entries), self.sketcher.width))
+            array.write(self._header(first + len(entries)))
         with open(self.folder / _INDEX, "a", encoding="utf-8", newline="") as index:
             _write_lines(index, entries)
         self.entries += entries
         self._place |= {entry.path: first + i for i, entry in enumerate(entries)}
 
+    @property
+    def _dtype(self) -> np.dtype:
+        # Little-endian, whatever the machine.
+        return self.sketcher.dtype.newbyteorder("<")
+
+    @property
+    def _row_size(self) -> int:
+        return self.sketcher.width * self._dtype.itemsize
+
+    def _header(self, n: int) -> bytes:
+        """Return the header of an array of `n` rows; the format leaves room for the number to grow in its place."""
+        file = io.BytesIO()
+        about = {"descr": self._dtype.str, "fortran_order": False, "shape": (n, self.sketcher.width)}
+        np.lib.format.write_array_header_1_0(file, about)
+        return file.getvalue()
+
     def _check_settings(self) -> None:
-        about, probe = json.loads(json.dumps(asdict(self.sketcher) | {"device": None})), self._probe()
+        about, probe = (
+            json.loads(json.dumps(asdict(self.sketcher) | {"device": None, "dtype": self._dtype.str})),
+            self._probe(),
+        )
         file = self.folder / _SETTINGS
         if not file.exists():
             with whole_file(file) as temporary:
@@ -122,20 +141,20 @@ class SketchStore:
 
     def _recover(self) -> list[Entry]:
         """Return the entries that have a row, and cut both files to them."""
-        array, index, width = self.folder / _ARRAY, self.folder / _INDEX, self.sketcher.width
+        array, index, start = self.folder / _ARRAY, self.folder / _INDEX, len(self._header(0))
         array.touch()
         index.touch()
         # A line that was cut off has no end.
         text = index.read_text(encoding="utf-8")
         whole = text[: text.rfind("\n") + 1]
         found = [Entry(*line[:-1], int(line[-1])) for line in csv.reader(io.StringIO(whole))]
-        n = min(len(found), max(0, array.stat().st_size - _header_size(width)) // (4 * width))
+        n = min(len(found), max(0, array.stat().st_size - start) // self._row_size)
         if n < len(found) or whole != text:
             with whole_file(index) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
                 _write_lines(file, found[:n])
         with open(array, "r+b") as file:
-            file.truncate(_header_size(width) + n * 4 * width)
-            file.write(_header(n, width))
+            file.truncate(start + n * self._row_size)
+            file.write(self._header(n))
         return found[:n]
 
 
@@ -146,14 +165,3 @@ def is_store(folder: Path) -> bool:
 
 def _write_lines(file: TextIO, entries: Sequence[Entry]) -> None:
     csv.writer(file, lineterminator="\n").writerows(astuple(entry) for entry in entries)
-
-
-def _header_size(width: int) -> int:
-    return len(_header(0, width))
-
-
-def _header(n: int, width: int) -> bytes:
-    """Return the header of an array of `n` rows; the format leaves room for the number to grow in its place."""
-    file = io.BytesIO()
-    np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": (n, width)})
-    return file.getvalue()

@@ -106,7 +106,7 @@ def speaker_table(
     Returns
     -------
     pandas.DataFrame
-        Columns `COLUMNS`. ``ci_low`` and ``ci_high`` are the Wilson 95 % interval. ``encoder`` is ``"sketch-1024"``
+        Columns `COLUMNS`. ``ci_low`` and ``ci_high`` are the Wilson 95 % interval. ``encoder`` is ``"sketch-2048"``
         where so many pairs were compared, None for baselines; ``seed`` is missing where no filters were drawn for it.
         ``seconds`` is the time for the distances, which both splits share, and the classification; reading is in it
         only where a corpus is read piece by piece. ``attrs["padded"]`` counts, by method, the utterances that were

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+import joblib
 import numpy as np
 import pandas as pd
 
@@ -25,6 +26,8 @@ MATCHED = "matched timbre"
 PLAIN, POLISH = "infinite, Griffin-Lim", "infinite, polish"
 
 
+# The references of a pair are the same beside every method.
+_MEASURED: dict[str, dict[str, float]] = {}
 _GAP_DB = -60.0
 _PHASES = {"griffin_lim": "Griffin-Lim", "polish": "polish"}
 
@@ -132,23 +135,8 @@ def score(pair: Pair, audio: PairAudio, result: TransferResult, *, n_fresh: int 
     sounds = references_and_result(audio, result)
     rows, content, style = [], sounds[COPY_CONTENT], sounds[COPY_STYLE]
     for method, y in sounds.items():
-        judged = judge_losses(y, content, style, judge="fresh", n_filters=n_fresh, config=config)
-        rows.append(
-            {
-                "pair": pair.pair,
-                "edition": pair.edition,
-                "method": method,
-                **judged,
-                "chroma_similarity": chroma_similarity(y, content, config.sr),
-                "onset_f": onset_f_measure(y, content, config.sr),
-                "pitch_agreement": pitch_agreement(y, content, config.sr),
-                "mfcc_distance": mfcc_distance(y, style, config.sr),
-                "mfcc_frechet": mfcc_frechet_distance(y, style, config.sr),
-                "target_distance_db": np.nan
-                if audio.target is None
-                else log_spectral_distance(y, audio.target, config.sr),
-            }
-        )
+        numbers = _measured(y, content, style, audio.target, config, n_fresh)
+        rows.append({"pair": pair.pair, "edition": pair.edition, "method": method, **numbers})
     table = pd.DataFrame(rows)
     own = table["method"] == method_name(config)
     table.loc[own, "style_share_optimised"] = float(result.losses["style"].iloc[-1] / result.style_unit)
@@ -160,6 +148,23 @@ def score(pair: Pair, audio: PairAudio, result: TransferResult, *, n_fresh: int 
     table.loc[own, "seed"] = config.seed
     table.loc[own, "seconds"] = sum(result.seconds.values())
     return table
+
+
+def _measured(y, content, style, target, config: TransferConfig, n_fresh: int) -> dict[str, float]:
+    """Return the numbers of one sound; those of one that was measured before are remembered."""
+    judged_by = config.sr, config.level, config.n_fft, config.hop_length, config.device, n_fresh
+    key = joblib.hash((y, content, style, target, judged_by))
+    if key not in _MEASURED:
+        _MEASURED[key] = {
+            **judge_losses(y, content, style, judge="fresh", n_filters=n_fresh, config=config),
+            "chroma_similarity": chroma_similarity(y, content, config.sr),
+            "onset_f": onset_f_measure(y, content, config.sr),
+            "pitch_agreement": pitch_agreement(y, content, config.sr),
+            "mfcc_distance": mfcc_distance(y, style, config.sr),
+            "mfcc_frechet": mfcc_frechet_distance(y, style, config.sr),
+            "target_distance_db": np.nan if target is None else log_spectral_distance(y, target, config.sr),
+        }
+    return _MEASURED[key]
 
 
 def findings(*runs: PairRun) -> str:

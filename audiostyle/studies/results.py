@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from filelock import FileLock
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -76,13 +77,14 @@ class Results:
         Notebooks run in any order, each writes its own rows; the rows are sorted by `keys` on first appearance.
         """
         path = self.path(f"{name}.csv")
-        if path.exists():
-            old = pd.read_csv(path)
-            new_keys = set(map(tuple, table[keys].astype(str).to_numpy()))
-            kept = old[[tuple(row) not in new_keys for row in old[keys].astype(str).to_numpy()]]
-            table = pd.concat([kept, table], ignore_index=True) if len(kept) else table
-            table = table.sort_values(keys[0], kind="stable", ignore_index=True)
-        return self.save_table(table, name)
+        with _alone():
+            if path.exists():
+                old = pd.read_csv(path)
+                new_keys = set(map(tuple, table[keys].astype(str).to_numpy()))
+                kept = old[[tuple(row) not in new_keys for row in old[keys].astype(str).to_numpy()]]
+                table = pd.concat([kept, table], ignore_index=True) if len(kept) else table
+                table = table.sort_values(keys[0], kind="stable", ignore_index=True)
+            return self.save_table(table, name)
 
     def load_table(self, name: str) -> pd.DataFrame:
         """Read ``<name>.csv``.
@@ -104,12 +106,23 @@ class Results:
     def save_manifest(self, **entries: object) -> Path:
         """Merge entries into ``manifest.json``, beside the versions and the machine they were made with."""
         path = self.path("manifest.json")
-        manifest = json.loads(path.read_text()) if path.exists() else {}
-        manifest |= {"preset": self.preset, "edition": self.edition, "versions": _versions()}
-        manifest |= {key: asdict(value) if is_dataclass(value) else value for key, value in entries.items()}
-        with whole_file(path) as temporary:
-            temporary.write_text(json.dumps(manifest, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
+        with _alone():
+            manifest = json.loads(path.read_text()) if path.exists() else {}
+            manifest |= {"preset": self.preset, "edition": self.edition, "versions": _versions()}
+            manifest |= {
+                key: asdict(value) if is_dataclass(value) else value for key, value in entries.items()
+            }
+            with whole_file(path) as temporary:
+                temporary.write_text(
+                    json.dumps(manifest, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+                )
         return path
+
+
+def _alone() -> FileLock:
+    """Return a lock under which one process at a time reads a file of results and writes more of it."""
+    paths.cache_dir().mkdir(parents=True, exist_ok=True)
+    return FileLock(paths.cache_dir() / "results.lock")
 
 
 def committed(name: str) -> pd.DataFrame:

@@ -47,7 +47,7 @@ def entry(i):
 
 class TestStore:
     def test_rows_and_entries_are_found_again(self, tmp_path, rng):
-        rows = rng.standard_normal((5, SKETCHER.width)).astype(np.float32)
+        rows = rng.standard_normal((5, SKETCHER.width)).astype(SKETCHER.dtype)
         store = SketchStore(tmp_path / "s", SKETCHER)
         store.append([entry(0), entry(1)], rows[:2])
         store.append([entry(i) for i in (2, 3, 4)], rows[2:])
@@ -60,7 +60,7 @@ class TestStore:
         np.testing.assert_array_equal(np.load(tmp_path / "s" / "sketches.npy"), rows)
 
     def test_a_changed_file_has_its_last_row(self, tmp_path, rng):
-        rows = rng.standard_normal((2, SKETCHER.width)).astype(np.float32)
+        rows = rng.standard_normal((2, SKETCHER.width)).astype(SKETCHER.dtype)
         store = SketchStore(tmp_path, SKETCHER)
         store.append([entry(0)], rows[:1])
         store.append([replace(entry(0), stamp="new")], rows[1:])
@@ -71,7 +71,7 @@ class TestStore:
         [("half a line", 2), ("a row without its line", 2), ("half a row", 1), ("a line without its row", 1)],
     )
     def test_what_a_kill_left_is_dropped(self, tmp_path, rng, lost, kept):
-        rows = rng.standard_normal((2, SKETCHER.width)).astype(np.float32)
+        rows = rng.standard_normal((2, SKETCHER.width)).astype(SKETCHER.dtype)
         SketchStore(tmp_path, SKETCHER).append([entry(0), entry(1)], rows)
         index, array = tmp_path / "index.csv", tmp_path / "sketches.npy"
         if lost == "half a line":
@@ -79,7 +79,7 @@ class TestStore:
         elif lost == "a row without its line":
             array.write_bytes(array.read_bytes() + rows[:1].tobytes())
         else:
-            array.write_bytes(array.read_bytes()[: -4 if lost == "half a row" else -4 * SKETCHER.width])
+            array.write_bytes(array.read_bytes()[: -2 if lost == "half a row" else -2 * SKETCHER.width])
         store = SketchStore(tmp_path, SKETCHER)
         assert len(store) == kept
         np.testing.assert_array_equal(store.rows(), rows[:kept])
@@ -97,14 +97,25 @@ class TestStore:
         SketchStore(tmp_path, replace(SKETCHER, device="cpu:0"))
         with pytest.raises(ValueError, match="other settings; name another folder"):
             SketchStore(tmp_path, replace(SKETCHER, seed=1))
-        monkeypatch.setattr(Sketcher, "__call__", lambda self, y: np.ones(self.width, dtype=np.float32))
+        monkeypatch.setattr(Sketcher, "__call__", lambda self, y: np.ones(self.width, dtype=self.dtype))
         with pytest.raises(ValueError, match="makes otherwise"):
             SketchStore(tmp_path, SKETCHER)
 
-    def test_the_header_holds_any_number_of_rows(self):
-        from audiostyle.speakers.store import _header
+    def test_the_header_holds_any_number_of_rows(self, tmp_path):
+        store = SketchStore(tmp_path, SKETCHER)
+        assert len(store._header(0)) == len(store._header(10**12))
 
-        assert len(_header(0, 4096)) == len(_header(10**12, 4096))
+    def test_rows_of_any_norm_are_kept_in_single_precision(self, tmp_path, rng):
+        sketcher = Sketcher(SPEAKER_METHODS["paper"], 8)
+        rows = 1e5 * rng.standard_normal((2, sketcher.width)).astype(np.float32)
+        SketchStore(tmp_path, sketcher).append([entry(0), entry(1)], rows)
+        np.testing.assert_array_equal(SketchStore(tmp_path, sketcher).rows(), rows)
+
+    def test_sketches_of_another_precision_are_refused(self, tmp_path, monkeypatch):
+        SketchStore(tmp_path, SKETCHER)
+        monkeypatch.setattr(Sketcher, "dtype", np.dtype(np.float32))
+        with pytest.raises(ValueError, match="other settings"):
+            SketchStore(tmp_path, SKETCHER)
 
 
 class TestSketchCorpus:
@@ -192,7 +203,7 @@ class TestTable:
         assert speaker_table(folder, **options)["n_correct"].tolist() == exact["n_correct"].tolist()
         monkeypatch.setattr(table, "SKETCH_FROM", 18)
         found = speaker_table(folder, **options)
-        assert set(found["encoder"]) == {"sketch-1024"}
+        assert set(found["encoder"]) == {"sketch-2048"}
         assert found.drop(columns=["encoder", "seconds"]).equals(exact.drop(columns=["encoder", "seconds"]))
         assert set(speaker_table(folder, exact=True, **options)["encoder"]) == {"infinite"}
         monkeypatch.setattr(table, "load_recordings", None)  # a streamed corpus is never held
@@ -201,7 +212,7 @@ class TestTable:
     def test_baselines_beside_sketches(self, folder, monkeypatch):
         monkeypatch.setattr(table, "SKETCH_FROM", 18)
         found = speaker_table(folder, progress=False, cache=False, methods=("best", "mfcc", "chance"))
-        assert found["encoder"].tolist() == ["sketch-1024"] * 2 + [None] * 4
+        assert found["encoder"].tolist() == ["sketch-2048"] * 2 + [None] * 4
         assert found["accuracy"].tolist()[:2] == [1, 1]
 
     def test_sketches_are_kept_in_the_cache(self, folder, tmp_path, monkeypatch):

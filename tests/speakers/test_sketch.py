@@ -100,11 +100,11 @@ class TestSketcher:
         sketcher = Sketcher(method, 4096)
         rows = np.stack([sketcher(y) for y in items.ys])
         assert rows.shape == (6, sketcher.width) == (6, 4 * 4096)
-        assert rows.dtype == np.float32
+        assert rows.dtype == np.float16
         assert len(sketcher.views(rows)) == 2
-        for view, Z in zip(method.views, sketcher.views(rows), strict=True):
+        for view, Z in zip(method.views, sketcher.views(rows.astype(float)), strict=True):
             kernel = similarity(items, view)
-            np.testing.assert_allclose(np.diag(Z @ Z.T), 1, rtol=1e-5)
+            np.testing.assert_allclose(np.diag(Z @ Z.T), 1, rtol=2**-11)
             # One pair of filters has a relative variance of at most E φ⁴ / (E φ²)² squared, 6² for a Gaussian and
             # half of it rectified; three deviations of 1/√4096 of that.
             assert np.abs(Z @ Z.T - kernel).max() < 3 * 6 / 4096**0.5

@@ -8,6 +8,7 @@ import pytest
 
 from audiostyle.datasets.clips import get_pair
 from audiostyle.sound.levels import rms
+from audiostyle.studies import pairs
 from audiostyle.studies.pairs import (
     COPY_CONTENT,
     COPY_STYLE,
@@ -89,6 +90,18 @@ def test_notes_onsets_and_pitch_are_kept_by_the_content_alone(runs):
     assert style.onset_f < 1
     assert style.pitch_agreement < 1
     assert style.mfcc_frechet == pytest.approx(0, abs=1e-3)
+
+
+def test_references_are_measured_once(runs, monkeypatch):
+    asked = []
+    monkeypatch.setattr(pairs, "_MEASURED", {})
+    monkeypatch.setattr(pairs, "pitch_agreement", lambda y, *_: asked.append(y) or 0.5)
+    for run in runs[:2]:
+        pairs.score(run.pair, run.audio, run.result, n_fresh=16)
+    assert len(asked) == 3 + 2, "the two copies, the equaliser, and two results"
+    other = pairs.score(runs[0].pair, runs[0].audio, runs[0].result, n_fresh=32)
+    assert len(asked) == 3 + 2 + 4, "another judge measures anew"
+    assert other["style_loss_fresh"][1] == pytest.approx(0, abs=1e-3), "the style under its own judge"
 
 
 def test_less_of_the_filter_keeps_more_of_the_content():

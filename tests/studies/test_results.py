@@ -2,6 +2,7 @@
 
 import io
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import matplotlib.pyplot as plt
@@ -31,6 +32,18 @@ def test_manifest_keeps_the_entries_of_other_notebooks(results):
     assert kept["second"]["balance"] == 0.8
     assert (kept["preset"], kept["edition"]) == ("smoke", "bundled")
     assert kept["versions"]["numpy"] == np.__version__
+
+
+def test_what_is_written_at_once_is_kept(results):
+    def write(name):
+        results.save_manifest(**{name: 1})
+        results.update_table(pd.DataFrame({"name": [name]}), "several", keys=["name"])
+
+    names = [f"notebook {i}" for i in range(24)]
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(write, names))
+    assert set(names) <= set(json.loads(results.path("manifest.json").read_text()))
+    assert sorted(results.load_table("several")["name"]) == sorted(names)
 
 
 def test_update_replaces_the_rows_of_its_keys_and_keeps_the_others(results):
