@@ -31,7 +31,7 @@ notebooks: env  ## execute all notebooks (preset quick) into results/quick
 
 test: env  ## run all tests: unit, property, structure, notebooks (preset smoke)
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 tests audiostyle
-	AUDIOSTYLE_PRESET=smoke $(BIN)/pytest -p no:xdist --nbmake notebooks
+	AUDIOSTYLE_PRESET=smoke OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --nbmake notebooks
 
 lowest: .venv/lowest/.installed  ## run the unit tests with the lowest releases that pyproject.toml allows
 	OMP_NUM_THREADS=1 .venv/lowest/bin/python -m pytest -n 2 tests audiostyle

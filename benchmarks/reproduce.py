@@ -128,6 +128,10 @@ def run(stage: Stage) -> dict:
     return {"seconds": round(time.perf_counter() - started, 3), "peak_mb": round(usage.ru_maxrss / 1024)}
 
 
+def _read(path: Path) -> dict:
+    return json.loads(path.read_text()) if path.is_file() else {}
+
+
 def reproduce(names: list[str], path: Path, *, again: bool = False) -> None:
     """Run stages that are not up to date, and keep the manifest after each.
 
@@ -140,7 +144,7 @@ def reproduce(names: list[str], path: Path, *, again: bool = False) -> None:
     again : bool
         Run those that are up to date as well.
     """
-    manifest = json.loads(path.read_text()) if path.is_file() else {}
+    manifest = _read(path)
     for place, name in enumerate(names, start=1):
         found = fingerprint(STAGES[name])
         if not again and manifest.get(name, {}).get("fingerprint") == found:
@@ -149,6 +153,8 @@ def reproduce(names: list[str], path: Path, *, again: bool = False) -> None:
         sys.stdout.write(f"{place} of {len(names)}: {name}, {remaining(names[place - 1 :], manifest)}\n")
         sys.stdout.flush()
         measured = run(STAGES[name])
+        # Read anew: another run may have finished other stages meanwhile.
+        manifest = _read(path)
         releases = {release: version(release) for release in RELEASES} | {"python": platform.python_version()}
         manifest[name] = {"fingerprint": found, **measured, "cores": os.cpu_count(), "releases": releases}
         with whole_file(path) as temporary:

@@ -296,10 +296,9 @@ def test_pairs_writes_results(monkeypatch, capsys):
     from audiostyle.datasets import clips
     from audiostyle.studies.pairs import COPY_CONTENT, COPY_STYLE
 
-    one = clips.get_pair("instrument-1", "bundled")
     monkeypatch.setattr(clips, "current_edition", lambda: "bundled")
-    monkeypatch.setattr(clips, "pairs", lambda edition=None: [one])
-    assert main(["pairs", "--preset", "smoke"]) == 0
+    assert main(["pairs", "instrument-1", "--preset", "smoke"]) == 0
+    assert capsys.readouterr().out.startswith("[1/1] instrument-1: ")
     folder = paths.results_root() / "smoke" / "bundled"
     table = pd.read_csv(folder / "pairs.csv")
     assert set(table["method"]) == {
