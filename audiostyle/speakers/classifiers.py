@@ -4,7 +4,8 @@ Nothing here is trained beforehand: whatever is fitted is fitted on the training
 """
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from itertools import starmap
 
@@ -24,6 +25,39 @@ RIDGES = tuple(10.0 ** np.arange(-6, -0.9, 0.5))
 _BLOCK, _KNOWN = 1024, 2048
 N_MFCC = 20
 N_COMPONENTS = 16
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some rows of a matrix of features, which may lie on the disk: memory holds a block of them at a time.
+
+    Parameters
+    ----------
+    features : np.ndarray [shape=(n_items, n_features)]
+        Features of all items.
+    rows : np.ndarray [shape=(n_rows,)] of int, or None
+        Which of them; None takes all.
+    """
+
+    features: np.ndarray
+    rows: np.ndarray | None = None
+
+    @property
+    def indices(self) -> np.ndarray:
+        """Return the rows as numbers [shape=(n_rows,)]."""
+        return np.arange(len(self.features)) if self.rows is None else self.rows
+
+    def blocks(self) -> Iterator[tuple[slice, np.ndarray]]:
+        """Yield places among the rows, and the features there in double precision."""
+        indices = self.indices
+        for first in range(0, len(indices), _BLOCK):
+            place = slice(first, first + _BLOCK)
+            yield place, self.features[indices[place]].astype(float)
+
+    def at_most(self, n: int) -> np.ndarray:
+        """Return up to `n` rows in double precision, as far apart as they lie."""
+        indices = self.indices
+        return self.features[indices[:: -(-len(indices) // n)]].astype(float)
 
 
 def nearest_neighbour(distances: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -99,7 +133,7 @@ def ridge_scores(K_train: np.ndarray, K_test: np.ndarray, labels: np.ndarray) ->
     return centred_test @ (vectors @ (projected / (values + penalty)[:, None])) + prior
 
 
-def feature_scores(Z_train: np.ndarray, Z_test: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def feature_scores(train: Part, test: Part, labels: np.ndarray) -> np.ndarray:
     """Regress the indicators of the labels on features: `ridge_scores` for the kernel of their inner products.
 
     With more training items than features the regression is solved for the weights of the features, whose cost
@@ -107,7 +141,7 @@ def feature_scores(Z_train: np.ndarray, Z_test: np.ndarray, labels: np.ndarray) 
 
     Parameters
     ----------
-    Z_train, Z_test : np.ndarray [shape=(n_train, n_features)], [shape=(n_test, n_features)]
+    train, test : Part
         Features of the items.
     labels : np.ndarray [shape=(n_train,)]
         Labels of the training items.
@@ -116,39 +150,41 @@ def feature_scores(Z_train: np.ndarray, Z_test: np.ndarray, labels: np.ndarray) 
     -------
     np.ndarray [shape=(n_test, n_classes)]
     """
-    n, n_features = Z_train.shape
+    n, n_features = len(labels), train.features.shape[1]
     if n <= n_features:
-        own = Z_train.astype(float)
-        return ridge_scores(own @ own.T, Z_test @ own.T, labels)
+        own = train.at_most(n)
+        return ridge_scores(own @ own.T, np.concatenate([X @ own.T for _, X in test.blocks()]), labels)
     indicators = _indicators(labels)
-    prior, mean = indicators.mean(axis=0), Z_train.mean(axis=0, dtype=float)
-    covariance, towards = np.zeros((n_features, n_features)), np.zeros((n_features, len(prior)))
-    for block in _blocks(n):
-        X = Z_train[block] - mean
+    prior, mean = indicators.mean(axis=0), sum(X.sum(axis=0) for _, X in train.blocks()) / n
+    # In the order of LAPACK, which then works in its place.
+    covariance = np.zeros((n_features, n_features), order="F")
+    towards = np.zeros((n_features, len(prior)))
+    for place, X in train.blocks():
+        X -= mean
         covariance += X.T @ X
-        towards += X.T @ (indicators[block] - prior)
+        towards += X.T @ (indicators[place] - prior)
     values, vectors = scipy.linalg.eigh(covariance, overwrite_a=True)
     values, projected = np.maximum(values, 0.0), vectors.T @ towards
     # In units of the mean eigenvalue of the kernel, of which there are n.
     penalties = np.array(RIDGES) * max(values.sum() / n, np.finfo(float).tiny)
     errors = np.zeros(len(penalties))
-    for block in _blocks(n):
-        X = (Z_train[block] - mean) @ vectors
+    for place, X in train.blocks():
+        X = (X - mean) @ vectors
         for i, penalty in enumerate(penalties):
             leverage = np.square(X) @ (1 / (values + penalty)) + 1 / n
             fitted = X @ (projected / (values + penalty)[:, None]) + prior
-            errors[i] += np.square(_left_out(indicators[block] - fitted, leverage)).sum()
+            errors[i] += np.square(_left_out(indicators[place] - fitted, leverage)).sum()
     weights = vectors @ (projected / (values + penalties[np.argmin(errors)])[:, None])
-    return np.concatenate([(Z_test[block] - mean) @ weights for block in _blocks(len(Z_test))]) + prior
+    return np.concatenate([(X - mean) @ weights for _, X in test.blocks()]) + prior
 
 
-def feature_vote(parts: Iterable[tuple[np.ndarray, np.ndarray]], labels: np.ndarray) -> np.ndarray:
+def feature_vote(parts: Iterable[tuple[Part, Part]], labels: np.ndarray) -> np.ndarray:
     """Classify by the `vote` of a ridge regression on each of several sets of features.
 
     Parameters
     ----------
-    parts : iterable of (Z_train, Z_test)
-        As in `feature_scores`, of norm 1; a generator need not hold all.
+    parts : iterable of (train, test)
+        As in `feature_scores`, of norm 1.
     labels : np.ndarray [shape=(n_train,)]
         Labels of the training items.
 
@@ -160,31 +196,27 @@ def feature_vote(parts: Iterable[tuple[np.ndarray, np.ndarray]], labels: np.ndar
 
 
 def feature_opinions(
-    parts: Iterable[tuple[np.ndarray, np.ndarray]], labels: np.ndarray
+    parts: Iterable[tuple[Part, Part]], labels: np.ndarray
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Return the scores and rarities on which `feature_vote` decides; arguments are its."""
-    # No name holds a part while the next one is made: together they are the most memory of all.
     scores, rarities = zip(*starmap(partial(_opinion, labels), parts), strict=True)
     return list(scores), list(rarities)
 
 
-def _opinion(labels: np.ndarray, Z_train: np.ndarray, Z_test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _opinion(labels: np.ndarray, train: Part, test: Part) -> tuple[np.ndarray, np.ndarray]:
     # Against some thousand training items: the rarity of all others is told as well by those.
-    known = Z_train[:: -(-len(Z_train) // _KNOWN)].astype(np.float32)
-    heard = np.concatenate([Z_test[block] @ known.T for block in _blocks(len(Z_test))])
-    return feature_scores(Z_train, Z_test, labels), rarity(known @ known.T, heard)
+    known = train.at_most(_KNOWN)
+    kernel = known @ known.T
+    rarities = np.concatenate([rarity(kernel, X @ known.T) for _, X in test.blocks()])
+    return feature_scores(train, test, labels), rarities
 
 
-def nearest_features(Z_train: np.ndarray, Z_test: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def nearest_features(train: Part, test: Part, labels: np.ndarray) -> np.ndarray:
     """Return the label of the training item with the nearest features, in Euclidean distance."""
-    Z_train = Z_train.astype(np.float32)
-    squares = np.square(Z_train).sum(axis=1)
-    blocks = (squares - 2 * (Z_test[block] @ Z_train.T) for block in _blocks(len(Z_test)))
-    return np.concatenate([nearest_neighbour(block, labels) for block in blocks])
-
-
-def _blocks(n: int) -> list[slice]:
-    return [slice(first, first + _BLOCK) for first in range(0, n, _BLOCK)]
+    known = train.at_most(len(labels))
+    squares = np.square(known).sum(axis=1)
+    distances = (squares - 2 * (X @ known.T) for _, X in test.blocks())
+    return np.concatenate([nearest_neighbour(part, labels) for part in distances])
 
 
 def _indicators(labels: np.ndarray) -> np.ndarray:

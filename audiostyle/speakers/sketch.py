@@ -234,7 +234,7 @@ def sketch_classify(
     np.ndarray [shape=(n_test,)]
         A label for each.
     """
-    parts = ((Z[train], Z[test]) for Z in sketcher.views(rows))
+    parts = [(classifiers.Part(Z, train), classifiers.Part(Z, test)) for Z in sketcher.views(rows)]
     if sketcher.method.classifier == "ridge":
         return classifiers.feature_vote(parts, labels)
-    return classifiers.nearest_features(*next(parts), labels)
+    return classifiers.nearest_features(*parts[0], labels)

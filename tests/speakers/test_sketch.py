@@ -8,6 +8,7 @@ import torch
 
 from audiostyle.encoders.infinite import InfiniteEncoder
 from audiostyle.speakers import classifiers
+from audiostyle.speakers.classifiers import Part
 from audiostyle.speakers.methods import SPEAKER_METHODS, FrontEnd, similarity
 from audiostyle.speakers.sketch import DRAWS, GramSketch, Sketcher, sketch_classify
 from audiostyle.speakers.table import predict
@@ -141,19 +142,39 @@ class TestRidgeOnFeatures:
         Z = rng.standard_normal((60, 5)) + np.repeat(np.eye(3), 20, axis=0) @ rng.standard_normal((3, 5))
         new = rng.standard_normal((9, 5))
         dual = classifiers.ridge_scores(Z @ Z.T, new @ Z.T, labels)
-        np.testing.assert_allclose(classifiers.feature_scores(Z, new, labels), dual, rtol=1e-6, atol=1e-9)
+        np.testing.assert_allclose(
+            classifiers.feature_scores(Part(Z), Part(new), labels), dual, rtol=1e-6, atol=1e-9
+        )
 
     def test_few_items_take_the_dual_form(self, rng):
         Z, new, labels = rng.standard_normal((6, 50)), rng.standard_normal((2, 50)), np.array(list("aabbcc"))
         np.testing.assert_array_equal(
-            classifiers.feature_scores(Z, new, labels), classifiers.ridge_scores(Z @ Z.T, new @ Z.T, labels)
+            classifiers.feature_scores(Part(Z), Part(new), labels),
+            classifiers.ridge_scores(Z @ Z.T, new @ Z.T, labels),
         )
 
     def test_nearest_is_the_nearest_of_all(self, rng, monkeypatch):
         monkeypatch.setattr(classifiers, "_BLOCK", 4)
         Z, new, labels = rng.standard_normal((30, 3)), rng.standard_normal((11, 3)), np.arange(30)
         expected = np.linalg.norm(new[:, None] - Z, axis=-1).argmin(axis=1)
-        np.testing.assert_array_equal(classifiers.nearest_features(Z, new, labels), expected)
+        np.testing.assert_array_equal(classifiers.nearest_features(Part(Z), Part(new), labels), expected)
+
+    def test_no_more_than_a_block_is_read_at_once(self, rng, monkeypatch):
+        monkeypatch.setattr(classifiers, "_BLOCK", 7)
+        monkeypatch.setattr(classifiers, "_KNOWN", 5)
+        read = []
+
+        class OnDisk(np.ndarray):
+            def __getitem__(self, index):
+                read.append(np.shape(index))
+                return np.asarray(super().__getitem__(index))
+
+        Z = rng.standard_normal((60, 5)).astype(np.float16)
+        train, test = np.arange(0, 60, 2), np.arange(1, 60, 2)
+        labels = np.repeat(["a", "b", "c"], 10)
+        found = classifiers.feature_vote([(Part(Z.view(OnDisk), train), Part(Z.view(OnDisk), test))], labels)
+        assert max(read) == (7,)
+        assert found.tolist() == classifiers.feature_vote([(Part(Z[train]), Part(Z[test]))], labels).tolist()
 
 
 class TestVote:
