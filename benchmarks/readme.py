@@ -134,7 +134,7 @@ def _sketch_said() -> str:
     off = (own["n_correct"] - exact.loc[own.index]).abs()
     return (
         f"By sketches of {N_PAIRS} numbers the {len(exact)} tables above (designs and splits), each with "
-        f"{own['seed'].nunique()} seeds, are at most {off.max():g} items from those of whole Gram matrices. An "
+        f"{own['seed'].nunique()} seeds, are within {off.max():g} test item{'s' * (off.max() > 1)} of those of whole Gram matrices. An "
         f"utterance is {own['bytes_each'].max():,.0f} bytes and costs {own['cpu_ms_each'].mean():.0f} ms of one core "
         "after reading."
     )
@@ -152,6 +152,20 @@ def _scale() -> str:
             }
             for row in committed("recorded/scale").itertuples()
         ]
+    )
+
+
+def _scale_said() -> str:
+    people = committed("recorded/scale_speakers")
+    most = people[people["n_speakers"] == people["n_speakers"].max()]
+    right = " and ".join(f"{row.n_correct} of {row.n_test} ({row.split})" for row in most.itertuples())
+    spread = committed("recorded/scale_workers")
+    took = {how: ", ".join(f"{s:.0f} s" for s in part["seconds"]) for how, part in spread.groupby("how")}
+    equal = "the same" if spread["rows_equal"].all() else "not the same"
+    return (
+        f"Of {most['n_speakers'].iloc[0]} real speakers, all at hand, sketches name {right} rightly. Made and sketched "
+        f"by one and by two processes, {spread['n_utterances'].iloc[0]:,} utterances take {took['processes']}, by as "
+        f"many workers of Dask {took['dask']}; the rows are {equal}."
     )
 
 
@@ -303,6 +317,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "channels": _channels,
     "sketch-said": _sketch_said,
     "scale": _scale,
+    "scale-said": _scale_said,
     "benchmarks": _benchmarks,
     "own-rate-said": _own_rate_said,
     "neighbours": _neighbours,
