@@ -131,12 +131,12 @@ def _sketch_said() -> str:
     table = committed("recorded/sketch").set_index(["design", "split"])
     exact = table.loc[table["n_pairs"] == 0, "n_correct"]
     own = table[table["n_pairs"] == N_PAIRS]
-    off = (own["n_correct"] - exact.loc[own.index]).abs()
+    off = int((own["n_correct"] - exact.loc[own.index]).abs().max())
     return (
         f"By sketches of {N_PAIRS} numbers the {len(exact)} tables above (designs and splits), each with "
-        f"{own['seed'].nunique()} seeds, are within {off.max():g} test item{'s' * (off.max() > 1)} of those of whole Gram matrices. An "
-        f"utterance is {own['bytes_each'].max():,.0f} bytes and costs {own['cpu_ms_each'].mean():.0f} ms of one core "
-        "after reading."
+        f"{own['seed'].nunique()} seeds, are within {off} test {'item' if off == 1 else 'items'} of those of whole Gram "
+        f"matrices. An utterance is {own['bytes_each'].max():,.0f} bytes and costs {own['cpu_ms_each'].mean():.0f} ms of "
+        "one core after reading."
     )
 
 
