@@ -132,11 +132,12 @@ def _sketch_said() -> str:
     exact = table.loc[table["n_pairs"] == 0, "n_correct"]
     own = table[table["n_pairs"] == N_PAIRS]
     off = int((own["n_correct"] - exact.loc[own.index]).abs().max())
+    items = "item" if off == 1 else "items"
     return (
         f"By sketches of {N_PAIRS} numbers the {len(exact)} tables above (designs and splits), each with "
-        f"{own['seed'].nunique()} seeds, are within {off} test {'item' if off == 1 else 'items'} of those of whole Gram "
-        f"matrices. An utterance is {own['bytes_each'].max():,.0f} bytes and costs {own['cpu_ms_each'].mean():.0f} ms of "
-        "one core after reading."
+        f"{own['seed'].nunique()} seeds, are within {off} test {items} of those of whole Gram matrices. An utterance "
+        f"is {own['bytes_each'].max():,.0f} bytes and costs {own['cpu_ms_each'].mean():.0f} ms of one core after "
+        "reading."
     )
 
 
