@@ -200,6 +200,8 @@ def test_committed_outputs_are_figures_and_tables_only(path, notebook):
             data = output.data
             assert not any(kind.startswith(("audio/", "application/vnd.jupyter.widget")) for kind in data)
             assert "<audio" not in data.get("text/html", "")
+            texts = "".join(text for kind, text in data.items() if kind.startswith("text/"))
+            assert not re.search(r"PosixPath|WindowsPath|/tmp/|/home/", texts), "a path of one machine"
 
 
 @pytest.fixture

@@ -48,7 +48,7 @@ def show_losses(
         )
     ax.set(xlabel="iteration", ylabel="loss, in units of E and s0", title="Optimisation")
     _iterations(ax, len(losses))
-    ax.legend(fontsize=8)
+    ax.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
     ax.grid(alpha=0.3)
     return ax
 
@@ -90,7 +90,7 @@ def show_optimisation(results: dict, *, title: str = "") -> Figure:
     """
     polished = {name: result for name, result in results.items() if result.polish_losses is not None}
     fig, axes = plt.subplots(
-        1, 3 if polished else 2, figsize=(13 if polished else 11, 3.4), layout="constrained"
+        1, 3 if polished else 2, figsize=(13 if polished else 11, 4.0), layout="constrained"
     )
     for name, result in results.items():
         show_losses(result.losses, ax=axes[0], label=name if len(results) > 1 else "", **_units(result))
@@ -98,9 +98,14 @@ def show_optimisation(results: dict, *, title: str = "") -> Figure:
         show_losses(
             result.polish_losses, ax=axes[1], label=name if len(polished) > 1 else "", **_units(result)
         )
-        axes[1].set(title="Polish of the sound", ylabel="")
+        axes[1].set_title("Polish of the sound")
     # With a polish the last entry is the polished sound's, which is no iteration of Griffin-Lim.
-    curves = {n: r.convergence[:-1] if n in polished else r.convergence for n, r in results.items()}
+    curves = {
+        f"{n}: before the polish" if n in polished else n: r.convergence[:-1]
+        if n in polished
+        else r.convergence
+        for n, r in results.items()
+    }
     show_convergence(curves, ax=axes[-1])
     if title:
         fig.suptitle(title, fontsize=11)

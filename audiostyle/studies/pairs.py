@@ -14,7 +14,7 @@ from audiostyle.measures.table import judge_losses
 from audiostyle.measures.timbre import mfcc_distance, mfcc_frechet_distance
 from audiostyle.measures.truth import log_spectral_distance
 from audiostyle.sound.audio import fix_length, set_level
-from audiostyle.spectrogram import magnitudes, to_decibels
+from audiostyle.spectrogram import RANGE_DB, magnitudes, to_decibels
 from audiostyle.studies.presets import GRAM, Preset
 from audiostyle.transfer import TransferResult, transfer_style
 
@@ -28,6 +28,16 @@ PLAIN, POLISH = "infinite, Griffin-Lim", "infinite, polish"
 
 # The references of a pair are the same beside every method.
 _MEASURED: dict[str, dict[str, float]] = {}
+# Columns in which a result can be better, what a sentence calls them, and whether more or less is better.
+_BETTER = {
+    "content_share_fresh": ("content loss", -1),
+    "style_share_fresh": ("style loss", -1),
+    "chroma_similarity": ("chroma", 1),
+    "onset_f": ("onset F", 1),
+    "pitch_agreement": ("pitch", 1),
+    "mfcc_frechet": ("MFCC Fréchet distance", -1),
+    "target_distance_db": ("distance to the known target", -1),
+}
 _GAP_DB = -60.0
 _PHASES = {"griffin_lim": "Griffin-Lim", "polish": "polish"}
 
@@ -188,13 +198,29 @@ def findings(*runs: PairRun) -> str:
             item += f" Of the magnitudes optimised, under the filters optimised, {own:.1%} remained."
         items.append(item)
     items.append(f"The style itself, put in the content's place: {_kept(other)}.")
+    items += [against_equaliser(run) for run in runs if run.method == MATCHED]
     between = gaps(*runs)
-    levels = ", ".join(f"{level:.0f} dB in *{name}*" for name, level in between.items())
+    levels = ", ".join(
+        f"{level:.0f} dB{' or less' if level <= -RANGE_DB else ''} in *{name}*"
+        for name, level in between.items()
+    )
     items.append(
         f"Where the content is {-_GAP_DB:.0f} dB or more under its loudest cell, the median level is {levels}: "
         f"highest in *{between.idxmax()}*."
     )
     return "\n".join(f"* {item}" for item in items)
+
+
+def against_equaliser(run: PairRun) -> str:
+    """Say in which columns of the table a result is better than the content through one fixed filter."""
+    own, other = run.row(), run.row(EQUALISER)
+    compared = {heading: sign * (own[name] - other[name]) for name, (heading, sign) in _BETTER.items()}
+    compared = {heading: gain for heading, gain in compared.items() if not pd.isna(gain)}
+    better = [heading for heading, gain in compared.items() if gain > 0]
+    return (
+        f"Against the equaliser *{run.method}* is better in {len(better)} of {len(compared)} columns: "
+        f"{', '.join(better) or 'none'}."
+    )
 
 
 def gaps(*runs: PairRun) -> pd.Series:
@@ -272,6 +298,36 @@ def by_balance(pair: Pair, preset: Preset, balances: tuple[float, ...]) -> pd.Da
                 }
             )
     return pd.DataFrame(rows).set_index(["method", "balance"]).sort_index()
+
+
+def left_by_floor(*runs: PairRun, floors: tuple[float, ...] = (60.0, 80.0)) -> pd.DataFrame:
+    """Measure the MFCC Fréchet distance to the style, over the content's own, with several floors under the peak.
+
+    Parameters
+    ----------
+    *runs : PairRun
+        Runs of one pair with different methods.
+    floors : tuple of float
+        dB under each clip's peak below which levels do not count.
+
+    Returns
+    -------
+    pd.DataFrame
+        A row for the equaliser and each method, a column for each floor.
+    """
+    sounds = references_and_result(runs[0].audio, runs[0].result) | {
+        run.method: run.result.y_computed for run in runs
+    }
+    content, style, sr = sounds.pop(COPY_CONTENT), sounds.pop(COPY_STYLE), runs[0].result.config.sr
+    left = {
+        floor: {
+            name: mfcc_frechet_distance(y, style, sr, range_db=floor)
+            / mfcc_frechet_distance(content, style, sr, range_db=floor)
+            for name, y in sounds.items()
+        }
+        for floor in floors
+    }
+    return pd.DataFrame(left)
 
 
 def references_and_result(audio: PairAudio, result: TransferResult) -> dict[str, np.ndarray]:

@@ -63,7 +63,7 @@ def test_references_are_shown_once(runs):
 
 def test_findings_say_nearer_only_where_it_is(runs):
     said = findings(*runs).splitlines()
-    assert [line.split("*: ")[0] for line in said[:-2]] == [
+    assert [line.split("*: ")[0] for line in said[:-3]] == [
         "* *Equaliser",
         "* *256 filters, Griffin-Lim",
         "* *Infinite, Griffin-Lim",
@@ -77,6 +77,31 @@ def test_findings_say_nearer_only_where_it_is(runs):
         timbre, target = line.split("; ")[2:4]
         assert timbre.endswith("nearer") == (run.row().mfcc_frechet < before.mfcc_frechet)
         assert ("nearer" in target) == (run.row().target_distance_db < before.target_distance_db)
+
+
+def test_the_equaliser_is_compared_column_by_column(runs):
+    matched = runs[-1]
+    for change, count in ((1, "in 7 of 7"), (-1, "in 0 of 7 columns: none")):
+        table = matched.table.set_index("method").astype(object)
+        for name, (_, sign) in pairs._BETTER.items():
+            table.loc[MATCHED, name] = table.loc[EQUALISER, name] + change * sign
+        said = pairs.against_equaliser(replace(matched, table=table.reset_index()))
+        assert said.startswith(f"Against the equaliser *{MATCHED}* is better {count}")
+    assert pairs.against_equaliser(matched) in findings(*runs)
+
+
+def test_left_by_floor_is_the_ratio_of_the_table_at_its_floor(runs):
+    left = pairs.left_by_floor(*runs)
+    assert left.index.tolist() == [EQUALISER, *(run.method for run in runs)]
+    for run in runs:
+        ratio = run.row().mfcc_frechet / run.row(COPY_CONTENT).mfcc_frechet
+        assert left.loc[run.method, 60] == pytest.approx(ratio)
+        assert left.loc[run.method, 80] != pytest.approx(ratio)
+
+
+def test_levels_at_the_floor_of_the_decibels_are_said_to_be_so(runs, monkeypatch):
+    monkeypatch.setattr(pairs, "gaps", lambda *_: pd.Series({"content": -79.0, MATCHED: -80.0}))
+    assert f"-79 dB in *content*, -80 dB or less in *{MATCHED}*" in findings(*runs)
 
 
 def test_every_result_is_judged_at_the_level_of_the_computation(runs):
