@@ -57,10 +57,14 @@ def show_curves(table: pd.DataFrame, *, ax: Axes, xlabel: str, title: str) -> Ax
     -------
     matplotlib.axes.Axes
     """
+    methods, step = table["method"].unique(), np.ptp(table["value"]) / 60
+    aside = dict(zip(methods, step * (np.arange(len(methods)) - (len(methods) - 1) / 2), strict=True))
     for method, part in table.groupby("method", sort=False):
         colour, marker = _LOOKS.get(method, _OTHER)
         accuracy, ends = _spread(part)
-        ax.errorbar(part["value"], accuracy, ends, label=method, color=colour, marker=marker, capsize=3)
+        # Side by side, or the last of equal ones hides the others.
+        place = part["value"] + aside[method]
+        ax.errorbar(place, accuracy, ends, label=method, color=colour, marker=marker, capsize=3)
     chance = table.groupby("value")["n_speakers"].first()
     ax.plot(chance.index, 1 / chance, color="0.4", ls=":", label="chance")
     ax.set_xticks(chance.index, [f"{value:g}" for value in chance.index])

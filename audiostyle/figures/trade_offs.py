@@ -160,7 +160,9 @@ def show_ablations(
     matplotlib.figure.Figure
     """
     choices = list(table["choice"].unique())
-    fig, axes = plt.subplots(2, -(-len(choices) // 2), figsize=(13, 6.5), layout="constrained", sharey=True)
+    fig, axes = plt.subplots(
+        2, -(-len(choices) // 2), figsize=(13, 6.5), layout="constrained", sharex=True, sharey=True
+    )
     for ax, choice in zip(axes.flat, choices, strict=False):
         group = table[table["choice"] == choice]
         for (value, own), marker in zip(group.groupby("value", sort=False), "osD^vP", strict=False):
