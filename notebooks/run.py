@@ -6,6 +6,7 @@ each, and leaves the notebooks themselves alone. The pages go to ``results/<pres
 """
 
 import argparse
+import asyncio
 import base64
 import io
 import os
@@ -63,6 +64,11 @@ def notebooks(folder: Path | None = None) -> list[Path]:
 def execute(path: Path) -> tuple[nbformat.NotebookNode, float, int]:
     """Execute a notebook in its own folder; returns it with outputs, its seconds and its kernel's peak bytes."""
     start = time.perf_counter()
+    notebook, memory = asyncio.run(_execute(path))
+    return notebook, time.perf_counter() - start, memory
+
+
+async def _execute(path: Path) -> tuple[nbformat.NotebookNode, int]:
     notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(
         notebook,
@@ -71,17 +77,17 @@ def execute(path: Path) -> tuple[nbformat.NotebookNode, float, int]:
         extra_arguments=["--log-level=40"],  # or each kernel warns that its local ports are not encrypted
         resources={"metadata": {"path": str(path.parent)}},
     )
-    with client.setup_kernel():
+    async with client.async_setup_kernel():
         for index, cell in enumerate(notebook.cells):
             try:
-                client.execute_cell(cell, index)
+                await client.async_execute_cell(cell, index)
             except (CellExecutionError, DeadKernelError) as error:
                 raise CellError(
                     f"{path.name}, cell {index + 1}: {_ANSI.sub('', str(error)).strip()}"
                 ) from error
         memory = peak_memory(client.km.provisioner.pid)
     notebook.metadata.pop("widgets", None)
-    return notebook, time.perf_counter() - start, memory
+    return notebook, memory
 
 
 def execute_all(found: list[Path], jobs: int) -> Iterator[tuple[Path, nbformat.NotebookNode, float, int]]:
