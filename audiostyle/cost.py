@@ -15,7 +15,7 @@ _FEATURE_COPIES, _FILTER_COPIES = 12, 2
 # The kernel of the limit is computed in chunks of so many entries or of one row of patches.
 _CHUNK, _CHUNK_COPIES = 4_000_000, 24
 # Numbers that matching holds for each of its frames, and for each frame of the style that is used.
-_MATCH_PER_FRAME, _MATCH_PER_USED = 10_000, 390_000
+_MATCH_PER_FRAME, _MATCH_PER_USED = 7_000, 210_000
 # Two cores: operations of matrix products in a second, and seconds for an entry of the kernel.
 _RATE, _SECONDS_PER_ENTRY = 1e11, 1e-8
 _FLOAT = 4  # bytes
