@@ -3,6 +3,7 @@
 Native controls bring labels, keyboard and screen reader with them; their scripts are in ``static/``.
 """
 
+import contextlib
 import uuid
 from collections.abc import Callable
 from importlib import resources
@@ -138,6 +139,10 @@ class Form(Part):
     def _on_message(self, _widget, content: dict, _buffers: list) -> None:
         if content.get("type") == "press" and content.get("name") in self._pressed:
             self.press(content["name"])
+        elif content.get("type") == "set":
+            # What was chosen from a list that has changed meanwhile is none of the new one, which shows what stands.
+            with contextlib.suppress(ValueError):
+                self.update(**{content["name"]: content["value"]})
 
     def _check(self, name: str, value: object) -> None:
         found = {field["name"]: field for field in self.fields}

@@ -1,7 +1,7 @@
 import pytest
 
 from audiostyle.datasets import paths
-from audiostyle.widgets.form import Form, button, slider
+from audiostyle.widgets.form import Form, button, choice, slider
 
 # All controls
 
@@ -24,6 +24,17 @@ def test_a_disabled_button_does_nothing():
     form.disabled = []
     form._on_message(form, {"type": "press", "name": "go"}, [])
     assert pressed == ["go"]
+
+
+def test_what_is_set_on_the_page_changes_nothing_else():
+    fields = [
+        choice("a", "A", "The first of two", [("x", "X"), ("y", "Y")]),
+        slider("b", "B", "Up to one", (0, 1, 0.1)),
+    ]
+    form = Form("Test", fields, {"a": "x", "b": 0.0})
+    for name, value in (("a", "y"), ("b", 0.5), ("a", "none of them"), ("c", 1)):
+        form._on_message(form, {"type": "set", "name": name, "value": value}, [])
+    assert form.values == {"a": "y", "b": 0.5}
 
 
 def test_state_is_told_again_when_a_view_has_come_about(monkeypatch):

@@ -10,10 +10,11 @@ function render({ model, el }) {
   const status = node("div", { class: "as-status", role: "status", "aria-live": "polite" });
   const controls = {};
   let waiting = null;
+  let held = null; // the slider that is being moved, which what comes back of its earlier places must not move
 
+  // One value and not all of them: those at hand may be older than what was chosen a moment ago.
   function commit(name, value) {
-    model.set("values", { ...model.get("values"), [name]: value });
-    model.save_changes();
+    model.send({ type: "set", name, value });
   }
 
   function control(spec, id) {
@@ -29,6 +30,7 @@ function render({ model, el }) {
     return node("input", {
       ...shared, ...limits, type,
       oninput: (e) => {
+        held = spec.name;
         readout(spec, Number(e.target.value));
         if (!spec.live) return;
         clearTimeout(waiting);
@@ -36,6 +38,7 @@ function render({ model, el }) {
       },
       onchange: (e) => {
         clearTimeout(waiting);
+        held = null;
         // Cleared or outside its limits: the nearest allowed value, shown.
         const wanted = e.target.value === "" ? model.get("values")[spec.name] : Number(e.target.value);
         const value = Math.min(spec.max, Math.max(spec.min, wanted));
@@ -93,7 +96,7 @@ function render({ model, el }) {
   function showValues() {
     const values = model.get("values");
     for (const { input, spec } of Object.values(controls)) {
-      if (spec.kind === "button" || !(spec.name in values)) continue;
+      if (spec.kind === "button" || spec.name === held || !(spec.name in values)) continue;
       input.value = values[spec.name];
       readout(spec, Number(values[spec.name]));
     }
