@@ -34,7 +34,10 @@ function render({ model, el }) {
         readout(spec, Number(e.target.value));
         if (!spec.live) return;
         clearTimeout(waiting);
-        waiting = setTimeout(() => commit(spec.name, Number(e.target.value)), LIVE);
+        waiting = setTimeout(() => {
+          held = null;
+          commit(spec.name, Number(e.target.value));
+        }, LIVE);
       },
       onchange: (e) => {
         clearTimeout(waiting);
@@ -62,6 +65,7 @@ function render({ model, el }) {
     const focused = root.contains(document.activeElement) ? document.activeElement.name : null;
     fields.replaceChildren();
     buttons.replaceChildren();
+    held = null;
     for (const spec of model.get("fields")) {
       if (spec.kind === "button") {
         const button = node("button", {
