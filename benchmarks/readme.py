@@ -140,7 +140,7 @@ def _few_shot() -> str:
     of = table.pivot(index=["design", "value"], columns="method", values="n_correct")
     more, fewer = int((of["ridge"] > of["best"]).sum()), int((of["ridge"] < of["best"]).sum())
     return (
-        f"{_markdown(rows)}\n\nSo few favour `ridge`, which hears the whole spectrum: it names more than `best` in "
+        f"{_markdown(rows)}\n\n`ridge`, which hears the whole spectrum, names more than `best` in "
         f"{more} of {len(of)} rows, fewer in {fewer}."
     )
 

@@ -22,6 +22,7 @@ from typing import NamedTuple
 from audiostyle.datasets import paths
 from audiostyle.datasets.keys import code_version
 from audiostyle.sound.files import whole_file
+from audiostyle.studies.results import alone
 
 RELEASES = ("audiostyle", "numpy", "scipy", "torch", "librosa", "matplotlib", "pandas")
 
@@ -153,11 +154,11 @@ def reproduce(names: list[str], path: Path, *, again: bool = False) -> None:
         sys.stdout.write(f"{place} of {len(names)}: {name}, {remaining(names[place - 1 :], manifest)}\n")
         sys.stdout.flush()
         measured = run(STAGES[name])
-        # Read anew: another run may have finished other stages meanwhile.
-        manifest = _read(path)
         releases = {release: version(release) for release in RELEASES} | {"python": platform.python_version()}
-        manifest[name] = {"fingerprint": found, **measured, "cores": os.cpu_count(), "releases": releases}
-        with whole_file(path) as temporary:
+        entry = {"fingerprint": found, **measured, "cores": os.cpu_count(), "releases": releases}
+        # Read anew: another run may have finished other stages meanwhile.
+        with alone(), whole_file(path) as temporary:
+            manifest = _read(path) | {name: entry}
             temporary.write_text(json.dumps(manifest, indent=1) + "\n")
 
 

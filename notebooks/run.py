@@ -220,6 +220,8 @@ def main(argv: list[str] | None = None) -> int:
     )
     args = parser.parse_args(argv)
     keep = args.keep_outputs
+    if args.jobs < 1:
+        parser.error(f"--jobs {args.jobs} is not allowed; it must be at least 1")
     preset, edition = get_preset(), current_edition()
     if keep and (preset.name, edition) != ("paper", "recorded"):
         sys.stderr.write(

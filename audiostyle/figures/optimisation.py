@@ -100,12 +100,8 @@ def show_optimisation(results: dict, *, title: str = "") -> Figure:
         )
         axes[1].set_title("Polish of the sound")
     # With a polish the last entry is the polished sound's, which is no iteration of Griffin-Lim.
-    curves = {
-        f"{n}: before the polish" if n in polished else n: r.convergence[:-1]
-        if n in polished
-        else r.convergence
-        for n, r in results.items()
-    }
+    curves = {name: r.convergence for name, r in results.items() if name not in polished}
+    curves |= {f"{name}: before the polish": r.convergence[:-1] for name, r in polished.items()}
     show_convergence(curves, ax=axes[-1])
     if title:
         fig.suptitle(title, fontsize=11)

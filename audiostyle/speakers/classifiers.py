@@ -6,8 +6,6 @@ Nothing here is trained beforehand: whatever is fitted is fitted on the training
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
-from itertools import starmap
 
 import librosa
 import numpy as np
@@ -199,16 +197,16 @@ def feature_opinions(
     parts: Iterable[tuple[Part, Part]], labels: np.ndarray
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Return the scores and rarities on which `feature_vote` decides; arguments are its."""
-    scores, rarities = zip(*starmap(partial(_opinion, labels), parts), strict=True)
-    return list(scores), list(rarities)
+    parts = list(parts)
+    scores = [feature_scores(train, test, labels) for train, test in parts]
+    return scores, [_rarity(train, test) for train, test in parts]
 
 
-def _opinion(labels: np.ndarray, train: Part, test: Part) -> tuple[np.ndarray, np.ndarray]:
+def _rarity(train: Part, test: Part) -> np.ndarray:
     # Against some thousand training items: the rarity of all others is told as well by those.
     known = train.at_most(_KNOWN)
     kernel = known @ known.T
-    rarities = np.concatenate([rarity(kernel, X @ known.T) for _, X in test.blocks()])
-    return feature_scores(train, test, labels), rarities
+    return np.concatenate([rarity(kernel, X @ known.T) for _, X in test.blocks()])
 
 
 def nearest_features(train: Part, test: Part, labels: np.ndarray) -> np.ndarray:

@@ -44,10 +44,9 @@ def identify(store: SketchStore, files: Sequence[str | os.PathLike]) -> pd.DataF
         raise ValueError(f"{store.folder} {held}; two or more speakers are needed")
     rows = store.rows()
     new = np.stack([_sketch(store, Path(file)) for file in files])
-    views = zip(
-        *([classifiers.Part(Z) for Z in store.sketcher.views(part)] for part in (rows, new)), strict=True
-    )
-    scores, rarities = classifiers.feature_opinions(views, labels)
+    views = zip(store.sketcher.views(rows), store.sketcher.views(new), strict=True)
+    parts = [(classifiers.Part(held), classifiers.Part(heard)) for held, heard in views]
+    scores, rarities = classifiers.feature_opinions(parts, labels)
     total = classifiers.weigh(scores, rarities)
     order = np.argsort(-total, axis=1)[:, :2]
     best = np.take_along_axis(total, order, axis=1)

@@ -117,10 +117,8 @@ class SketchStore:
         return file.getvalue()
 
     def _check_settings(self) -> None:
-        about, probe = (
-            json.loads(json.dumps(asdict(self.sketcher) | {"device": None, "dtype": self._dtype.str})),
-            self._probe(),
-        )
+        settings = asdict(self.sketcher) | {"device": None, "dtype": self._dtype.str}
+        about, probe = json.loads(json.dumps(settings)), self._probe()
         file = self.folder / _SETTINGS
         if not file.exists():
             with whole_file(file) as temporary:

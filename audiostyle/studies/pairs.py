@@ -318,16 +318,14 @@ def left_by_floor(*runs: PairRun, floors: tuple[float, ...] = (60.0, 80.0)) -> p
     sounds = references_and_result(runs[0].audio, runs[0].result) | {
         run.method: run.result.y_computed for run in runs
     }
-    content, style, sr = sounds.pop(COPY_CONTENT), sounds.pop(COPY_STYLE), runs[0].result.config.sr
-    left = {
-        floor: {
-            name: mfcc_frechet_distance(y, style, sr, range_db=floor)
-            / mfcc_frechet_distance(content, style, sr, range_db=floor)
-            for name, y in sounds.items()
+    style, sr = sounds.pop(COPY_STYLE), runs[0].result.config.sr
+    distances = pd.DataFrame(
+        {
+            floor: {name: mfcc_frechet_distance(y, style, sr, range_db=floor) for name, y in sounds.items()}
+            for floor in floors
         }
-        for floor in floors
-    }
-    return pd.DataFrame(left)
+    )
+    return distances.drop(index=COPY_CONTENT) / distances.loc[COPY_CONTENT]
 
 
 def references_and_result(audio: PairAudio, result: TransferResult) -> dict[str, np.ndarray]:

@@ -77,7 +77,7 @@ class Results:
         Notebooks run in any order, each writes its own rows; the rows are sorted by `keys` on first appearance.
         """
         path = self.path(f"{name}.csv")
-        with _alone():
+        with alone():
             if path.exists():
                 old = pd.read_csv(path)
                 new_keys = set(map(tuple, table[keys].astype(str).to_numpy()))
@@ -106,7 +106,7 @@ class Results:
     def save_manifest(self, **entries: object) -> Path:
         """Merge entries into ``manifest.json``, beside the versions and the machine they were made with."""
         path = self.path("manifest.json")
-        with _alone():
+        with alone():
             manifest = json.loads(path.read_text()) if path.exists() else {}
             manifest |= {"preset": self.preset, "edition": self.edition, "versions": _versions()}
             manifest |= {
@@ -119,8 +119,8 @@ class Results:
         return path
 
 
-def _alone() -> FileLock:
-    """Return a lock under which one process at a time reads a file of results and writes more of it."""
+def alone() -> FileLock:
+    """Return a lock, for ``with``, under which one process at a time reads a file of results and writes more of it."""
     paths.cache_dir().mkdir(parents=True, exist_ok=True)
     return FileLock(paths.cache_dir() / "results.lock")
 
