@@ -33,6 +33,7 @@ from audiostyle.datasets import paths
 from audiostyle.datasets.clips import current_edition
 from audiostyle.figures.players import link_to_site
 from audiostyle.sound.files import whole_file
+from audiostyle.sound.processes import compile_librosa
 from audiostyle.studies.presets import get_preset
 from audiostyle.studies.results import Results, with_palette
 
@@ -104,6 +105,8 @@ def execute_all(found: list[Path], jobs: int) -> Iterator[tuple[Path, nbformat.N
         At the first that fails; no other is begun then.
     """
     *others, last = found
+    if jobs > 1:
+        compile_librosa()
     with ThreadPoolExecutor(jobs) as kernels:
         running = {kernels.submit(execute, path): path for path in others}
         try:

@@ -1,18 +1,14 @@
 """Fixtures shared by the tests. Every signal is made here; no test needs a recording or the network."""
 
-import os
-from pathlib import Path
-
-# librosa's compiled functions are cached on disk, and two processes that fill one cache at once can crash: each
-# worker gets its own. Set before librosa is imported.
-if worker := os.environ.get("PYTEST_XDIST_WORKER"):
-    os.environ["NUMBA_CACHE_DIR"] = str(Path(__file__).parents[1] / ".pytest_cache" / f"numba-{worker}")
-
 import numpy as np
 import pytest
 import torch
 from hypothesis import settings
 
+from audiostyle.sound.processes import compile_librosa
+
+# Each worker of the tests starts with this, and one waits for the other.
+compile_librosa()
 # One thread: the tests share the machine, and spinning threads cost a hundredfold.
 torch.set_num_threads(1)
 settings.register_profile("audiostyle", deadline=None, max_examples=25, derandomize=True)

@@ -2,9 +2,16 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 
+import librosa
+import numpy as np
+import platformdirs
+from filelock import FileLock
 from joblib import Parallel
 from joblib.externals.loky import get_reusable_executor
+
+_COMPILED_ON_IMPORT = ("librosa.util.utils", "librosa.core.audio", "librosa.core.pitch", "librosa.beat")
 
 
 @contextmanager
@@ -22,8 +29,26 @@ def processes(n_jobs: int, **options: object) -> Iterator[Parallel]:
     ------
     joblib.Parallel
     """
+    if n_jobs != 1:
+        compile_librosa()
     try:
         yield Parallel(n_jobs=n_jobs, **options)
     finally:
         if n_jobs != 1:
             get_reusable_executor().shutdown(wait=True)
+
+
+def compile_librosa() -> None:
+    """Have librosa's functions compiled, which takes half a minute the first time and two seconds after it.
+
+    numba keeps what it compiles on disk. Two processes that fill that cache at once can leave one function's code
+    under the name of another, and every process that loads it from then on crashes. So before processes start side by
+    side, one compiles, while all others wait.
+    """
+    folder = platformdirs.user_cache_path("audiostyle", appauthor=False, ensure_exists=True)
+    with FileLock(folder / "librosa.lock"):
+        for module in _COMPILED_ON_IMPORT:
+            import_module(module)
+        # Compiled when called, for each type anew. The others are called with one type, and cannot be confused.
+        for dtype in (np.float32, np.float64):
+            librosa.istft(librosa.stft(np.zeros(4096, dtype)))

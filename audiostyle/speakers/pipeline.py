@@ -25,7 +25,7 @@ from audiostyle.datasets.corpora import (
     read_utterance,
     warn_skipped,
 )
-from audiostyle.sound.processes import processes
+from audiostyle.sound.processes import compile_librosa, processes
 from audiostyle.speakers.sketch import Sketcher
 from audiostyle.speakers.store import Entry, SketchStore
 
@@ -217,6 +217,7 @@ def _over_cluster(tasks: Iterable[tuple], scheduler: str) -> Iterator[Chunk]:
             "a scheduler needs dask.distributed; `pip install 'audiostyle[dask]'` installs it"
         ) from error
     with Client(scheduler) as client:
+        client.run(compile_librosa)
         waiting: deque = deque()
         for task in tasks:
             waiting.append(client.submit(sketch_chunk, *task, pure=False))
