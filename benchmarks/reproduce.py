@@ -79,8 +79,9 @@ def fingerprint(stage: Stage) -> str:
     for path in sorted(found for pattern in stage.sources for found in paths.root().glob(pattern)):
         code = _code(path)
         digest.update(code.encode())
-        for name in sorted(_imported(code)):
-            digest.update(code_version(name).encode())
+        if path.suffix in (".py", ".ipynb"):
+            for name in sorted(_imported(code)):
+                digest.update(code_version(name).encode())
     return digest.hexdigest()
 
 

@@ -63,6 +63,7 @@ def test_code_that_a_stage_imports_decides_whether_it_runs_again(monkeypatch):
 
 def test_every_source_of_a_stage_is_there():
     for name, stage in STAGES.items():
+        assert fingerprint(stage)
         for pattern in stage.sources:
             assert list(paths.root().glob(pattern)), (name, pattern)
         if stage.command[1].startswith("benchmarks."):
