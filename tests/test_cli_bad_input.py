@@ -1,5 +1,6 @@
 """Whatever a person types, a command works or says in one line what is wrong, before the work begins."""
 
+import argparse
 import os
 import re
 import shlex
@@ -7,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import weakref
 
 import numpy as np
 import pytest
@@ -414,3 +416,29 @@ def test_ctrl_c_exits_with_130_and_leaves_no_file(files):
     assert process.returncode == 130, said
     assert said.endswith(b"audiostyle transfer: interrupted; no file is left half written\n")
     assert sorted(files.iterdir()) == before
+
+
+def test_ctrl_c_is_heard_where_python_drops_it(monkeypatch, capsys):
+    """A KeyboardInterrupt within the callback of a weak reference is reported as ignored, and nothing stops."""
+
+    class Referent:
+        pass
+
+    def interrupted(_):
+        raise KeyboardInterrupt
+
+    def run(_):
+        referent = Referent()
+        kept = weakref.ref(referent, interrupted)
+        del referent
+        assert kept() is None
+        for _ in range(500):
+            time.sleep(0.01)
+
+    parser = argparse.ArgumentParser()
+    parser.set_defaults(command="transfer", run=run)
+    monkeypatch.setattr("audiostyle.__main__.build_parser", lambda: parser)
+    hook = sys.unraisablehook
+    assert main([]) == 130
+    assert sys.unraisablehook is hook
+    assert capsys.readouterr().err == "audiostyle transfer: interrupted; no file is left half written\n"

@@ -117,8 +117,8 @@ def check_cut(start: float, duration: float | None) -> None:
 def _read(path: Path, start: float, duration: float | None, mono: bool) -> tuple[np.ndarray, int]:
     try:
         file = open_checked(path)
-    except soundfile.LibsndfileError as error:
-        y, sr = _read_with_librosa(path, start, duration, mono, error)
+    except soundfile.LibsndfileError:
+        y, sr = _read_with_librosa(path, start, duration, mono)
         check_rate(sr, name=str(path))
         return y, int(sr)
     with file:
@@ -149,16 +149,17 @@ def _read_blocks(file: soundfile.SoundFile, wanted: int, mono: bool) -> np.ndarr
 
 
 def _read_with_librosa(
-    path: Path, start: float, duration: float | None, mono: bool, cause: Exception
+    path: Path, start: float, duration: float | None, mono: bool
 ) -> tuple[np.ndarray, int]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # librosa announces its change of backend, which is our intention
         try:
             return librosa.load(path, sr=None, mono=mono, offset=start, duration=duration)
-        # audioread's errors have no common base and an empty message; the cause below says what is known.
+        # audioread's errors have no common base and an empty message; libsndfile's says of an MP3 without any frame
+        # that there is no such file.
         except Exception as error:
             _forget_frames(error)
-            raise ValueError(f"{path} is not a sound file that can be read ({cause})") from error
+            raise ValueError(f"{path} is not a sound file that can be read") from error
 
 
 def _forget_frames(error: BaseException | None) -> None:
