@@ -418,27 +418,34 @@ def test_ctrl_c_exits_with_130_and_leaves_no_file(files):
     assert sorted(files.iterdir()) == before
 
 
-def test_ctrl_c_is_heard_where_python_drops_it(monkeypatch, capsys):
+@pytest.mark.parametrize(("error", "code"), [(KeyboardInterrupt, 130), (ZeroDivisionError, 0)])
+def test_ctrl_c_is_heard_where_python_drops_it(monkeypatch, capsys, error, code):
     """A KeyboardInterrupt within the callback of a weak reference is reported as ignored, and nothing stops."""
+    reported = []
 
     class Referent:
         pass
 
     def interrupted(_):
-        raise KeyboardInterrupt
+        raise error
 
     def run(_):
         referent = Referent()
         kept = weakref.ref(referent, interrupted)
         del referent
         assert kept() is None
-        for _ in range(500):
+        for _ in range(500 if code else 0):
             time.sleep(0.01)
+
+    def hook(dropped):
+        reported.append(dropped.exc_type)
 
     parser = argparse.ArgumentParser()
     parser.set_defaults(command="transfer", run=run)
     monkeypatch.setattr("audiostyle.__main__.build_parser", lambda: parser)
-    hook = sys.unraisablehook
-    assert main([]) == 130
+    monkeypatch.setattr(sys, "unraisablehook", hook)
+    assert main([]) == code
     assert sys.unraisablehook is hook
-    assert capsys.readouterr().err == "audiostyle transfer: interrupted; no file is left half written\n"
+    assert reported == ([] if code else [error])
+    if code:
+        assert capsys.readouterr().err == "audiostyle transfer: interrupted; no file is left half written\n"

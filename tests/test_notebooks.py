@@ -292,6 +292,9 @@ def test_runner_waits_with_the_last_for_all_others(runner, tmp_path, monkeypatch
         if broken and name == "02_fast":
             lines = ["raise ValueError('broken on purpose')"]
         nbformat.write(new_notebook(cells=[new_code_cell("\n".join(lines))]), tmp_path / f"{name}.ipynb")
+    compiled = []
+    monkeypatch.setattr(runner, "compile_librosa", lambda: compiled.append(ended.exists()))
     assert runner.main(["--jobs", "2"]) == int(broken)
     order = ["01_slow"] if broken else ["02_fast", "01_slow", "00_last"]
     assert ended.read_text().split() == order
+    assert compiled == [False]

@@ -1,5 +1,6 @@
 """Sketches of corpora on disk: found again, continued after a stop, the same however the work is spread."""
 
+import functools
 import os
 import shutil
 import signal
@@ -251,14 +252,24 @@ def slowly(item):
     return read_utterance(item)
 
 
-def test_cluster_gives_the_serial_rows_and_survives_a_kill(folder, tmp_path):
+def tell_who_compiles(folder):
+    (folder / str(os.getpid())).touch()
+
+
+def test_cluster_gives_the_serial_rows_and_survives_a_kill(folder, tmp_path, monkeypatch):
     """Two worker processes on this machine; one is killed after the first rows have come."""
+    compiled = tmp_path / "compiled"
+    compiled.mkdir()
+    monkeypatch.setattr(
+        "audiostyle.speakers.pipeline.compile_librosa", functools.partial(tell_who_compiles, compiled)
+    )
     distributed = pytest.importorskip("distributed")
     serial = sketch_corpus(folder, SKETCHER).rows
     options = {"n_workers": 2, "threads_per_worker": 1, "host": "127.0.0.1", "dashboard_address": None}
     with distributed.LocalCluster(**options) as cluster:
         address = cluster.scheduler_address
         np.testing.assert_array_equal(sketch_corpus(folder, SKETCHER, scheduler=address).rows, serial)
+        assert len(list(compiled.iterdir())) == 2
         store, append = SketchStore(tmp_path / "s", SKETCHER), SketchStore.append
         killed = []
 

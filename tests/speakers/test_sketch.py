@@ -177,7 +177,33 @@ class TestRidgeOnFeatures:
         assert found.tolist() == classifiers.feature_vote([(Part(Z[train]), Part(Z[test]))], labels).tolist()
 
 
+class TestPart:
+    @pytest.mark.parametrize("n", [1, 6, 7, 8, 14])
+    def test_blocks_hold_every_row_once(self, rng, monkeypatch, n):
+        monkeypatch.setattr(classifiers, "_BLOCK", 7)
+        Z, rows = rng.standard_normal((20, 3)), rng.permutation(20)[:n]
+        found = np.full((n, 3), np.nan)
+        for place, block in Part(Z, rows).blocks():
+            found[place] = block
+        np.testing.assert_array_equal(found, Z[rows])
+
+    def test_rows_by_which_rarity_is_told_are_spread_over_all(self, rng):
+        Z = rng.standard_normal((20, 3))
+        np.testing.assert_array_equal(Part(Z, np.arange(1, 20)).at_most(5), Z[[1, 5, 9, 13, 17]])
+        np.testing.assert_array_equal(Part(Z).at_most(20), Z)
+
+
 class TestVote:
+    def test_each_part_tells_its_own_rarity(self, rng):
+        near, far = rng.standard_normal((2, 6, 4)) + np.array([[[9.0]], [[-9.0]]])
+        unit = [Z / np.linalg.norm(Z, axis=1, keepdims=True) for Z in (near, far)]
+        heard, strange = Part(unit[0][:4]), Part(unit[1][4:])
+        _, rarities = classifiers.feature_opinions(
+            [(heard, Part(unit[0][:2])), (heard, strange)], np.array(list("aabb"))
+        )
+        np.testing.assert_array_equal(rarities[0], 1)
+        assert np.all(rarities[1] > 2)
+
     def test_rarity_by_hand(self):
         kernel = np.array([[1, 0.9, 0.1], [0.9, 1, 0.2], [0.1, 0.2, 1]])
         # nearest others .9, .9, .2: median .9, 5 % quantile .2 + .1 × .7 = .27
