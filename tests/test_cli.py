@@ -409,6 +409,19 @@ def test_speakers_identify_from_a_corpus_and_from_its_sketches_alone(corpus, tmp
     assert capsys.readouterr().out == first
     assert main(["speakers", str(tmp_path / "known"), *options[:-1], "32"]) == 2
     assert "other settings" in capsys.readouterr().err
+    assert main(["speakers", str(tmp_path / "known"), *options, "--speakers", "anna,bert"]) == 2
+    assert "go with a corpus" in capsys.readouterr().err
+
+
+def test_speakers_identify_compares_no_more_than_was_asked_for(corpus, tmp_path, capsys):
+    """A folder of sketches may hold others: of another corpus, of files that were moved since."""
+    new = shutil.copy(corpus / "bert" / "0.wav", tmp_path / "new.wav")
+    options = ["--identify", str(new), "--quiet", "--pairs", "64", "--sketches", str(tmp_path / "known")]
+    shutil.copytree(corpus / "bert", corpus / "carl")
+    assert main(["speakers", str(corpus), *options]) == 0
+    capsys.readouterr()
+    assert main(["speakers", str(corpus), *options, "--speakers", "anna,carl"]) == 0
+    assert capsys.readouterr().out.splitlines()[1].split()[1:3] == ["carl", "anna"]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 import argparse
 import json
 import os
-import tempfile
 from pathlib import Path
 
 from audiostyle import config
@@ -81,16 +80,21 @@ def _part(args: argparse.Namespace) -> dict:
 def _identify(args: argparse.Namespace) -> str:
     from audiostyle.speakers.identify import identify
     from audiostyle.speakers.methods import SPEAKER_METHODS
-    from audiostyle.speakers.pipeline import sketch_corpus
+    from audiostyle.speakers.pipeline import sketch_corpus, stored_corpus
     from audiostyle.speakers.sketch import Sketcher
     from audiostyle.speakers.store import SketchStore, is_store
 
     sketcher = Sketcher(SPEAKER_METHODS["best"], args.pairs, device=args.device)
-    with tempfile.TemporaryDirectory() as passing:
-        store = args.corpus if is_store(args.corpus) else args.sketches or Path(passing)
-        if store != args.corpus:
-            sketch_corpus(args.corpus, sketcher, store=store, **_part(args))
-        return identify(SketchStore(store, sketcher), args.identify).to_string(index=False)
+    if not is_store(args.corpus):
+        known = sketch_corpus(args.corpus, sketcher, store=args.sketches, **_part(args))
+    elif args.speakers or args.n_speakers or args.per_speaker or args.sketches:
+        raise UserError(
+            f"{args.corpus} holds sketches, all of which are compared; --speakers, --n-speakers, --per-speaker and "
+            "--sketches go with a corpus"
+        )
+    else:
+        known = stored_corpus(SketchStore(args.corpus, sketcher))
+    return identify(known, sketcher, args.identify).to_string(index=False)
 
 
 def _table(args: argparse.Namespace) -> str:

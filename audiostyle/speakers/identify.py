@@ -9,16 +9,19 @@ import pandas as pd
 
 from audiostyle.datasets.corpora import Utterance, read_utterance
 from audiostyle.speakers import classifiers
-from audiostyle.speakers.store import SketchStore
+from audiostyle.speakers.pipeline import SketchedCorpus
+from audiostyle.speakers.sketch import Sketcher
 
 
-def identify(store: SketchStore, files: Sequence[str | os.PathLike]) -> pd.DataFrame:
-    """Name the most likely speaker of each file among those of a store.
+def identify(known: SketchedCorpus, sketcher: Sketcher, files: Sequence[str | os.PathLike]) -> pd.DataFrame:
+    """Name the most likely speaker of each file among known ones.
 
     Parameters
     ----------
-    store : SketchStore
-        Sketches of known utterances, of a method with ridge regression, such as ``"best"``.
+    known : SketchedCorpus
+        Known utterances, as `audiostyle.speakers.pipeline.sketch_corpus` or `stored_corpus` gives them.
+    sketcher : Sketcher
+        What they were sketched with, for a method with ridge regression, such as ``"best"``.
     files : sequence of path
         Sound files with one speaker each.
 
@@ -27,42 +30,40 @@ def identify(store: SketchStore, files: Sequence[str | os.PathLike]) -> pd.DataF
     pandas.DataFrame
         Columns ``file, speaker, second, margin, rarity``: the speaker with the largest score and the one after, the
         difference of their scores, and how rare the utterance is to the classifier that knows it best, 1 being as
-        usual as the known ones (`audiostyle.speakers.classifiers.rarity`). One who is not in the store is taken for
+        usual as the known ones (`audiostyle.speakers.classifiers.rarity`). One who is not known is taken for
         somebody who is.
 
     Raises
     ------
     ValueError
-        If a file cannot be read, or the store holds fewer than two speakers.
+        If a file cannot be read, or fewer than two speakers are known.
 
     Notebook: 08_vctk_speakers.ipynb
     """
-    labels = np.array([entry.speaker for entry in store.entries])
-    known = np.unique(labels)
-    if len(known) < 2:
-        held = ", ".join(known) or "holds no sketches"
-        raise ValueError(f"{store.folder} {held}; two or more speakers are needed")
-    rows = store.rows()
-    new = np.stack([_sketch(store, Path(file)) for file in files])
-    views = zip(store.sketcher.views(rows), store.sketcher.views(new), strict=True)
+    names = np.unique(known.speakers)
+    if len(names) < 2:
+        held = f"only {names[0]}" if len(names) else "no sketches"
+        raise ValueError(f"{known.name} holds {held}; two or more speakers are needed")
+    new = np.stack([_sketch(sketcher, Path(file)) for file in files])
+    views = zip(sketcher.views(known.rows), sketcher.views(new), strict=True)
     parts = [(classifiers.Part(held), classifiers.Part(heard)) for held, heard in views]
-    scores, rarities = classifiers.feature_opinions(parts, labels)
+    scores, rarities = classifiers.feature_opinions(parts, known.speakers)
     total = classifiers.weigh(scores, rarities)
     order = np.argsort(-total, axis=1)[:, :2]
     best = np.take_along_axis(total, order, axis=1)
     return pd.DataFrame(
         {
             "file": [str(file) for file in files],
-            "speaker": known[order[:, 0]],
-            "second": known[order[:, 1]],
+            "speaker": names[order[:, 0]],
+            "second": names[order[:, 1]],
             "margin": best[:, 0] - best[:, 1],
             "rarity": np.min(rarities, axis=0),
         }
     )
 
 
-def _sketch(store: SketchStore, file: Path) -> np.ndarray:
+def _sketch(sketcher: Sketcher, file: Path) -> np.ndarray:
     y = read_utterance(Utterance("", file))
     if y is None:
         raise ValueError(f"{file} cannot be read, or is silent")
-    return store.sketcher(y)
+    return sketcher(y)

@@ -121,6 +121,22 @@ def sketch_corpus(
     )
 
 
+def stored_corpus(store: SketchStore) -> SketchedCorpus:
+    """Return all utterances of a store, in the order of their rows; of a file that was changed the last.
+
+    Notebook: 08_vctk_speakers.ipynb
+    """
+    places = store.current()
+    entries, rows = [store.entries[i] for i in places], store.rows()
+    return SketchedCorpus(
+        store.folder.name,
+        np.array([entry.speaker for entry in entries]),
+        tuple(entry.text or None for entry in entries),
+        np.array([entry.n_samples for entry in entries]),
+        rows if len(places) == len(rows) else rows[places],
+    )
+
+
 def _readable(corpus, chosen, per_speaker, store, options) -> tuple[list[Utterance], list[Path]]:
     """Sketch utterances until every speaker has enough of them; the next one takes the place of an unreadable one."""
     waiting = {s: list(corpus.utterances[s]) for s in chosen}

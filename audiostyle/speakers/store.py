@@ -79,6 +79,10 @@ class SketchStore:
         i = self._place.get(path)
         return i if i is not None and self.entries[i].stamp == stamp else None
 
+    def current(self) -> np.ndarray:
+        """Return which rows count: the last of each file [shape=(n_files,), int, ascending]."""
+        return np.array(sorted(self._place.values()), dtype=int)
+
     def rows(self) -> np.ndarray:
         """Return all rows, mapped from the disk [shape=(n, width)]."""
         if not self.entries:

@@ -15,7 +15,7 @@ from audiostyle.datasets.corpora import SAMPLE_RATE, find_corpus, load_recording
 from audiostyle.speakers import pipeline, table
 from audiostyle.speakers.identify import identify
 from audiostyle.speakers.methods import SPEAKER_METHODS
-from audiostyle.speakers.pipeline import sketch_corpus, sketch_utterances
+from audiostyle.speakers.pipeline import sketch_corpus, sketch_utterances, stored_corpus
 from audiostyle.speakers.sketch import Sketcher
 from audiostyle.speakers.store import Entry, SketchStore
 from audiostyle.speakers.table import speaker_table
@@ -235,16 +235,32 @@ class TestIdentify:
         sketcher = Sketcher(SPEAKER_METHODS["best"], 256)
         sketch_corpus(folder, sketcher, store=tmp_path / "s")
         shutil.rmtree(folder)
-        found = identify(SketchStore(tmp_path / "s", sketcher), [new / "05.wav", new / "17.wav"])
+        known = stored_corpus(SketchStore(tmp_path / "s", sketcher))
+        found = identify(known, sketcher, [new / "05.wav", new / "17.wav"])
         assert found["speaker"].tolist() == ["ann", "cyd"]
         assert (found["rarity"] >= 1).all()
 
     def test_what_cannot_be_read_is_an_error_that_names_it(self, folder, tmp_path):
-        sketch_corpus(folder, SKETCHER, store=tmp_path / "s")
         with pytest.raises(ValueError, match=r"nothing.wav cannot be read"):
-            identify(SketchStore(tmp_path / "s", SKETCHER), [folder / "nothing.wav"])
-        with pytest.raises(ValueError, match="holds no sketches"):
-            identify(SketchStore(tmp_path / "empty", SKETCHER), [folder / "ann" / "00.wav"])
+            identify(sketch_corpus(folder, SKETCHER), SKETCHER, [folder / "nothing.wav"])
+        nobody = stored_corpus(SketchStore(tmp_path / "empty", SKETCHER))
+        with pytest.raises(ValueError, match="empty holds no sketches"):
+            identify(nobody, SKETCHER, [folder / "ann" / "00.wav"])
+        alone = sketch_corpus(folder, SKETCHER, speakers=["ann", "bob"])
+        alone = replace(alone, speakers=alone.speakers[:6], rows=alone.rows[:6])
+        with pytest.raises(ValueError, match="holds only ann"):
+            identify(alone, SKETCHER, [folder / "ann" / "00.wav"])
+
+    def test_of_a_changed_file_the_last_sketch_counts(self, folder, tmp_path):
+        sketch_corpus(folder, SKETCHER, store=tmp_path / "s")
+        shutil.copy(folder / "bob" / "07.wav", folder / "ann" / "00.wav")
+        again = sketch_corpus(folder, SKETCHER, store=tmp_path / "s")
+        store = SketchStore(tmp_path / "s", SKETCHER)
+        assert len(store) == len(again) + 1
+        found = stored_corpus(store)
+        assert len(found) == len(again)
+        assert sorted(map(bytes, found.rows)) == sorted(map(bytes, again.rows))
+        assert sorted(found.speakers) == sorted(again.speakers)
 
 
 def slowly(item):
