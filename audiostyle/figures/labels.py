@@ -1,11 +1,15 @@
 """Labels on a plane that stand apart from each other."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
 
 import numpy as np
+from matplotlib.axes import Axes
 
 _ANGLES = np.linspace(0, 2 * np.pi, 24, endpoint=False)
 _RINGS = 200
+# A label that is moved by so many times its height is no longer seen to belong.
+_NEAR = 2.5
 
 
 def place_labels(
@@ -13,7 +17,7 @@ def place_labels(
     sizes: np.ndarray,
     *,
     bounds: tuple[float, float, float, float],
-    taken: Sequence[np.ndarray] = (),
+    points: Sequence[np.ndarray] = (),
 ) -> np.ndarray:
     """Place labels near what they name so that none overlaps another, each in turn on growing rings.
 
@@ -25,8 +29,9 @@ def place_labels(
         Width and height of each.
     bounds : tuple of float
         Left, lowest, right and highest coordinate that a label may reach.
-    taken : sequence of np.ndarray [shape=(4,)]
-        Centre, width and height of boxes that are kept free as well.
+    points : sequence of np.ndarray [shape=(4,)]
+        Centre, width and height of boxes that are kept free as well, where a label finds room beside them that is not
+        far from what it names.
 
     Returns
     -------
@@ -40,14 +45,48 @@ def place_labels(
     """
     sizes = np.asarray(sizes, dtype=float)
     low, high = np.array(bounds[:2]) + sizes / 2, np.array(bounds[2:]) - sizes / 2
-    boxes = [np.asarray(box, dtype=float) for box in taken]
+    boxes: list[np.ndarray] = []
     places = []
     for anchor, size, least, most in zip(np.asarray(anchors, float), sizes, low, high, strict=True):
         near = _rings(np.clip(anchor, least, most), size.min() / 4)
         inside = (at for at in near if (at >= least).all() and (at <= most).all())
-        places.append(next((at for at in inside if _is_free(at, size, boxes)), anchor))
+        free = (at for at in inside if _is_free(at, size, boxes))
+        places.append(_beside(points, size, free, anchor))
         boxes.append(np.concatenate([places[-1], size]))
     return np.array(places).reshape(-1, 2)
+
+
+def separate_labels(ax: Axes, points: np.ndarray) -> None:
+    """Move the texts of some axes apart, into the axes, and beside points where that is near.
+
+    To be called when the figure is complete: what matters is where texts stand in pixels.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Whose texts, with their centres at data coordinates.
+    points : np.ndarray [shape=(n_points, 2)]
+        Data coordinates of marks.
+    """
+    ax.figure.draw_without_rendering()
+    extents = [text.get_window_extent() for text in ax.texts]
+    anchors = ax.transData.transform([text.get_position() for text in ax.texts])
+    sizes = np.array([extent.size for extent in extents]) + 4
+    marks = np.pad(ax.transData.transform(points), ((0, 0), (0, 2)), constant_values=8 * ax.figure.dpi / 72)
+    centres = place_labels(anchors, sizes, bounds=ax.get_window_extent().extents, points=marks)
+    for text, position in zip(ax.texts, ax.transData.inverted().transform(centres), strict=True):
+        text.set_position(position)
+
+
+def _beside(points, size: np.ndarray, free: Iterator[np.ndarray], anchor: np.ndarray) -> np.ndarray:
+    """Return the first place where no point is, if one is near the first of all; else that one."""
+    first = next(free, anchor)
+    for at in chain([first], free):
+        if np.linalg.norm(at - first) > _NEAR * size.min():
+            break
+        if _is_free(at, size, points):
+            return at
+    return first
 
 
 def _rings(centre: np.ndarray, step: float):
@@ -57,6 +96,7 @@ def _rings(centre: np.ndarray, step: float):
             yield centre + ring * step * np.array([np.cos(angle), np.sin(angle)])
 
 
-def _is_free(at: np.ndarray, size: np.ndarray, boxes: list[np.ndarray]) -> bool:
+def _is_free(at: np.ndarray, size: np.ndarray, boxes: Sequence[np.ndarray]) -> bool:
     """Whether a box touches none of the others; those that share an edge are apart."""
-    return all((np.abs(at - box[:2]) >= (size + box[2:]) / 2 - 1e-9).any() for box in boxes)
+    others = np.reshape(boxes, (-1, 4))
+    return bool((np.abs(at - others[:, :2]) >= (size + others[:, 2:]) / 2 - 1e-9).any(axis=1).all())

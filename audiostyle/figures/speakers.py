@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from audiostyle.figures.labels import place_labels
+from audiostyle.figures.labels import separate_labels
 from audiostyle.speakers.gram_distance import speaker_map
 
 _LOOKS = {
@@ -224,7 +224,7 @@ def show_map(
     place : np.ndarray [shape=(n_items, 2)]
         Where they lie.
     speakers : np.ndarray [shape=(n_items,)] of str
-        Who speaks; the colour, and the label at the mean of each.
+        Who speaks; the colour, and the label near the mean of each.
     test, wrong : np.ndarray of int
         Items of the test set, and those of them with a neighbour who is another speaker.
     ax : matplotlib.axes.Axes
@@ -241,27 +241,12 @@ def show_map(
         ax.plot(*place[own & tested].T, "o", ms=6, mfc="none", color=colour)
     ax.plot(*place[wrong].T, "kx", ms=8)
     ax.set(title=title, aspect="equal", xticks=[], yticks=[])
-    _name_groups(ax, place, speakers)
-    return ax
-
-
-def _name_groups(ax: Axes, place: np.ndarray, speakers: np.ndarray) -> None:
-    """Write each name at the mean of its own, the names apart from each other and inside the axes."""
-    names = np.unique(speakers)
     box = {"boxstyle": "round,pad=0.15", "fc": "w", "ec": "none", "alpha": 0.8}
-    texts = [
-        ax.text(*place[speakers == name].mean(axis=0), name, weight="bold", color=f"C{k % 10}",
-                ha="center", va="center", bbox=box)
-        for k, name in enumerate(names)
-    ]  # fmt: skip
-    # What matters is where they stand in pixels, which is known once the axes have their place.
-    ax.figure.draw_without_rendering()
-    extents = [text.get_window_extent() for text in texts]
-    anchors = ax.transData.transform([text.get_position() for text in texts])
-    sizes = np.array([extent.size for extent in extents]) + 4
-    centres = place_labels(anchors, sizes, bounds=ax.get_window_extent().extents)
-    for text, position in zip(texts, ax.transData.inverted().transform(centres), strict=True):
-        text.set_position(position)
+    for k, name in enumerate(np.unique(speakers)):
+        centre = place[speakers == name].mean(axis=0)
+        ax.text(*centre, name, weight="bold", color=f"C{k % 10}", ha="center", va="center", bbox=box)
+    separate_labels(ax, place)
+    return ax
 
 
 def show_named(

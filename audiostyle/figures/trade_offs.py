@@ -6,6 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from audiostyle.figures.labels import separate_labels
 from audiostyle.studies import pairs, trade_offs
 
 LABELS = {
@@ -64,9 +65,8 @@ def draw_curves(
         ax.errorbar(mean[x], mean[y], **bars, ms=5, capsize=2, label=method, **look)
         if method in (trade_offs.POLISH, pairs.MATCHED):
             for balance, point in mean.iterrows():
-                ax.annotate(
-                    f"{balance:g}", (point[x], point[y]), (4, 4), textcoords="offset points", fontsize=7
-                )
+                own_colour = {"color": look["color"], "ha": "center", "va": "center"}
+                ax.text(point[x], point[y], f"{balance:g}", fontsize=7, **own_colour)
     for method, marker in _POINTS.items():
         own = table[table["method"] == method]
         if own.empty:
@@ -102,6 +102,8 @@ def show_curves(
     fig.legend(handles, labels, loc="outside lower center", ncols=4, fontsize=8)
     if title:
         fig.suptitle(title, fontsize=11)
+    for ax, group in zip(axes.flat, groups.values(), strict=False):
+        separate_labels(ax, group[[x, y]].to_numpy())
     return fig
 
 

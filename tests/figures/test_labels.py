@@ -20,10 +20,9 @@ def _any_overlap(boxes):
 def test_labels_are_apart_and_inside(rng, spread):
     anchors = np.array([290.0, 190.0]) - spread * rng.random((12, 2))
     sizes = np.stack([rng.uniform(10, 50, 12), np.full(12, 14.0)], axis=1)
-    taken = np.array([150.0, 100.0, 60.0, 40.0])
-    centres = place_labels(anchors, sizes, bounds=BOUNDS, taken=[taken])
+    centres = place_labels(anchors, sizes, bounds=BOUNDS)
     boxes = np.concatenate([centres, sizes], axis=1)
-    assert not _any_overlap([*boxes, taken])
+    assert not _any_overlap(boxes)
     assert (centres - sizes / 2 >= -1e-6).all()
     assert (centres + sizes / 2 <= np.array(BOUNDS[2:]) + 1e-6).all()
 
@@ -32,6 +31,18 @@ def test_labels_that_are_apart_stay_where_they_are():
     anchors = np.array([[50.0, 50.0], [150.0, 50.0], [50.0, 150.0]])
     sizes = np.full((3, 2), 20.0)
     np.testing.assert_array_equal(place_labels(anchors, sizes, bounds=BOUNDS), anchors)
+
+
+@pytest.mark.parametrize(("width", "beside"), [(10.0, True), (200.0, False)])
+def test_a_label_stands_beside_a_point_unless_that_were_far(width, beside):
+    anchor, size, point = (
+        np.array([[150.0, 100.0]]),
+        np.full((1, 2), 12.0),
+        np.array([150, 100, width, width]),
+    )
+    (centre,) = place_labels(anchor, size, bounds=BOUNDS, points=[point])
+    assert _overlap(np.array([*centre, 12, 12]), point) != beside
+    assert np.linalg.norm(centre - anchor) <= (2.5 * 12 if beside else 0)
 
 
 def test_a_label_without_room_stays_where_it_was_asked_for():
