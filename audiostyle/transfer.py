@@ -23,7 +23,7 @@ from audiostyle.phase.griffin_lim import FAST_ITER, FAST_MOMENTUM, griffin_lim, 
 from audiostyle.phase.polish import WaveformLoss, polish
 from audiostyle.sound.audio import check_waveform, fix_length, set_level
 from audiostyle.sound.channels import mid_signal
-from audiostyle.sound.levels import match_loudness
+from audiostyle.sound.levels import match_loudness, without_offset
 from audiostyle.spectrogram import as_tensor, log_magnitude, stft
 
 # Transpositions of the style with at least this share of the most used one's weight take part in the texture.
@@ -178,6 +178,9 @@ def transfer_style(
     given, like = (
         check_waveform(y, name=name, mono=False) for y, name in ((content, "content"), (style, "style"))
     )
+    like = without_offset(like)
+    if config.balance > 0:  # else the content stays as it is
+        given = without_offset(given)
     mid = mid_signal(given)
     content, style = (
         _prepare(y, name, sr, config) for y, name in ((mid.y, "content"), (mid_signal(like).y, "style"))
@@ -211,7 +214,7 @@ def transfer_style(
         found, changed = matched and matched.filter, None if config.filters else (held, sound.y)
         y, rate = as_it_came(given, sr, config, style=like, found=found, changed=changed), sr
     else:
-        given, note = content, f"It is mono at {rate} Hz: its phase was found anew. {note}"
+        given, note = content, f"It was made mono at {rate} Hz: its phase was found anew. {note}"
     levelled = match_loudness(y, given, rate)
     stopped = sound.polish is not None and sound.polish.reason == "callback"
     return TransferResult(

@@ -407,6 +407,10 @@ def test_speakers_identify_from_a_corpus_and_from_its_sketches_alone(corpus, tmp
     shutil.rmtree(corpus)
     assert main(["speakers", str(tmp_path / "known"), *options]) == 0
     assert capsys.readouterr().out == first
+    assert main(["speakers", str(tmp_path / "known"), *options, "--json", str(tmp_path / "who.json")]) == 0
+    assert capsys.readouterr().out == first
+    (row,) = json.loads((tmp_path / "who.json").read_text())
+    assert (row["file"], row["speaker"], row["second"]) == (str(new), "bert", "anna")
     assert main(["speakers", str(tmp_path / "known"), *options[:-1], "32"]) == 2
     assert "other settings" in capsys.readouterr().err
     assert main(["speakers", str(tmp_path / "known"), *options, "--speakers", "anna,bert"]) == 2

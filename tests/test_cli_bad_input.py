@@ -277,6 +277,9 @@ def test_corpora_that_are_none(files, capsys, corpus, message):
         (["--encoder", "random", "--n-filters", HUGE], "is not allowed"),
         (["--jobs", "0"], "--jobs 0 is not allowed"),
         (["--jobs", "-3"], "--jobs -3 is not allowed"),
+        (["--pairs", "0"], "--pairs 0 is not allowed"),
+        (["--pairs", "10"], "a multiple of 4"),
+        (["--sketches", "known"], "give both"),
         (["--methods", ""], "method='' is not allowed"),
         (["--speakers", ","], "has no speaker"),
         (["--speakers", "anna"], "two or more speakers are needed"),
@@ -285,6 +288,30 @@ def test_corpora_that_are_none(files, capsys, corpus, message):
 )
 def test_options_of_speakers(files, capsys, words, message):
     assert message in refused(capsys, "speakers", "talk", "--quiet", "--no-cache", *words)
+
+
+@pytest.mark.parametrize("port", ["-1", "0", "65536", HUGE])
+def test_ports_of_the_app(capsys, port):
+    assert "is not allowed; it must be from 1 to 65535" in refused(
+        capsys, "app", "--no-browser", "--port", port
+    )
+
+
+def test_a_full_disk_is_named(files, capsys, monkeypatch):
+    write = soundfile.write
+
+    def full(target, *words, **options):
+        if isinstance(target, os.PathLike):
+            raise soundfile.LibsndfileError(2)
+        write(target, *words, **options)
+
+    monkeypatch.setattr(soundfile, "write", full)
+    before = sorted(files.iterdir())
+    said = refused(
+        capsys, "transfer", "content.wav", "style.wav", "-o", "out.wav", "--quiet", "--balance", "0"
+    )
+    assert "out.wav cannot be written whole; is the disk full?" in said
+    assert sorted(files.iterdir()) == before
 
 
 def test_no_more_processes_than_cores(files, monkeypatch):

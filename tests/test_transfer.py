@@ -435,3 +435,24 @@ def test_cuda_agrees_with_cpu(content, style, config):
     on_gpu = run(content, style, change(config, device="cuda"))
     on_cpu = run(content, style, config)
     assert on_gpu.losses["total"].iloc[-1] == pytest.approx(on_cpu.losses["total"].iloc[-1], rel=1e-2)
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"kind": "voice"}, {"start": "content", "balance": 0.5, "n_iter": 3}], ids=str
+)
+@pytest.mark.parametrize("where", ["content", "style"])
+def test_a_constant_offset_is_taken_for_no_sound(content, style, where, options):
+    """As of a sound card; it would be the loudest of the lowest band."""
+    config = TransferConfig(**options)
+    sounds = {"content": content - content.mean(), "style": style - style.mean()}
+    clean = transfer_style(**sounds, sr=SR, config=config, progress=False).y
+    sounds[where] = sounds[where] + np.float32(0.2)
+    found = transfer_style(**sounds, sr=SR, config=config, progress=False).y
+    assert abs(found.mean()) < 2e-3
+    if "n_iter" not in options:  # an optimisation goes other ways by roundings
+        np.testing.assert_allclose(found, clean, atol=0.02 * np.abs(clean).max())
+
+
+def test_balance_0_keeps_the_offset_of_the_content(content, style):
+    found = transfer_style(content + 0.2, style, SR, TransferConfig(balance=0), progress=False).y
+    assert found.mean() == pytest.approx(0.2, rel=0.05)

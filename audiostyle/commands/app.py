@@ -2,7 +2,7 @@
 
 import argparse
 
-from audiostyle.commands.common import add_command
+from audiostyle.commands.common import UserError, add_command
 
 _EXAMPLES = """examples:
   audiostyle app                         opens the browser; Ctrl-C ends it
@@ -21,6 +21,8 @@ def add(commands) -> None:
 
 
 def _run(args: argparse.Namespace) -> None:
+    if not 1 <= args.port <= 65535:
+        raise UserError(f"--port {args.port} is not allowed; it must be from 1 to 65535")
     from audiostyle.widgets.app import serve
 
     serve(port=args.port, browser=not args.no_browser)

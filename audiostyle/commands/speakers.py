@@ -64,7 +64,17 @@ def _run(args: argparse.Namespace) -> None:
         check_output(args.json, recordings)
     if args.jobs < 1:
         raise UserError(f"--jobs {args.jobs} is not allowed; it must be at least 1")
-    say(_identify(args) if args.identify else _table(args))
+    if args.pairs < 1 or args.pairs % 4:
+        raise UserError(f"--pairs {args.pairs} is not allowed; it must be a multiple of 4 from 4 on")
+    if args.sketches and not args.identify:
+        raise UserError("--sketches keeps what --identify compares; give both")
+    table, rows = _identify(args) if args.identify else _table(args)
+    if args.json is not None:
+        from audiostyle.sound.files import whole_file
+
+        with whole_file(args.json) as temporary:
+            temporary.write_text(json.dumps(rows, indent=2) + "\n")
+    say(table.to_string(index=False))
 
 
 def _part(args: argparse.Namespace) -> dict:
@@ -77,7 +87,7 @@ def _part(args: argparse.Namespace) -> dict:
     }
 
 
-def _identify(args: argparse.Namespace) -> str:
+def _identify(args: argparse.Namespace) -> tuple:
     from audiostyle.speakers.identify import identify
     from audiostyle.speakers.methods import SPEAKER_METHODS
     from audiostyle.speakers.pipeline import sketch_corpus, stored_corpus
@@ -94,10 +104,11 @@ def _identify(args: argparse.Namespace) -> str:
         )
     else:
         known = stored_corpus(SketchStore(args.corpus, sketcher))
-    return identify(known, sketcher, args.identify).to_string(index=False)
+    table = identify(known, sketcher, args.identify)
+    return table, table.to_dict("records")
 
 
-def _table(args: argparse.Namespace) -> str:
+def _table(args: argparse.Namespace) -> tuple:
     from audiostyle.speakers.table import speaker_table, table_records
 
     table = speaker_table(
@@ -114,9 +125,4 @@ def _table(args: argparse.Namespace) -> str:
         cache=not args.no_cache,
         **_part(args),
     )
-    if args.json is not None:
-        from audiostyle.sound.files import whole_file
-
-        with whole_file(args.json) as temporary:
-            temporary.write_text(json.dumps(table_records(table), indent=2) + "\n")
-    return table.to_string(index=False)
+    return table, table_records(table)

@@ -80,7 +80,7 @@ def add(commands) -> None:
     parser.add_argument(
         "--recipe",
         type=Path,
-        help="what was saved beside a result (.json): gives the files, cuts and settings not given here",
+        help="what was saved beside a result (.json): gives the files, their cuts and settings not given here",
     )
     for name, text in (("start", "seconds to skip"), ("duration", "seconds to read")):
         default = 0 if name == "start" else "all"
@@ -145,7 +145,9 @@ def _run(args: argparse.Namespace) -> int:
     check_device(chosen.device)
     from audiostyle.studies.files import Delivery
 
-    delivery = Delivery(args.sr, args.channels, args.subtype and args.subtype.upper())
+    kept = recipe.delivery if recipe else Delivery()
+    subtype = args.subtype.upper() if args.subtype else kept.subtype
+    delivery = Delivery(args.sr or kept.rate, args.channels or kept.channels, subtype)
     if several:
         return _run_several(args, recipe, chosen, delivery, contents, styles)
     return _run_one(args, recipe, chosen, delivery, contents[0], styles)
@@ -297,13 +299,18 @@ def _sounds(args: argparse.Namespace, recipe) -> tuple[list[Path], list[Path]]:
 
 
 def _parts(paths, name: str, args: argparse.Namespace, recipe) -> list:
-    """Return the parts of files; what was typed of one clip comes before what was typed of all, then the recipe."""
+    """Return the parts of files; what was typed of one clip comes before what was typed of all, then the recipe.
+
+    A recipe's cut is of the file that it was made from: another has its own length.
+    """
+    from audiostyle.sound.files import sha256
     from audiostyle.studies.files import Part
 
     cuts = [] if recipe is None else [recipe.content] if name == "content" else [recipe.style, *recipe.more]
     parts = []
     for i, path in enumerate(paths):
-        cut = cuts[i] if i < len(cuts) else None
+        same = [cut for cut in cuts if path.is_file() and cut.sha256 == sha256(path)]
+        cut = cuts[i] if i < len(cuts) and cuts[i] in same else next(iter(same), None)
         start, duration = (
             next(
                 (v for v in (getattr(args, f"{name}_{what}"), getattr(args, what)) if v is not None),

@@ -17,6 +17,7 @@ def place_labels(
     sizes: np.ndarray,
     *,
     bounds: tuple[float, float, float, float],
+    taken: Sequence[np.ndarray] = (),
     points: Sequence[np.ndarray] = (),
 ) -> np.ndarray:
     """Place labels near what they name so that none overlaps another, each in turn on growing rings.
@@ -29,9 +30,10 @@ def place_labels(
         Width and height of each.
     bounds : tuple of float
         Left, lowest, right and highest coordinate that a label may reach.
+    taken : sequence of np.ndarray [shape=(4,)]
+        Centre, width and height of boxes that are kept free as well.
     points : sequence of np.ndarray [shape=(4,)]
-        Centre, width and height of boxes that are kept free as well, where a label finds room beside them that is not
-        far from what it names.
+        The same of boxes that are kept free where a label finds room beside them that is not far from what it names.
 
     Returns
     -------
@@ -45,7 +47,7 @@ def place_labels(
     """
     sizes = np.asarray(sizes, dtype=float)
     low, high = np.array(bounds[:2]) + sizes / 2, np.array(bounds[2:]) - sizes / 2
-    boxes: list[np.ndarray] = []
+    boxes = [np.asarray(box, dtype=float) for box in taken]
     places = []
     for anchor, size, least, most in zip(np.asarray(anchors, float), sizes, low, high, strict=True):
         near = _rings(np.clip(anchor, least, most), size.min() / 4)

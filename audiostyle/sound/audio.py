@@ -207,7 +207,10 @@ def save_audio(path: str | os.PathLike, y: np.ndarray, sr: int, *, subtype: str 
     if levelled.note:
         _log.warning("%s: %s", path, levelled.note)
     with whole_file(path) as temporary:
-        soundfile.write(temporary, levelled.y.T, sr, format=audio_format, subtype=subtype)
+        try:
+            soundfile.write(temporary, levelled.y.T, sr, format=audio_format, subtype=subtype)
+        except soundfile.LibsndfileError as error:
+            raise OSError(f"{path} cannot be written whole; is the disk full?") from error
     return path
 
 

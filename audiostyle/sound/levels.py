@@ -29,6 +29,8 @@ _MEASURED_AT = 0.05
 _MAKE_UP_ROUNDS, _MAKE_UP_MISS_DB, _MAKE_UP_STEP = 8, 0.1, 1.3
 # Differences of loudness below this are hardly heard.
 _AUDIBLE_DB = 1.0
+# Of a constant offset, in root mean squares of the sound.
+_LEAST_OFFSET = 0.01
 
 
 class Levelled(NamedTuple):
@@ -58,6 +60,29 @@ def rms(y: np.ndarray) -> float:
     0.5
     """
     return float(np.sqrt(np.mean(np.square(y, dtype=np.float64))))
+
+
+def without_offset(y: np.ndarray) -> np.ndarray:
+    """Subtract from each channel the constant that it is off zero by, where that is 1 % of the sound's level or more.
+
+    Sound cards add one. It is not heard, and taken for a sound of the lowest band it would be given to another.
+
+    Parameters
+    ----------
+    y : np.ndarray [shape=(n_samples,) or (n_channels, n_samples)]
+        Waveform.
+
+    Returns
+    -------
+    np.ndarray [shape=as y]
+
+    Examples
+    --------
+    >>> without_offset(np.array([0.75, 0.25])).tolist()
+    [0.25, -0.25]
+    """
+    offset = y.mean(axis=-1, keepdims=True, dtype=np.float64)
+    return y if np.abs(offset).max() < _LEAST_OFFSET * rms(y) else (y - offset).astype(y.dtype)
 
 
 def loudness_difference(y: np.ndarray, reference: np.ndarray, sr: int) -> float:

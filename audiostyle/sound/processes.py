@@ -1,12 +1,14 @@
 """Several processes at once."""
 
+import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from pathlib import Path
 
 import librosa
 import numpy as np
-import platformdirs
 from filelock import FileLock
 from joblib import Parallel
 from joblib.externals.loky import get_reusable_executor
@@ -45,8 +47,9 @@ def compile_librosa() -> None:
     under the name of another, and every process that loads it from then on crashes. So before processes start side by
     side, one compiles, while all others wait.
     """
-    folder = platformdirs.user_cache_path("audiostyle", appauthor=False, ensure_exists=True)
-    with FileLock(folder / "librosa.lock"):
+    # Where anybody can write; a file of one user cannot be opened by another.
+    own = str(os.getuid()) if hasattr(os, "getuid") else ""
+    with FileLock(Path(tempfile.gettempdir()) / f"audiostyle-librosa-{own}.lock"):
         for module in _COMPILED_ON_IMPORT:
             import_module(module)
         # Compiled when called, for each type anew. The others are called with one type, and cannot be confused.

@@ -155,7 +155,7 @@ def run_batch(
     """Make what is missing; one that fails is named, and the others are made.
 
     A result is there if its sound is, and settings beside it that say it is made of the same files in the same way.
-    A sound is written whole or not at all, and after its settings: whenever the process ends, the next one goes on.
+    A sound is written whole or not at all, and its settings after it: whenever the process ends, the next one goes on.
 
     Parameters
     ----------
@@ -194,28 +194,30 @@ def run_batch(
 
 def _run(job: Job, config: TransferConfig, delivery: Delivery) -> Outcome:
     try:
-        made_of = _made_of(job.sources, config) | {"delivery": asdict(delivery)}
+        made_of = _made_of(job.sources, config, delivery)
         if job.output.is_file() and _kept(job.settings).items() >= made_of.items():
             return Outcome(job, "kept")
-        # an older result must not pass for the one whose settings are written first
-        job.output.unlink(missing_ok=True)
 
-        def note(made: Made) -> None:
-            write_settings(job.settings, made_of | {"made": asdict(made)})
+        def forget(_: Made) -> None:
+            # The older sound stays until the new one is whole, and must not pass for it.
+            job.settings.unlink(missing_ok=True)
 
-        transfer_files(job.sources, job.output, config, delivery=delivery, progress=False, before=note)
+        options = {"delivery": delivery, "progress": False, "before": forget}
+        made, _ = transfer_files(job.sources, job.output, config, **options)
+        write_settings(job.settings, made_of | {"made": asdict(made)})
     except (ValueError, OSError, RuntimeError, MemoryError) as error:
         return Outcome(job, "failed", " ".join(str(error).split()))
     return Outcome(job, "made")
 
 
-def _made_of(sources: Sources, config: TransferConfig) -> dict:
+def _made_of(sources: Sources, config: TransferConfig, delivery: Delivery) -> dict:
     """Return the recipe as it is read back from JSON."""
     content, style, *more = (
         make_cut(part.path, part.start, part.seconds() or part.duration or _TO_THE_END)
         for part in (sources.content, *sources.styles)
     )
-    return json.loads(json.dumps(as_dict(Recipe(content, style, config, tuple(more), sources.weights))))
+    recipe = Recipe(content, style, config, tuple(more), sources.weights, delivery)
+    return json.loads(json.dumps(as_dict(recipe)))
 
 
 def _kept(settings: Path) -> dict:

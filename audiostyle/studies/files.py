@@ -14,14 +14,15 @@ from audiostyle.config import TransferConfig, check_allowed
 from audiostyle.cost import check_memory
 from audiostyle.sound.audio import check_cut, fix_length, load_audio, save_audio, set_level, writable_format
 from audiostyle.sound.headers import HIGHEST_RATE, LOWEST_RATE, SoundFormat, check_file, sound_format
+from audiostyle.sound.levels import limit, without_offset
 from audiostyle.studies.streaming import Streamed, stream_match
 
 # Formats whose samples can be kept as they came; the others compress.
 _EXACT = ("WAV", "FLAC", "AIFF")
 # Seconds from which a content that is filtered alone is read, filtered and written in blocks.
 LONG = 300.0
-# To this level parts of one style are brought.
-_LEVEL = 0.05
+# To this level parts of one style are brought; beside a share so many times its own a part is too short to be heard.
+_LEVEL, _MOST_SHARE = 0.05, 1000
 
 
 class Part(NamedTuple):
@@ -76,11 +77,13 @@ class Sources:
     def __post_init__(self) -> None:
         fits = not self.weights or len(self.weights) == len(self.styles)
         check_allowed(fits, "weights", self.weights, f"as many as styles: {len(self.styles)}")
-        check_allowed(all(w > 0 for w in self.weights), "weights", self.weights, "above 0")
+        fits = all(0 < w <= _MOST_SHARE * min(self.weights) for w in self.weights)
+        allowed = f"above 0, and none more than {_MOST_SHARE} times another"
+        check_allowed(fits and np.isfinite(self.weights).all(), "weights", self.weights, allowed)
 
     def style(self, sr: int) -> np.ndarray:
         """Return the style, mono at a sample rate [shape=(n_samples,)]."""
-        parts = [part.load(sr, mono=True)[0] for part in self.styles]
+        parts = [without_offset(part.load(sr, mono=True)[0]) for part in self.styles]
         if len(parts) == 1:
             return parts[0]
         if self.weights:
@@ -135,7 +138,8 @@ class Delivery:
         """Bring a result to the rate and the channels."""
         if self.rate not in (None, sr):
             n_samples = round(y.shape[-1] * self.rate / sr)
-            y = fix_length(librosa.resample(y, orig_sr=sr, target_sr=self.rate), n_samples)
+            # Between the samples there were peaks as well.
+            y = limit(fix_length(librosa.resample(y, orig_sr=sr, target_sr=self.rate), n_samples), self.rate)
             sr = self.rate
         present = 1 if y.ndim == 1 else len(y)
         if self.channels in (None, present):

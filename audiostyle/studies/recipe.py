@@ -3,7 +3,7 @@
 import json
 import os
 import shlex
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, astuple, dataclass, field, replace
 from pathlib import Path
 
 from audiostyle import __version__
@@ -12,7 +12,7 @@ from audiostyle.datasets import paths
 from audiostyle.datasets.clips import clips, locate
 from audiostyle.sound.audio import save_audio
 from audiostyle.sound.files import sha256, whole_file
-from audiostyle.studies.files import Part, Sources
+from audiostyle.studies.files import Delivery, Part, Sources
 from audiostyle.transfer import TransferResult, transfer_style
 
 _DEFAULT = TransferConfig()
@@ -78,6 +78,8 @@ class Recipe:
         What was pooled with the style.
     weights : tuple of float
         Shares of the style and of these; empty takes all of each.
+    delivery : Delivery
+        How the result is written.
     """
 
     content: Cut
@@ -85,6 +87,7 @@ class Recipe:
     config: TransferConfig
     more: tuple[Cut, ...] = ()
     weights: tuple[float, ...] = ()
+    delivery: Delivery = field(default_factory=Delivery)
 
     def sources(self, folder: str | os.PathLike = ".") -> Sources:
         """Return the files, each found as `Cut.find` does."""
@@ -135,6 +138,8 @@ class Recipe:
         else:
             words += ["--content-duration", f"{self.content.duration:.10g}"]
             words += ["--style-duration", f"{self.style.duration:.10g}"]
+        for name, value in zip(("sr", "channels", "subtype"), astuple(self.delivery), strict=True):
+            words += [f"--{name}", f"{value}"] if value is not None else []
         if self.weights:
             words += ["--weights", ",".join(f"{weight:.10g}" for weight in self.weights)]
         named = [self.content.path, self.style.path]
@@ -223,6 +228,12 @@ def as_dict(recipe: Recipe) -> dict:
     return {"audiostyle": __version__} | asdict(recipe)
 
 
+def _cut(kept: dict) -> Cut:
+    """Return a cut whose values have the types they should have, which JSON does not see to."""
+    cut = Cut(**kept)
+    return Cut("" + cut.path, "" + cut.sha256, 1.0 * cut.start, 1.0 * cut.duration)
+
+
 def load_recipe(path: str | os.PathLike) -> Recipe:
     """Read the settings that `save_with_recipe` wrote.
 
@@ -236,8 +247,11 @@ def load_recipe(path: str | os.PathLike) -> Recipe:
     path = Path(path)
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))
-        cuts = [Cut(**kept[name]) for name in ("content", "style")]
-        more = tuple(Cut(**cut) for cut in kept.get("more", ()))
-        return Recipe(*cuts, TransferConfig(**kept["config"]), more, tuple(kept.get("weights", ())))
+        content, style, *more = (
+            _cut(part) for part in (kept["content"], kept["style"], *kept.get("more", ()))
+        )
+        weights = tuple(1.0 * weight for weight in kept.get("weights", ()))
+        delivery = Delivery(**kept.get("delivery", {}))
+        return Recipe(content, style, TransferConfig(**kept["config"]), tuple(more), weights, delivery)
     except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
         raise ValueError(f"{path} holds no settings of a result ({type(error).__name__}: {error})") from error

@@ -20,9 +20,10 @@ def _any_overlap(boxes):
 def test_labels_are_apart_and_inside(rng, spread):
     anchors = np.array([290.0, 190.0]) - spread * rng.random((12, 2))
     sizes = np.stack([rng.uniform(10, 50, 12), np.full(12, 14.0)], axis=1)
-    centres = place_labels(anchors, sizes, bounds=BOUNDS)
+    taken = np.array([150.0, 100.0, 60.0, 40.0])
+    centres = place_labels(anchors, sizes, bounds=BOUNDS, taken=[taken])
     boxes = np.concatenate([centres, sizes], axis=1)
-    assert not _any_overlap(boxes)
+    assert not _any_overlap([*boxes, taken])
     assert (centres - sizes / 2 >= -1e-6).all()
     assert (centres + sizes / 2 <= np.array(BOUNDS[2:]) + 1e-6).all()
 

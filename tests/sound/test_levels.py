@@ -2,7 +2,14 @@ import numpy as np
 import pyloudnorm
 import pytest
 
-from audiostyle.sound.levels import Meter, loudness_difference, match_loudness, rms, without_clipping
+from audiostyle.sound.levels import (
+    Meter,
+    loudness_difference,
+    match_loudness,
+    rms,
+    without_clipping,
+    without_offset,
+)
 
 SR = 22050
 CEILING = 10 ** (-1 / 20)
@@ -125,3 +132,13 @@ def test_channels_are_limited_together(rng):
     np.testing.assert_allclose(ratio[0], ratio[1], rtol=1e-4)
     assert np.abs(levelled).max() <= 10 ** (-1 / 20) + 1e-6
     assert abs(loudness_difference(levelled, y, SR)) < 0.1
+
+
+def test_an_offset_is_subtracted_from_every_channel_and_a_small_one_left(rng):
+    y = 0.1 * rng.standard_normal((2, 1000))
+    y -= y.mean(axis=1, keepdims=True)
+    offset = np.array([[0.05], [-0.02]])
+    np.testing.assert_allclose(without_offset(y + offset), y, atol=1e-12)
+    small = (y + 5e-4).astype(np.float32)
+    assert without_offset(small) is small
+    assert without_offset(small + np.float32(0.1)).dtype == np.float32

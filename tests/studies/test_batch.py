@@ -88,15 +88,81 @@ def test_several_styles_are_one_and_its_recipe_makes_it_again(work):
     settings = work / "out" / "0__style+other.flac.json"
     recipe = load_recipe(settings)
     assert (len(recipe.more), recipe.weights) == (1, (1.0, 2.0))
-    assert (
-        main(["transfer", "--quiet", "--recipe", str(settings), "-o", "again.flac", "--subtype", "PCM_24"])
-        == 0
-    )
+    assert run("--recipe", str(settings), "-o", "again.flac") == 0
     first, again = (soundfile.read(name)[0] for name in ("out/0__style+other.flac", "again.flac"))
     np.testing.assert_array_equal(first, again)
     namespace = {}
     exec(compile(recipe.python("python.wav"), "snippet", "exec"), namespace)
     np.testing.assert_allclose(namespace["result"].y, first, atol=1 / 2**22)
+    assert "--subtype PCM_24" in recipe.shell()
+
+
+def test_a_content_that_broke_leaves_the_earlier_result(work, capsys):
+    words = ["in", "style.wav", "-o", "out"]
+    assert run(*words) == 0
+    kept = {path.name: path.read_bytes() for path in (work / "out").glob("1__*")}
+    assert len(kept) == 2
+    whole = (work / "in" / "1.wav").read_bytes()
+    (work / "in" / "1.wav").write_bytes(whole[:1000])
+    assert run(*words) == 1
+    assert kept == {path.name: path.read_bytes() for path in (work / "out").glob("1__*")}
+    (work / "in" / "1.wav").write_bytes(whole)
+    capsys.readouterr()
+    assert run(*words) == 0
+    assert "0 made, 3 there already" in capsys.readouterr().out
+
+
+def test_a_stop_before_a_sound_is_whole_leaves_none_that_passes_for_it(work, monkeypatch, capsys):
+    words = ["in", "style.wav", "-o", "out"]
+    assert run(*words) == 0
+    older = (work / "out" / "1__style.wav").read_bytes()
+
+    def full(*_, **__):
+        raise OSError("the disk is full")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("audiostyle.studies.files.save_audio", full)
+        assert run(*words, "--balance", "0.3") == 1
+    assert (work / "out" / "1__style.wav").read_bytes() == older
+    capsys.readouterr()
+    assert run(*words, "--balance", "0.3") == 0
+    assert "3 made" in capsys.readouterr().out
+
+
+def test_a_recipe_cuts_the_file_that_it_cut_and_writes_as_it_wrote(work):
+    """Others have their own length."""
+    options = ["--content-start", "0.5", "--sr", "16000", "--subtype", "pcm_24"]
+    assert run("in/0.wav", "in/1.wav", "--style", "style.wav", "-o", "out", *options) == 0
+    recipe = ["--recipe", "out/1__style.wav.json"]
+    assert run(*recipe, "in", "--style", "style.wav", "-o", "again") == 0
+    found = [soundfile.info(f"again/{i}__style.wav") for i in range(3)]
+    assert [info.frames for info in found] == [16000, 8000, 16000]
+    assert {(info.samplerate, info.subtype) for info in found} == {(16000, "PCM_24")}
+    assert run(*recipe, "-o", "one.wav", "--sr", "8000", "--subtype", "PCM_16") == 0
+    one = soundfile.info("one.wav")
+    assert (one.frames, one.samplerate, one.subtype) == (4000, 8000, "PCM_16")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"content": {"start": "abc"}}, {"content": {"path": 5}}, {"style": {"duration": None}}, {"weights": ["a"]},
+        {"delivery": {"colour": 1}},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_recipe_with_a_wrong_value_is_refused_in_one_line(work, capsys, change):
+    assert run("in/0.wav", "in/1.wav", "--style", "style.wav", "-o", "out") == 0
+    settings = work / "out" / "0__style.wav.json"
+    kept = json.loads(settings.read_text())
+    for name, value in change.items():
+        kept[name] = kept[name] | value if isinstance(value, dict) else value
+    settings.write_text(json.dumps(kept))
+    capsys.readouterr()
+    assert run("--recipe", str(settings), "-o", "again.wav") == 2
+    said = capsys.readouterr().err
+    assert "holds no settings of a result" in said
+    assert said.count("\n") == 1
 
 
 @pytest.mark.parametrize(
@@ -115,6 +181,14 @@ def test_several_styles_are_one_and_its_recipe_makes_it_again(work):
         (["in", "--style", "in", "--style", "style.wav", "-o", "out"], "name the files that make one style"),
         (["in/0.wav", "style.wav", "-o", "a.wav", "--weights", "x"], "is no list of numbers"),
         (["in/0.wav", "style.wav", "-o", "a.wav", "--weights", "1,2"], "as many as styles: 1"),
+        (
+            ["in/0.wav", "--style", "style.wav", "--style", "in/1.wav", "--weights", "1,1e9", "-o", "a.wav"],
+            "1000",
+        ),
+        (
+            ["in/0.wav", "--style", "style.wav", "--style", "in/1.wav", "--weights", "1,inf", "-o", "a.wav"],
+            "1000",
+        ),
         (["in/0.wav", "style.wav", "-o", "a.wav", "--format", "wav"], "the suffix of --output says it"),
         (["in/0.wav", "style.wav", "-o", "a.wav", "--report", "a.txt"], "call it .html"),
         (["in/0.wav", "style.wav", "-o", "a.wav", "--preset", "rock"], "preset='rock' is not allowed"),

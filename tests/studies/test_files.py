@@ -51,7 +51,7 @@ def test_result_is_as_the_content_came(folder, balance):
 def test_papers_way_is_mono_at_its_own_rate_and_says_so(folder):
     made, info, _ = run(folder, config=PAPER)
     assert (info.samplerate, info.channels) == (22050, 1)
-    assert "It is mono at 22050 Hz" in made.note
+    assert "It was made mono at 22050 Hz" in made.note
 
 
 def test_content_comes_back_from_itself(folder):

@@ -131,7 +131,7 @@ def test_command_line_makes_a_saved_result_again(saved, tmp_path, capsys):
         (["--duration", "0.8"], {"lengths": [0.8, 0.8]}),
         (["--content-start", "0.9", "--style-duration", "0.7"], {"lengths": [1.1, 0.7]}),
         (["content.wav"], {}),
-        (["style.wav", "content.wav"], {"lengths": [1.2, 1.0]}),
+        (["style.wav", "content.wav"], {"lengths": [1.5, 2.0]}),
     ],
     ids=" ".join,
 )
