@@ -268,7 +268,7 @@ def _check_folder(folder: Path, args: argparse.Namespace, inputs: list[Path], jo
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder} is no folder; several results go into one")
     folder.mkdir(parents=True, exist_ok=True)
-    for path in (folder / TABLE, *(job.output for job in jobs)):
+    for path in (folder / TABLE, *(path for job in jobs for path in (job.output, job.settings))):
         check_output(path, tuple(inputs))
 
 

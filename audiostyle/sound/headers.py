@@ -38,6 +38,8 @@ def check_file(path: Path, *, name: str | None = None) -> None:
     ------
     FileNotFoundError
         If there is no such file; a link to nothing and a circle of links count as none.
+    PermissionError
+        If it may not be read.
     ValueError
         If it is a folder, a pipe, a socket or a device, or empty.
     """
@@ -51,6 +53,8 @@ def check_file(path: Path, *, name: str | None = None) -> None:
         raise ValueError(f"{name} is a pipe, a socket or a device, not a sound file")
     if status.st_size == 0:
         raise ValueError(f"{name} is empty (0 bytes)")
+    if not os.access(path, os.R_OK):
+        raise PermissionError(f"{name} cannot be read: no permission")
 
 
 def check_rate(sr: float, *, name: str) -> None:

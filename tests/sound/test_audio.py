@@ -295,3 +295,10 @@ def test_level(tone):
 
 def test_fix_length():
     assert fix_length(np.arange(5), 3).tolist() == [0, 1, 2]
+
+
+def test_a_file_that_may_not_be_read_is_none_that_is_no_sound(tmp_path, tone, monkeypatch):
+    soundfile.write(tmp_path / "a.wav", tone, SR)
+    monkeypatch.setattr("os.access", lambda path, mode: False)  # root may read everything
+    with pytest.raises(PermissionError, match=r"a.wav cannot be read: no permission"):
+        load_audio(tmp_path / "a.wav")

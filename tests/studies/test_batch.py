@@ -258,3 +258,10 @@ def test_killed_at_any_moment_nothing_is_half_written(work):
     assert run("in", "style.wav", "-o", "out") == 0
     assert set(table()["status"]) <= {"made", "kept"}
     assert (table()["status"] == "kept").sum() == len(wholes)
+
+
+def test_a_name_too_long_for_its_settings_is_refused_before_the_work(work, capsys):
+    name = "x" * (255 - len("__style.wav")) + ".wav"
+    (work / "in" / "0.wav").rename(work / "in" / name)
+    assert run("in", "style.wav", "-o", "out") == 2
+    assert "at most 255 bytes" in capsys.readouterr().err
