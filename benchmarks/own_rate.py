@@ -17,7 +17,7 @@ from scipy import signal
 from audiostyle.baselines.equaliser import equaliser
 from audiostyle.datasets import clips
 from audiostyle.sound.audio import load_audio
-from audiostyle.sound.levels import loudness_difference, rms
+from audiostyle.sound.levels import loudness_difference, rms, without_offset
 from audiostyle.studies.results import Results
 from audiostyle.transfer import transfer_style
 
@@ -37,9 +37,12 @@ def recordings() -> list[Path]:
 
 
 def stereo(path: Path) -> np.ndarray:
-    """Read a recording [shape=(2, n_samples)] at 48 kHz; the second channel of one that is mono is 3 dB lower."""
+    """Read a recording [shape=(2, n_samples)] at 48 kHz; the second channel of one that is mono is 3 dB lower.
+
+    Without a constant offset, which a transfer takes away.
+    """
     y, _ = load_audio(path, sr=SR, duration=SECONDS, mono=False)
-    return y if y.ndim == 2 else np.stack([y, 0.7 * y])
+    return without_offset(y if y.ndim == 2 else np.stack([y, 0.7 * y]))
 
 
 def treble(y: np.ndarray, against: np.ndarray) -> float:

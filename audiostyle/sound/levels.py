@@ -81,8 +81,13 @@ def without_offset(y: np.ndarray) -> np.ndarray:
     >>> without_offset(np.array([0.75, 0.25])).tolist()
     [0.25, -0.25]
     """
-    offset = y.mean(axis=-1, keepdims=True, dtype=np.float64)
-    return y if np.abs(offset).max() < _LEAST_OFFSET * rms(y) else (y - offset).astype(y.dtype)
+    offset = offset_that_counts(y.mean(axis=-1, keepdims=True, dtype=np.float64), rms(y))
+    return (y - offset).astype(y.dtype) if offset.any() else y
+
+
+def offset_that_counts(mean: np.ndarray, level: float) -> np.ndarray:
+    """Return the means of all channels, or zeros where none is 1 % of the sound's root mean square."""
+    return mean if np.abs(mean).max() >= _LEAST_OFFSET * level else np.zeros_like(mean)
 
 
 def loudness_difference(y: np.ndarray, reference: np.ndarray, sr: int) -> float:

@@ -25,7 +25,7 @@ from audiostyle.sound.audio import SILENCE_RMS, check_waveform, silent, writable
 from audiostyle.sound.channels import CANCELLED, balance_gains, stands_for_all
 from audiostyle.sound.files import whole_file
 from audiostyle.sound.headers import open_checked
-from audiostyle.sound.levels import LOOK_AHEAD, Meter, limit, made_up
+from audiostyle.sound.levels import LOOK_AHEAD, Meter, limit, made_up, offset_that_counts
 
 # Samples of all channels that are held at a time, and samples beside a block that resampling reaches into it from.
 _STEP, _RESAMPLED_BESIDE = 1 << 18, 8192
@@ -228,6 +228,8 @@ def stream_match(
         if duration is not None:
             n_samples = min(n_samples, round(duration * file.samplerate))
         content = _File(file, first, n_samples, str(path)).sound
+        if config.balance > 0:  # else the content stays as it is
+            content = _without_offset(content)
         out_rate, out_channels = rate or content.sr, channels or content.n_channels
         _check_size(output, n_samples * out_rate / content.sr, out_channels, subtype)
         style_y = style(content.sr)
@@ -258,6 +260,17 @@ def stream_match(
         _write(_limited(shaped, gain), output, out_rate, out_channels, subtype)
         bar.set_description("done")
     return made._replace(took=perf_counter() - began)
+
+
+def _without_offset(sound: Sound) -> Sound:
+    """Return a sound as `audiostyle.sound.levels.without_offset` does of one that is there whole."""
+    total, squares = np.zeros(sound.n_channels), 0.0
+    for y in sound.blocks():
+        total += y.sum(axis=1, dtype=np.float64)
+        squares += float(np.square(y, dtype=np.float64).sum())
+    level = (squares / max(1, sound.n_samples * sound.n_channels)) ** 0.5
+    offset = offset_that_counts(total / max(1, sound.n_samples), level).astype(np.float32)[:, None]
+    return sound._replace(read=lambda a, b: sound.read(a, b) - offset) if offset.any() else sound
 
 
 def _held(y: np.ndarray, sr: int) -> Sound:

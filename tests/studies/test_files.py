@@ -129,6 +129,19 @@ def test_streamed_equals_whole(folder, monkeypatch, balance):
     assert sorted(p.name for p in folder.glob("*.*")) == ["c.wav", "other.wav", "out.wav", "s.flac"]
 
 
+def test_streamed_takes_a_constant_offset_away_as_the_whole(folder, monkeypatch):
+    y, sr = soundfile.read(folder / "c.wav")
+    soundfile.write(folder / "c.wav", 0.5 * y + 0.2, sr, subtype="FLOAT")
+    _, _, whole = run(folder, subtype="FLOAT")
+    monkeypatch.setattr(files, "LONG", 0.5)
+    monkeypatch.setattr(streaming, "_STEP", 1 << 14)
+    monkeypatch.setattr("audiostyle.matching.blocks.BLOCK", 48)
+    _, _, streamed = run(folder, subtype="FLOAT")
+    for found in (whole, streamed):
+        assert np.abs(found.mean(axis=1)).max() < 2e-3
+    assert rms(streamed - whole) < 0.03 * rms(whole)
+
+
 @pytest.mark.parametrize(("rate", "channels"), [(None, None), (22050, 1), (44100, None)])
 def test_streamed_is_written_as_asked(folder, monkeypatch, rate, channels):
     _, _, whole = run(folder, rate=rate, channels=channels, subtype="FLOAT")
