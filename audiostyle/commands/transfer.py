@@ -309,7 +309,8 @@ def _parts(paths, name: str, args: argparse.Namespace, recipe) -> list:
     cuts = [] if recipe is None else [recipe.content] if name == "content" else [recipe.style, *recipe.more]
     parts = []
     for i, path in enumerate(paths):
-        same = [cut for cut in cuts if path.is_file() and cut.sha256 == sha256(path)]
+        digest = sha256(path) if cuts and path.is_file() else None
+        same = [cut for cut in cuts if cut.sha256 == digest]
         cut = cuts[i] if i < len(cuts) and cuts[i] in same else next(iter(same), None)
         start, duration = (
             next(

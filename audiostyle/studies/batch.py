@@ -13,7 +13,7 @@ from audiostyle.config import TransferConfig
 from audiostyle.sound.audio import WRITTEN_FORMATS
 from audiostyle.sound.files import whole_file
 from audiostyle.sound.processes import processes
-from audiostyle.studies.files import Delivery, Made, Part, Sources, transfer_files
+from audiostyle.studies.files import Delivery, Part, Sources, transfer_files
 from audiostyle.studies.recipe import Recipe, as_dict, make_cut, write_settings
 
 # Files of these names are taken from a folder; which of them can be read, reading tells.
@@ -198,7 +198,7 @@ def _run(job: Job, config: TransferConfig, delivery: Delivery) -> Outcome:
         if job.output.is_file() and _kept(job.settings).items() >= made_of.items():
             return Outcome(job, "kept")
 
-        def forget(_: Made) -> None:
+        def forget() -> None:
             # The older sound stays until the new one is whole, and must not pass for it.
             job.settings.unlink(missing_ok=True)
 

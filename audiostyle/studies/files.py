@@ -15,7 +15,7 @@ from audiostyle.cost import check_memory
 from audiostyle.sound.audio import check_cut, fix_length, load_audio, save_audio, set_level, writable_format
 from audiostyle.sound.headers import HIGHEST_RATE, LOWEST_RATE, SoundFormat, check_file, sound_format
 from audiostyle.sound.levels import limit, without_offset
-from audiostyle.studies.streaming import Streamed, stream_match
+from audiostyle.studies.streaming import stream_match
 
 # Formats whose samples can be kept as they came; the others compress.
 _EXACT = ("WAV", "FLAC", "AIFF")
@@ -212,7 +212,7 @@ def transfer_files(
     *,
     delivery: Delivery | None = None,
     progress: bool = True,
-    before: Callable[[Made], None] = lambda made: None,
+    before: Callable[[], None] = lambda: None,
 ) -> tuple[Made, transfer.TransferResult | None]:
     """Transfer sound files and write the result.
 
@@ -227,7 +227,7 @@ def transfer_files(
     progress : bool
         Show a progress bar.
     before : callable
-        Gets what was made before it is written.
+        Called when the result is there, before it is written.
 
     Returns
     -------
@@ -246,7 +246,7 @@ def transfer_files(
     result = transfer.transfer_style(content, sources.style(sr), sr, config, progress=progress)
     y, sr = delivery.apply(result.y, result.sr)
     made = Made(y.shape[-1] / sr, sr, 1 if y.ndim == 1 else len(y), _numbers(result), result.level_note)
-    before(made)
+    before()
     save_audio(output, y, sr, subtype=delivery.subtype)
     return made, result
 
@@ -260,15 +260,6 @@ def is_long(sources: Sources, config: TransferConfig) -> bool:
 def _streamed(
     sources, output: Path, config: TransferConfig, delivery: Delivery, progress: bool, before
 ) -> Made:
-    def made(done: Streamed) -> Made:
-        numbers = {
-            "balance": config.balance,
-            "iterations": 0.0,
-            "gain_db": float(20 * np.log10(done.gain)),
-            "took": done.took,
-        }
-        return Made(done.seconds, done.sr, done.n_channels, numbers, done.note)
-
     done = stream_match(
         *sources.content,
         sources.style,
@@ -278,9 +269,15 @@ def _streamed(
         channels=delivery.channels,
         subtype=delivery.subtype,
         progress=progress,
-        before=lambda done: before(made(done)),
+        before=before,
     )
-    return made(done)
+    numbers = {
+        "balance": config.balance,
+        "iterations": 0.0,
+        "gain_db": float(20 * np.log10(done.gain)),
+        "took": done.took,
+    }
+    return Made(done.seconds, done.sr, done.n_channels, numbers, done.note)
 
 
 def _numbers(result: transfer.TransferResult) -> dict[str, float]:

@@ -186,7 +186,7 @@ def stream_match(
     channels: int | None = None,
     subtype: str | None = None,
     progress: bool = True,
-    before: Callable[[Streamed], None] = lambda made: None,
+    before: Callable[[], None] = lambda: None,
 ) -> Streamed:
     """Filter a file to the matched timbre of a style.
 
@@ -210,7 +210,7 @@ def stream_match(
     progress : bool
         Show a progress bar.
     before : callable
-        Gets what was made before the output appears.
+        Called before the output appears.
 
     Returns
     -------
@@ -248,18 +248,17 @@ def stream_match(
         balance = balance_gains(of_filtered.meter.squares**0.5, tallied.meter.squares**0.5)
         shaped = _shaped(filtered, taps, balance)
         gain, level_note = _gain(shaped, tallied.meter)
-        made = Streamed(
-            n_samples / content.sr,
-            10 ** (gain / 20),
-            perf_counter() - began,
-            out_rate,
-            out_channels,
-            f"{level_note} {note}".strip(),
-        )
-        before(made)
+        before()
         _write(_limited(shaped, gain), output, out_rate, out_channels, subtype)
         bar.set_description("done")
-    return made._replace(took=perf_counter() - began)
+    return Streamed(
+        n_samples / content.sr,
+        10 ** (gain / 20),
+        perf_counter() - began,
+        out_rate,
+        out_channels,
+        f"{level_note} {note}".strip(),
+    )
 
 
 def _without_offset(sound: Sound) -> Sound:
