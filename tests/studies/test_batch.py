@@ -265,3 +265,18 @@ def test_a_name_too_long_for_its_settings_is_refused_before_the_work(work, capsy
     (work / "in" / "0.wav").rename(work / "in" / name)
     assert run("in", "style.wav", "-o", "out") == 2
     assert "at most 255 bytes" in capsys.readouterr().err
+
+
+def test_a_stop_between_sound_and_settings_leaves_no_older_settings_beside_it(work, monkeypatch, capsys):
+    words = ["in", "style.wav", "-o", "out"]
+    assert run(*words) == 0
+
+    def stopped(*_):
+        raise OSError("stopped")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("audiostyle.studies.batch.write_settings", stopped)
+        assert run(*words, "--balance", "0.3") == 1
+    capsys.readouterr()
+    assert run(*words) == 0
+    assert "3 made, 0 there already" in capsys.readouterr().out

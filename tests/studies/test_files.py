@@ -186,3 +186,10 @@ def test_memory_is_checked_by_headers(folder, monkeypatch):
     sources = Sources(Part(folder / "c.wav"), (Part(folder / "s.flac"),))
     with pytest.raises(MemoryError, match="GB of memory"):
         files.check_sources(sources, TransferConfig())
+
+
+def test_peaks_between_samples_are_limited_at_another_rate():
+    y = 10 ** (-1 / 20) * np.sign(np.sin(2 * np.pi * 997 * np.arange(SR) / SR)).astype(np.float32)
+    delivered, sr = Delivery(rate=2 * SR).apply(y, SR)
+    assert sr == 2 * SR
+    assert np.abs(delivered).max() <= 10 ** (-1 / 20) + 1e-6
