@@ -1,0 +1,93 @@
+"""Sounds of any length: samples that lie somewhere and are read when they are needed."""
+
+import math
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+import librosa
+import numpy as np
+
+# Samples of each channel that are held at a time, and samples beside a part from which resampling reaches into it.
+_STEP, _BESIDE = 1 << 18, 8192
+# Bytes up to which a store keeps its samples in memory.
+_IN_MEMORY = 1 << 28
+
+
+class Sound(NamedTuple):
+    """Samples that lie somewhere.
+
+    Parameters
+    ----------
+    read : callable
+        ``read(start, stop)`` returns an array [shape=(n_channels, stop - start), dtype=float32].
+    n_samples, n_channels, sr : int
+        Length, channels and sample rate in Hz.
+    """
+
+    read: Callable[[int, int], np.ndarray]
+    n_samples: int
+    n_channels: int
+    sr: int
+
+    @classmethod
+    def of(cls, y: np.ndarray, sr: int) -> "Sound":
+        """Return a waveform [shape=(n_samples,) or (n_channels, n_samples)] as a sound."""
+        channels = np.atleast_2d(y)
+        return cls(lambda start, stop: channels[:, start:stop], channels.shape[1], len(channels), sr)
+
+    @classmethod
+    def stored(cls, blocks: Iterable[np.ndarray], sr: int) -> "Sound":
+        """Keep blocks [shape=(n_channels, n)] that follow each other, in memory or in a file without a name.
+
+        Raises
+        ------
+        ValueError
+            If there is no block.
+        """
+        file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - closed when the sound is let go
+        n_channels = n_samples = 0
+        for y in blocks:
+            n_channels, n_samples = len(y), n_samples + y.shape[1]
+            file.write(np.ascontiguousarray(y.T, dtype=np.float32).tobytes())
+        if not n_channels:
+            raise ValueError("a sound needs at least one block of samples")
+
+        def read(start: int, stop: int) -> np.ndarray:
+            file.seek(4 * n_channels * start)
+            data = file.read(4 * n_channels * (min(stop, n_samples) - start))
+            return np.frombuffer(data, dtype=np.float32).reshape(-1, n_channels).T.copy()
+
+        return cls(read, n_samples, n_channels, sr)
+
+    def blocks(self, step: int = _STEP) -> Iterator[np.ndarray]:
+        """Yield the samples in blocks that follow each other."""
+        for start in range(0, self.n_samples, step):
+            yield self.read(start, min(start + step, self.n_samples))
+
+    def waveform(self) -> np.ndarray:
+        """Return all samples [shape=(n_samples,) of one channel, else (n_channels, n_samples)]."""
+        y = np.concatenate(list(self.blocks()), axis=1)
+        return y[0] if self.n_channels == 1 else y
+
+    def resampled(self, sr: int) -> Iterator[np.ndarray]:
+        """Yield the samples at another rate, block by block, as they would be resampled whole."""
+        if sr == self.sr:
+            yield from self.blocks()
+            return
+        # Parts begin where a sample of the one rate meets one of the other.
+        unit = self.sr // math.gcd(self.sr, sr)
+        step, beside = (unit * -(-n // unit) for n in (_STEP, _BESIDE))
+        n_new = round(self.n_samples * sr / self.sr)
+        for start in range(0, self.n_samples, step):
+            stop = min(start + step, self.n_samples)
+            first = max(0, start - beside)
+            y = self.read(first, min(self.n_samples, stop + beside))
+            z = librosa.resample(y, orig_sr=self.sr, target_sr=sr)
+            skipped, begin = (n // unit * (sr * unit // self.sr) for n in (start - first, start))
+            end = n_new if stop == self.n_samples else stop // unit * (sr * unit // self.sr)
+            yield librosa.util.fix_length(z[:, skipped : skipped + end - begin], size=end - begin)
+
+    def at(self, sr: int) -> "Sound":
+        """Return the sound at another sample rate."""
+        return self if sr == self.sr else Sound.stored(self.resampled(sr), sr)
