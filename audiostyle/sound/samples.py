@@ -2,6 +2,7 @@
 
 import math
 import tempfile
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
@@ -45,7 +46,7 @@ class Sound(NamedTuple):
         ValueError
             If there is no block.
         """
-        file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - closed when the sound is let go
+        file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115
         n_channels = n_samples = 0
         for y in blocks:
             n_channels, n_samples = len(y), n_samples + y.shape[1]
@@ -58,6 +59,7 @@ class Sound(NamedTuple):
             data = file.read(4 * n_channels * (min(stop, n_samples) - start))
             return np.frombuffer(data, dtype=np.float32).reshape(-1, n_channels).T.copy()
 
+        weakref.finalize(read, file.close)  # when the last sound that reads it is let go
         return cls(read, n_samples, n_channels, sr)
 
     def blocks(self, step: int = _STEP) -> Iterator[np.ndarray]:
