@@ -12,16 +12,16 @@ import struct
 import subprocess
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-import librosa
 import numpy as np
 import soundfile
 
 from audiostyle.sound.channels import mid_signal
+from audiostyle.sound.samples import Sound
 
 # Sample rates in Hz that are taken for sound: below telephone bandwidth by far, and twice the highest in use.
 LOWEST_RATE, HIGHEST_RATE = 1_000, 768_000
@@ -33,8 +33,8 @@ MOST_BYTES = 16 << 30
 _LONGEST = 1e9
 # As many channels as libsndfile reads.
 _MOST_CHANNELS = 1024
-# Samples that are decoded at a time, and bytes of them that stay in memory; what is more goes to a file.
-_BLOCK, _IN_MEMORY = 1 << 18, 256 << 20
+# Samples that are decoded at a time.
+_BLOCK = 1 << 18
 # Seconds: a shortfall that is not worth a word, and a remainder of a broken file that is no sound.
 _SLIGHT, _LEAST = 0.005, 0.05
 # What libsndfile says of a chunk of samples that is longer than the file.
@@ -62,76 +62,6 @@ class SoundFormat(NamedTuple):
     sr: int
     channels: int
     subtype: str | None = None
-
-
-class Sound(NamedTuple):
-    """Samples that are somewhere else.
-
-    Parameters
-    ----------
-    read : callable
-        ``read(start, stop)`` returns an array [shape=(n_channels, stop - start), dtype=float32].
-    n_samples, n_channels, sr : int
-        Length, channels and sample rate in Hz.
-    """
-
-    read: Callable[[int, int], np.ndarray]
-    n_samples: int
-    n_channels: int
-    sr: int
-
-    @classmethod
-    def of(cls, y: np.ndarray, sr: int) -> "Sound":
-        """Return an array [shape=(n_samples,) or (n_channels, n_samples)] as a sound."""
-        y = np.atleast_2d(y)
-        return cls(lambda start, stop: y[:, start:stop], y.shape[1], len(y), sr)
-
-    def blocks(self, step: int = _BLOCK) -> Iterator[np.ndarray]:
-        """Yield it in blocks of so many samples, the last one shorter."""
-        for start in range(0, self.n_samples, step):
-            yield self.read(start, min(start + step, self.n_samples))
-
-
-class Store:
-    """Samples in memory, and beyond 256 MB in a file without a name, which is gone when the process is.
-
-    Parameters
-    ----------
-    n_channels : int > 0
-    folder : path or None
-        Where that file lies; None takes the system's folder of temporary files.
-    """
-
-    def __init__(self, n_channels: int, folder: str | os.PathLike | None = None) -> None:
-        self._file = tempfile.SpooledTemporaryFile(_IN_MEMORY, dir=folder)  # noqa: SIM115
-        self.n_samples, self.n_channels = 0, n_channels
-
-    def __enter__(self) -> "Store":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Forget the samples."""
-        self._file.close()
-
-    def append(self, y: np.ndarray) -> None:
-        """Add a block [shape=(n_channels, n_samples)]."""
-        self._file.seek(4 * self.n_channels * self.n_samples)
-        self._file.write(np.ascontiguousarray(y.T, dtype=np.float32).data)
-        self.n_samples += y.shape[1]
-
-    def read(self, start: int, stop: int) -> np.ndarray:
-        """Return samples [shape=(n_channels, stop - start), dtype=float32]."""
-        y = np.empty((stop - start, self.n_channels), np.float32)
-        self._file.seek(4 * self.n_channels * start)
-        self._file.readinto(y.data.cast("B") if y.size else bytearray())
-        return np.ascontiguousarray(y.T)
-
-    def sound(self, sr: int) -> Sound:
-        """Return what was added so far."""
-        return Sound(self.read, self.n_samples, self.n_channels, sr)
 
 
 def load_audio(
@@ -177,25 +107,24 @@ def load_audio(
     """
     if sr is not None:
         check_rate(sr, name="sr")
-    with open_sound(path, start=start, duration=duration) as (sound, form, notes):
-        y = sound.read(0, sound.n_samples)
-    y, note = mid_signal(y) if mono else (y, "")
-    for sentence in (*notes, *(f"{path}: {n}" for n in [note] if n)):
+    sound, form, notes = open_sound(path, start=start, duration=duration)
+    for sentence in notes:
         warnings.warn(sentence, stacklevel=2)
-    if sr not in (None, form.sr):
-        y = librosa.resample(y, orig_sr=form.sr, target_sr=sr)
-    return np.ascontiguousarray(y if y.ndim == 1 or len(y) > 1 else y[0], dtype=np.float32), sr or form.sr
+    if mono and sound.n_channels > 1:
+        mid = mid_signal(sound.waveform())
+        sound = Sound.of(mid.y, form.sr)
+        if mid.note:
+            warnings.warn(f"{path}: {mid.note}", stacklevel=2)
+    return sound.at(sr or form.sr).waveform(), sr or form.sr
 
 
-@contextmanager
 def open_sound(
     path: str | os.PathLike,
     *,
     start: float = 0.0,
     duration: float | None = None,
-    folder: str | os.PathLike | None = None,
-) -> Iterator[tuple[Sound, SoundFormat, list[str]]]:
-    """Decode a sound file, block by block; yields its samples, their format, and what was missing.
+) -> tuple[Sound, SoundFormat, list[str]]:
+    """Decode a sound file once, block by block; returns its samples, their format, and what was missing.
 
     Parameters
     ----------
@@ -203,13 +132,11 @@ def open_sound(
         The file.
     start, duration : float, float or None
         The part of it, in seconds, as of `load_audio`.
-    folder : path or None
-        As of `Store`.
 
-    Yields
-    ------
+    Returns
+    -------
     sound : Sound
-        The samples, to be read as often as needed until the block ends.
+        The samples, in memory, or beyond 256 MB in a temporary file without a name.
     form : SoundFormat
     notes : list of str
         A sentence for each thing that the file promises and does not hold.
@@ -232,27 +159,28 @@ def open_sound(
     with closing(_decoder(path, notes)) as blocks:
         form = next(blocks)
         first = round(start * form.sr)
-        stop = first + round(duration * form.sr) if duration is not None else _FAR
-        with Store(form.channels, folder) as store:
-            _fill(store, blocks, first, stop, path)
-            broken = notes and store.n_samples < _LEAST * form.sr
-            if broken or store.n_samples == 0:
-                raise ValueError(f"{path} holds no samples from {start:g} s on. {' '.join(notes)}".strip())
-            yield store.sound(form.sr), form, notes
+        stop = _FAR if duration is None else first + round(duration * form.sr)
+        sound = Sound.stored(_part(blocks, first, stop, form, path), form.sr)
+    if sound.n_samples == 0 or (notes and sound.n_samples < _LEAST * form.sr):
+        raise ValueError(f"{path} holds no samples from {start:g} s on. {' '.join(notes)}".strip())
+    return sound, form, notes
 
 
-def _fill(store: Store, blocks: Iterator[np.ndarray], first: int, stop: int, path: Path) -> None:
-    """Store the samples from `first` to `stop` of what comes."""
-    at = 0
+def _part(
+    blocks: Iterator[np.ndarray], first: int, stop: int, form: SoundFormat, path: Path
+) -> Iterator[np.ndarray]:
+    """Yield the samples from `first` to `stop` of what comes."""
+    at = n = 0
+    yield np.zeros((form.channels, 0), np.float32)  # the channels of what may hold nothing
     for y in blocks:
         part = y[:, max(0, first - at) : max(0, stop - at)]
         _check_samples(part, str(path))
-        store.append(part)
-        at += y.shape[1]
-        if 4 * store.n_samples * store.n_channels > MOST_BYTES:
+        at, n = at + y.shape[1], n + part.shape[1]
+        if 4 * n * form.channels > MOST_BYTES:
             raise ValueError(
                 f"{path} decodes to more than {MOST_BYTES >> 30} GB of samples; read a part of it"
             )
+        yield part
         if at >= stop:
             return
 

@@ -72,6 +72,10 @@ class Sound(NamedTuple):
         y = np.concatenate(list(self.blocks()), axis=1)
         return y[0] if self.n_channels == 1 else y
 
+    def scaled(self, factor: float) -> "Sound":
+        """Return the sound times a factor."""
+        return self._replace(read=lambda start, stop: self.read(start, stop) * np.float32(factor))
+
     def resampled(self, sr: int) -> Iterator[np.ndarray]:
         """Yield the samples at another rate, block by block, as they would be resampled whole."""
         if sr == self.sr:
