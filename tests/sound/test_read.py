@@ -1,6 +1,5 @@
 """Reading: what comes is counted, what is missing is said."""
 
-import numpy as np
 import soundfile
 
 from audiostyle.sound.read import open_sound
