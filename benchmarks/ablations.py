@@ -26,10 +26,10 @@ from audiostyle.neighbours.layered import LayeredEncoder
 from audiostyle.phase.griffin_lim import FAST_MOMENTUM, griffin_lim, phase_of
 from audiostyle.sound.audio import fix_length, set_level
 from audiostyle.spectrogram import log_magnitude, stft
-from audiostyle.studies.pairs import levelled
-from audiostyle.studies.presets import GRAM
-from audiostyle.studies.results import Results
 from audiostyle.transfer import optimise, transfer_style
+from experiments.pairs import levelled
+from experiments.presets import GRAM
+from experiments.results import Results
 
 BALANCES = (0.5, 0.8)
 PAIRS = ("instrument-1", "speech-2")

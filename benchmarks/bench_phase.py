@@ -20,10 +20,10 @@ from audiostyle.sound.audio import set_level
 from audiostyle.sound.files import whole_file
 from audiostyle.spectrogram import stft
 from audiostyle.studies.phase import CURVES, left_out
-from audiostyle.studies.presets import GRAM
 from audiostyle.studies.reconstruct import reconstruct_phase
 from audiostyle.transfer import make_sound, optimise
 from benchmarks.timing import interleaved, summary
+from experiments.presets import GRAM
 
 N_FFT = 2048
 HOPS = (1024, 512, 256)

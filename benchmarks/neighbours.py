@@ -16,8 +16,8 @@ import pandas as pd
 from audiostyle.datasets import clips
 from audiostyle.datasets.triples import SPLITS, load_triple, triples
 from audiostyle.studies import neighbours
-from audiostyle.studies.results import Results
 from benchmarks.truth import names_of, told
+from experiments.results import Results
 
 PAIRS = "pairs"
 

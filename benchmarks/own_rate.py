@@ -18,8 +18,8 @@ from audiostyle.baselines.equaliser import equaliser
 from audiostyle.datasets import clips
 from audiostyle.sound.audio import load_audio
 from audiostyle.sound.levels import loudness_difference, rms, without_offset
-from audiostyle.studies.results import Results
 from audiostyle.transfer import transfer_style
+from experiments.results import Results
 
 SR, SECONDS = 48_000, 8.0
 # Hz above which a file of 22 050 Hz has nothing.

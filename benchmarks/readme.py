@@ -14,8 +14,8 @@ from audiostyle.sound.files import whole_file
 from audiostyle.speakers.sketch import N_PAIRS
 from audiostyle.studies import trade_offs
 from audiostyle.studies.neighbours import mean_table
-from audiostyle.studies.pairs import MATCHED
-from audiostyle.studies.results import committed
+from experiments.pairs import MATCHED
+from experiments.results import committed
 
 # As in notebook 11: what is less ahead is level.
 _TIE = 0.02

@@ -22,7 +22,7 @@ from typing import NamedTuple
 from audiostyle.datasets import paths
 from audiostyle.datasets.keys import code_version
 from audiostyle.sound.files import whole_file
-from audiostyle.studies.results import alone
+from experiments.results import alone
 
 RELEASES = ("audiostyle", "numpy", "scipy", "torch", "librosa", "matplotlib", "pandas")
 

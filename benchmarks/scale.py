@@ -31,9 +31,9 @@ from audiostyle.speakers.probes import take
 from audiostyle.speakers.sketch import Sketcher, sketch_classify
 from audiostyle.speakers.store import SketchStore
 from audiostyle.speakers.table import SPLITS, split_items, wilson_interval
-from audiostyle.studies.results import Results
 from benchmarks.made_speech import make, prepare, utterances
 from benchmarks.table1 import find
+from experiments.results import Results
 
 SIZES = (100, 300, 1000, 3000, 10_000, 44_000)
 SKETCHER = Sketcher(SPEAKER_METHODS["best"])

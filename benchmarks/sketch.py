@@ -21,8 +21,8 @@ from audiostyle.datasets.corpora import Recordings
 from audiostyle.speakers.methods import SPEAKER_METHODS, similarity
 from audiostyle.speakers.sketch import DRAWS, GramSketch, Sketcher, sketch_classify
 from audiostyle.speakers.table import SPLITS, predict, split_items
-from audiostyle.studies.results import Results
 from benchmarks.table1 import loaded
+from experiments.results import Results
 
 SIZES = (64, 128, 256, 512, 1024, 2048, 4096)
 BEST = SPEAKER_METHODS["best"]

@@ -17,7 +17,7 @@ from audiostyle.datasets import paths
 from audiostyle.datasets.corpora import Recordings, load_recordings
 from audiostyle.speakers import probes
 from audiostyle.speakers.table import speaker_table
-from audiostyle.studies.results import Results
+from experiments.results import Results
 
 ROWS = ("paper", "nearest", "ridge", "floored", "best", "linear", "spectrum", "mfcc", "gmm", "chance")
 # Folder, speakers, utterances of each, filter seeds of the paper's distance with 4096 filters. The designs of 4 × 40

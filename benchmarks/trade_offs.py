@@ -8,7 +8,7 @@ import pandas as pd
 
 from audiostyle.datasets import clips
 from audiostyle.studies import trade_offs
-from audiostyle.studies.results import Results
+from experiments.results import Results
 
 EXPERIMENTS = {
     "references": ("trade_offs", trade_offs.reference_rows),

@@ -2,13 +2,12 @@
 
 Writes ``truth.csv`` (a row for each pair and method) and ``truth_mean.csv`` into ``results/paper/``; rows of methods
 that are not named are kept. On the repository's triples it also draws ``truth.png`` (content, style, result of
-the default and truth of one pair) and ``truth_pairs.png``. With ``--voices``, ``truth_voices.csv`` and
-``truth_voices_mean.csv``. Sounds are kept in ``results/cache/truth``, so that a second run is quick; the paper's
+the default and truth of one pair) and ``truth_pairs.png``. Sounds
+are kept in ``results/cache/truth``, so that a second run is quick; the paper's
 setting takes minutes for each clip.
 
     python -m benchmarks.truth --methods "equaliser,default" --split choose
     python -m benchmarks.truth --folder my_triples
-    python -m benchmarks.truth --voices arctic --speakers bdl,slt --methods "copy the content,equaliser,default"
 """
 
 import argparse
@@ -19,11 +18,10 @@ from collections.abc import Iterable, Iterator
 import matplotlib.pyplot as plt
 import pandas as pd
 
-from audiostyle.datasets.corpora import find_corpus
 from audiostyle.datasets.triples import SPLITS, load_triple, triples
 from audiostyle.figures.truth import show_pairs, show_truth
 from audiostyle.studies import truth
-from audiostyle.studies.results import Results
+from experiments.results import Results
 
 # The pair of the picture; see data/README.md.
 PICTURE = "flute_viola"
@@ -58,27 +56,15 @@ def score_triples(results: Results, chosen: list, names: tuple[str, ...]) -> pd.
     return means[means["set"].isin({truth.set_of(triple) for triple in chosen})]
 
 
-def score_voices(results: Results, tasks: list, names: tuple[str, ...]) -> pd.DataFrame:
-    """Write the rows of some sentences and return the means over them."""
-    for task in tasks:
-        rows = pd.DataFrame(told(truth.voice_rows(task, names)))
-        results.update_table(rows, "truth_voices", keys=truth.VOICE_KEYS)
-    table = truth.in_order(results.load_table("truth_voices"))
-    results.save_table(table, "truth_voices")
-    means = truth.voice_mean_table(table)
-    results.save_table(means, "truth_voices_mean")
-    return means
-
-
 def draw(results: Results) -> None:
     """Draw both figures from the table of the repository's triples."""
     triple = next(triple for triple in triples() if triple.name == PICTURE)
     audio = load_triple(triple)
     y = truth.make_sound(truth.DEFAULT, audio.content, audio.style, audio.sr)
     title = f"{triple.content_instrument} → {triple.style_instrument}"
-    results.save_picture(show_truth(audio, y, method=truth.DEFAULT, title=title), "truth")
+    results.save_figure(show_truth(audio, y, method=truth.DEFAULT, title=title), "truth", folder="")
     table = results.load_table("truth")
-    results.save_picture(show_pairs(table[table["set"].isin(SPLITS)]), "truth_pairs")
+    results.save_figure(show_pairs(table[table["set"].isin(SPLITS)]), "truth_pairs", folder="")
     plt.close("all")
 
 
@@ -91,26 +77,18 @@ def main(argv: list[str] | None = None) -> None:
         "--folder", help="triples NAME_content.wav, NAME_style.wav, NAME_target.wav to score instead"
     )
     where.add_argument("--split", choices=SPLITS, help="half of the repository's triples; both by default")
-    where.add_argument("--voices", help="folder of speakers, with the same file names for the same sentences")
-    parser.add_argument("--speakers", type=names_of, help="of --voices, separated by commas; all by default")
     parser.add_argument("--methods", type=names_of, help=f"any of {', '.join(truth.NAMES)}; all by default")
     arguments = parser.parse_args(argv)
-    known = truth.METHODS if arguments.voices else truth.NAMES
-    names = arguments.methods or tuple(known)
-    if unknown := set(names) - set(known):
-        parser.error(f"no method is called {', '.join(sorted(unknown))}; there are {', '.join(known)}")
-    if arguments.speakers and not arguments.voices:
-        parser.error("--speakers means nothing without --voices")
+    names = arguments.methods or truth.NAMES
+    if unknown := set(names) - set(truth.NAMES):
+        parser.error(f"no method is called {', '.join(sorted(unknown))}; there are {', '.join(truth.NAMES)}")
     results = Results("paper")
     try:
-        if arguments.voices:
-            chosen = truth.voice_tasks(find_corpus(arguments.voices), speakers=arguments.speakers)
-        else:
-            chosen = triples(arguments.split, folder=arguments.folder)
+        chosen = triples(arguments.split, folder=arguments.folder)
     except (ValueError, FileNotFoundError) as error:
         parser.error(str(error))
-    means = (score_voices if arguments.voices else score_triples)(results, chosen, names)
-    if not (arguments.voices or arguments.folder):
+    means = score_triples(results, chosen, names)
+    if not arguments.folder:
         draw(results)
     sys.stdout.write(means.to_string(index=False, float_format="%.3f") + "\n")
 

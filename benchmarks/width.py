@@ -26,7 +26,7 @@ from audiostyle.encoders.infinite import InfiniteEncoder
 from audiostyle.encoders.random import RandomEncoder
 from audiostyle.sound.files import whole_file
 from audiostyle.studies import width
-from audiostyle.studies.results import Results
+from experiments.results import Results
 
 N_FILTERS = 4096
 SEED = 0  # of the filters optimised

@@ -14,10 +14,10 @@ from audiostyle import __version__
 from audiostyle.__main__ import main
 from audiostyle.config import TransferConfig, option
 from audiostyle.datasets import paths
+from audiostyle.files import presets
 from audiostyle.matching import match_timbre
 from audiostyle.sound.audio import load_audio
 from audiostyle.sound.levels import match_loudness
-from audiostyle.studies import presets
 
 SR = 22050
 FAST = ["--quiet", "--duration", "1"]
@@ -248,11 +248,11 @@ def test_preset_of_the_command_comes_before_the_environment(monkeypatch):
     assert presets.get_preset("smoke").name == "smoke"
     seen = []
 
-    def record(pair, preset, results):
-        seen.append((preset.name, results.preset))
+    def record(pair, preset, folder):
+        seen.append((preset.name, folder.parent.name))
         raise ValueError("seen enough")
 
-    monkeypatch.setattr("audiostyle.figures.pairs.write_pair", record)
+    monkeypatch.setattr("audiostyle.commands.pairs.write_pair", record)
     monkeypatch.setenv("AUDIOSTYLE_PRESET", "paper")
     assert main(["pairs", "--preset", "smoke"]) == 2
     assert main(["pairs"]) == 2
@@ -294,7 +294,7 @@ def test_pairs_writes_results(monkeypatch, capsys):
     import pandas as pd
 
     from audiostyle.datasets import clips
-    from audiostyle.studies.pairs import COPY_CONTENT, COPY_STYLE
+    from audiostyle.measures.table import COPY_CONTENT, COPY_STYLE
 
     monkeypatch.setattr(clips, "current_edition", lambda: "bundled")
     assert main(["pairs", "instrument-1", "--preset", "smoke"]) == 0
@@ -313,7 +313,6 @@ def test_pairs_writes_results(monkeypatch, capsys):
     assert table["spectral_convergence_db"].notna().tolist() == table["method"].str.contains(", ").tolist()
     assert (folder / "figures" / "instrument-1.png").stat().st_size > 10_000
     assert list((folder / "audio").glob("instrument-1*.ogg"))
-    assert (folder / "manifest.json").exists()
 
 
 @pytest.fixture

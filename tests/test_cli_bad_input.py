@@ -220,12 +220,11 @@ def test_a_recording_is_not_replaced_by_the_table(files, capsys, link):
     assert recording.read_bytes() == before
 
 
-@pytest.mark.parametrize("name", ["pairs.csv", "manifest.json"])
-def test_outputs_of_pairs(files, capsys, monkeypatch, name):
-    monkeypatch.setattr("audiostyle.figures.pairs.write_pair", lambda *_, **__: pytest.fail("it began"))
+def test_outputs_of_pairs(files, capsys, monkeypatch):
+    monkeypatch.setattr("audiostyle.commands.pairs.write_pair", lambda *_, **__: pytest.fail("it began"))
     folder = paths.results_root() / "smoke" / "bundled"
     folder.mkdir(parents=True)
-    os.mkfifo(folder / name)
+    os.mkfifo(folder / "pairs.csv")
     monkeypatch.setattr(clips, "current_edition", lambda: "bundled")
     assert "no regular file" in refused(capsys, "pairs", "--preset", "smoke")
 

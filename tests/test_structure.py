@@ -17,13 +17,14 @@ FLOORS = {
     "sound": 0,
     "core": 1,
     "baselines": 2,
-    "measures": 2,
     "datasets": 2,
-    "speakers": 3,
-    "studies": 3,
-    "figures": 4,
-    "widgets": 5,
-    "commands": 6,
+    "measures": 3,
+    "files": 4,
+    "speakers": 4,
+    "studies": 5,
+    "figures": 6,
+    "widgets": 7,
+    "commands": 8,
 }
 # The method: the top level and these.
 CORE = ("encoders", "phase", "matching", "neighbours")

@@ -29,9 +29,9 @@ from audiostyle.datasets import paths
 from audiostyle.sound.levels import rms
 from audiostyle.spectrogram import RANGE_DB, frequencies, magnitudes, to_decibels
 from audiostyle.studies import truth
-from audiostyle.studies.results import committed
 from audiostyle.widgets.form import script, stylesheet
 from audiostyle.widgets.player import css_colours, png_bytes
+from experiments.results import committed
 from notebooks.run import notebooks, to_html
 from website import sounds
 from website.places import FIRST, METHODS, Place, places

@@ -1,6 +1,5 @@
 """Cross-synthesis: the style's spectral envelope on the content's fine structure."""
 
-import librosa
 import numpy as np
 import torch
 
@@ -11,18 +10,9 @@ _LEAST = 1e-8
 
 
 def spectral_envelope(log_S: np.ndarray, n_coefficients: int = 30) -> np.ndarray:
-    """Smooth log magnitudes along frequency by keeping the lowest cepstral coefficients.
+    """Smooth log magnitudes [shape=(n_bins, n_frames)] along frequency by keeping the lowest cepstral coefficients.
 
-    Parameters
-    ----------
-    log_S : np.ndarray [shape=(n_bins, n_frames)]
-        Natural logarithm of magnitudes.
-    n_coefficients : int > 0
-        Coefficients kept; 30 at 22 050 Hz resolves formants, not harmonics.
-
-    Returns
-    -------
-    np.ndarray [shape=(n_bins, n_frames)]
+    30 of them at 22 050 Hz resolve formants, not harmonics.
 
     Examples
     --------
@@ -35,13 +25,7 @@ def spectral_envelope(log_S: np.ndarray, n_coefficients: int = 30) -> np.ndarray
     return np.fft.rfft(cepstrum, axis=0).real
 
 
-def cross_synthesis(
-    content: np.ndarray,
-    style: np.ndarray,
-    *,
-    n_fft: int = 2048,
-    hop_length: int = 1024,
-) -> np.ndarray:
+def cross_synthesis(content: np.ndarray, style: np.ndarray) -> np.ndarray:
     """Give each frame of the content the spectral envelope of the style's frame at the same time.
 
     Phase, fine structure and loudness of every frame stay the content's; the envelope is cepstral
@@ -51,8 +35,6 @@ def cross_synthesis(
     ----------
     content, style : np.ndarray [shape=(n_samples,)]
         Waveforms; the style is repeated or cut to the content's length.
-    n_fft, hop_length : int > 0
-        Of the STFT.
 
     Returns
     -------
@@ -60,11 +42,8 @@ def cross_synthesis(
 
     Notebook: 11_trade_offs.ipynb
     """
-    repeated = np.tile(style, -(-len(content) // len(style)))
-    C, A = (
-        stft(y, n_fft=n_fft, hop_length=hop_length).numpy()
-        for y in (content, fix_length(repeated, len(content)))
-    )
+    repeated = fix_length(np.tile(style, -(-len(content) // len(style))), len(content))
+    C, A = (stft(y).numpy() for y in (content, repeated))
     envelopes = []
     for D in (C, A):
         S = np.abs(D)
@@ -72,5 +51,4 @@ def cross_synthesis(
     filtered = C * np.exp(envelopes[1] - envelopes[0])
     loudness = [np.sqrt((np.abs(D) ** 2).sum(axis=0)) for D in (C, filtered)]
     filtered *= loudness[0] / np.maximum(loudness[1], _LEAST)
-    y = istft(torch.as_tensor(filtered), hop_length=hop_length, length=len(content)).numpy()
-    return librosa.util.fix_length(y, size=len(content)).astype(np.float32)
+    return istft(torch.as_tensor(filtered), length=len(content)).numpy().astype(np.float32)

@@ -35,13 +35,11 @@ def equaliser(content: np.ndarray, style: np.ndarray, *, n_coefficients: int = 4
     ValueError
         If a clip is silent.
     """
-    gain = np.exp(
-        0.5
-        * (
-            _average_envelope(set_level(style, name="style"), n_coefficients)
-            - _average_envelope(set_level(content, name="content"), n_coefficients)
-        )
+    S, C = (
+        _average_envelope(set_level(y, name=name), n_coefficients)
+        for y, name in ((style, "style"), (content, "content"))
     )
+    gain = np.exp(0.5 * (S - C))
     D = stft(content, n_fft=_N_FFT, hop_length=_HOP).numpy() * gain.astype(np.float32)
     return istft(D, hop_length=_HOP, length=len(content)).numpy()
 

@@ -24,8 +24,6 @@ def nmf_musaicing(
     continuity: int = 3,
     transpositions: Sequence[int] = (0,),
     most_templates: int | None = None,
-    n_fft: int = 2048,
-    hop_length: int = 1024,
     griffin_lim_iter: int = 50,
     seed: int = 0,
 ) -> np.ndarray:
@@ -44,12 +42,9 @@ def nmf_musaicing(
     repetition, polyphony, continuity : int
         The three constraints; the defaults are the authors'.
     transpositions : sequence of int
-        Semitones by which the style is transposed (read at another speed); the frames of all transpositions are
-        templates.
+        Semitones by which the style is transposed (read at another speed); the frames of all are templates.
     most_templates : int > 0 or None
         Of more templates than these, those are kept that come nearest to some frame of the content by cosine.
-    n_fft, hop_length : int > 0
-        Of the STFT.
     griffin_lim_iter : int
         Iterations for the phase.
     seed : int
@@ -62,30 +57,16 @@ def nmf_musaicing(
 
     Notebook: 11_trade_offs.ipynb
     """
-    V = stft(content, n_fft=n_fft, hop_length=hop_length).numpy()
-    templates = np.concatenate(
-        [_templates(transposed(style, steps), n_fft, hop_length) for steps in transpositions], axis=1
-    )
-    if most_templates is not None and templates.shape[1] > most_templates:
-        templates = templates[:, _nearest(np.abs(V), np.abs(templates), most_templates)]
-    H = activations(
-        np.abs(V),
-        np.abs(templates),
-        n_iter=n_iter,
-        repetition=repetition,
-        polyphony=polyphony,
-        continuity=continuity,
-        seed=seed,
-    )
+    V = np.abs(stft(content).numpy())
+    W = np.concatenate([_templates(transposed(style, steps)) for steps in transpositions], axis=1)
+    if most_templates is not None and W.shape[1] > most_templates:
+        W = W[:, _nearest(V, np.abs(W), most_templates)]
+    constraints = {"repetition": repetition, "polyphony": polyphony, "continuity": continuity}
+    H = activations(V, np.abs(W), n_iter=n_iter, seed=seed, **constraints)
     # The style's own phases are the start: frames in their own order then already fit together.
-    D = templates @ H
-    return griffin_lim(
-        np.abs(D).astype(np.float32),
-        n_iter=griffin_lim_iter,
-        hop_length=hop_length,
-        init=np.angle(D).astype(np.float32),
-        length=len(content),
-    )
+    D = W @ H
+    init = np.angle(D).astype(np.float32)
+    return griffin_lim(np.abs(D).astype(np.float32), n_iter=griffin_lim_iter, init=init, length=len(content))
 
 
 def transposed(y: np.ndarray, semitones: float) -> np.ndarray:
@@ -101,10 +82,10 @@ def transposed(y: np.ndarray, semitones: float) -> np.ndarray:
     return librosa.resample(y, orig_sr=2 ** (semitones / 12), target_sr=1.0)
 
 
-def _templates(style: np.ndarray, n_fft: int, hop_length: int) -> np.ndarray:
+def _templates(style: np.ndarray) -> np.ndarray:
     """Complex frames of the style that sound, magnitudes summing to 1 [shape=(n_bins, n_templates)]."""
     # The cut of a frame centred after the end is no sound of the style.
-    A = stft(style, n_fft=n_fft, hop_length=hop_length, cover=False).numpy()
+    A = stft(style, cover=False).numpy()
     loudness = np.abs(A).sum(axis=0)
     # Normalised, the noise of a pause would be as loud a template as a note.
     templates = A[:, loudness > _QUIET * loudness.max()]
@@ -128,20 +109,10 @@ def activations(
     continuity: int,
     seed: int = 0,
 ) -> np.ndarray:
-    """Find the constrained activations of `nmf_musaicing`.
+    """Find the constrained activations of `nmf_musaicing` [shape=(n_templates, n_frames), non-negative].
 
-    Parameters
-    ----------
-    V : np.ndarray [shape=(n_bins, n_frames), non-negative]
-        Magnitudes to imitate.
-    W : np.ndarray [shape=(n_bins, n_templates), non-negative]
-        Templates.
-    n_iter, repetition, polyphony, continuity, seed : int
-        As for `nmf_musaicing`.
-
-    Returns
-    -------
-    np.ndarray [shape=(n_templates, n_frames), non-negative]
+    V [shape=(n_bins, n_frames)] are the magnitudes to imitate, W [shape=(n_bins, n_templates)] the templates, both
+    non-negative.
     """
     H = np.random.default_rng(seed).uniform(0.1, 1.0, (W.shape[1], V.shape[1]))
     kernel = np.eye(2 * continuity + 1)

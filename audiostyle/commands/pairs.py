@@ -3,7 +3,7 @@
 import argparse
 
 from audiostyle.commands.common import add_command, check_output, say
-from audiostyle.studies import presets
+from audiostyle.files import presets
 
 _EXAMPLES = """examples:
   audiostyle pairs                       preset quick, into results/quick/
@@ -24,16 +24,61 @@ def add(commands) -> None:
 
 def _run(args: argparse.Namespace) -> None:
     preset = presets.get_preset(args.preset)
-    from audiostyle.datasets import clips
-    from audiostyle.figures.pairs import write_pair
-    from audiostyle.studies.results import Results
+    from audiostyle.datasets import clips, paths
 
     edition = clips.current_edition()
     chosen = [clips.get_pair(name, edition) for name in args.pairs] or clips.pairs(edition)
-    results = Results(preset.name, edition)
-    for name in ("pairs.csv", "manifest.json"):
-        check_output(results.path(name))
+    folder = paths.results_root() / preset.name / edition
+    folder.mkdir(parents=True, exist_ok=True)
+    check_output(folder / "pairs.csv")
     for number, pair in enumerate(chosen, 1):
         say(f"[{number}/{len(chosen)}] {pair.pair}: {pair.title} ({edition})")
-        write_pair(pair, preset, results)
-    say(f"tables, figures and sound are in {results.folder}")
+        write_pair(pair, preset, folder)
+    say(f"tables, figures and sound are in {folder}")
+
+
+def write_pair(pair, preset: presets.Preset, folder) -> None:
+    """Transfer a pair by every method of a preset and write rows of ``pairs.csv``, a figure and sounds.
+
+    Parameters
+    ----------
+    pair : audiostyle.datasets.clips.Pair
+    preset : Preset
+    folder : pathlib.Path
+        Rows of other pairs in its table are kept. Sound made from recordings is not written.
+    """
+    import pandas as pd
+
+    from audiostyle.datasets.clips import load_pair
+    from audiostyle.figures.spectrograms import show_triptych
+    from audiostyle.measures.table import method_name, score
+    from audiostyle.sound.audio import save_audio, set_level
+    from audiostyle.sound.files import whole_file
+    from audiostyle.transfer import transfer_style
+
+    audio = load_pair(pair, duration=preset.duration)
+    tables, shown = [], {"content": set_level(audio.content), "style": set_level(audio.style)}
+    for config in preset.methods().values():
+        result = transfer_style(audio.content, audio.style, audio.sr, config)
+        clips = audio.content, audio.style, audio.target
+        tables.append(score(result, *clips, n_fresh=preset.config.n_filters))
+        name = method_name(config)
+        shown[f"result, {name}"] = result.y_computed
+        if pair.edition == "bundled":
+            path = folder / "audio" / f"{pair.pair}-{name.replace(',', '').replace(' ', '-')}.ogg"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            save_audio(path, result.y, result.sr)
+    table = pd.concat(tables).drop_duplicates("method")
+    table.insert(0, "pair", pair.pair)
+    table.insert(1, "edition", pair.edition)
+    path = folder / "pairs.csv"
+    if path.is_file():
+        old = pd.read_csv(path)
+        table = pd.concat([old[old["pair"] != pair.pair], table])
+    with whole_file(path) as temporary:
+        table.to_csv(temporary, index=False, float_format="%.6g")
+    figure = show_triptych(shown, sr=audio.sr, title=f"{pair.title} · {pair.edition} clips")
+    picture = folder / "figures" / f"{pair.pair}.png"
+    picture.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(picture) as temporary:
+        figure.savefig(temporary, format="png", dpi=110)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from audiostyle import config
 from audiostyle.commands.common import UserError, add_command, check_device, check_output, say
-from audiostyle.studies import presets
+from audiostyle.files import presets
 
 EXAMPLES = """examples:
   audiostyle transfer violin.wav piano.flac -o result.wav

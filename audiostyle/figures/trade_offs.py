@@ -7,7 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from audiostyle.figures.labels import separate_labels
-from audiostyle.studies import pairs, trade_offs
+from audiostyle.studies import trade_offs
+from experiments import pairs
 
 LABELS = {
     "chroma_similarity": "notes kept: chroma cosine to the content →",

@@ -11,8 +11,8 @@ from audiostyle.figures.spectrograms import show_spectrograms
 from audiostyle.sound.audio import set_level
 from audiostyle.spectrogram import magnitudes
 from audiostyle.studies import truth
-from audiostyle.studies.pairs import COPY_CONTENT
 from audiostyle.studies.trade_offs import CROSS
+from experiments.pairs import COPY_CONTENT
 
 _HOP = 512
 # Methods of the dot plot, as many as there are markers.

@@ -1,6 +1,7 @@
 """How much of the content a result keeps: notes, pitch, onsets, tempo and words.
 
-Each has a known-answer test in ``tests/measures/test_table.py``.
+Every function takes two waveforms [shape=(n_samples,)], a clip and its reference, and their sample rate in Hz; where
+they are compared moment by moment, the longer one is cut.
 """
 
 import warnings
@@ -18,16 +19,8 @@ _CENTS = 50.0
 def chroma_similarity(y: np.ndarray, reference: np.ndarray, sr: int, *, pauses: bool = False) -> float:
     """Compute the cosine between the chromagrams of two clips, averaged over frames.
 
-    How far the notes agree, whatever the instrument.
-
-    Parameters
-    ----------
-    y, reference : np.ndarray [shape=(n_samples,)]
-        Waveforms; the longer one is cut.
-    sr : int
-        Sample rate in Hz.
-    pauses : bool
-        Count frames in which either clip is silent (40 dB under its loudest frame); by default they do not count.
+    How far the notes agree, whatever the instrument. Frames in which either clip is silent (40 dB under its loudest
+    frame) count only with `pauses`.
 
     Returns
     -------
@@ -38,10 +31,22 @@ def chroma_similarity(y: np.ndarray, reference: np.ndarray, sr: int, *, pauses: 
     n = min(len(y), len(reference))
     a, b = (_chroma(x[:n], sr, pauses) for x in (y, reference))
     counted = np.full(a.shape[1], True) if pauses else a.any(axis=0) & b.any(axis=0)
-    if not counted.any():
-        return 0.0
-    cosine = (a * b).sum(axis=0)[counted]
-    return float(cosine.mean())
+    return float((a * b).sum(axis=0)[counted].mean()) if counted.any() else 0.0
+
+
+def note_similarity(y: np.ndarray, reference: np.ndarray, sr: int) -> float:
+    """Compute the cosine between the mean chroma of two clips: which notes sound, whenever they do.
+
+    Against the style, how far its notes have leaked into a result.
+
+    Returns
+    -------
+    float
+        0 to 1; 1 for the same notes as often. Compare with the content's own.
+    """
+    means = [_chroma(x, sr, False).mean(axis=1) for x in (y, reference)]
+    length = np.linalg.norm(means[0]) * np.linalg.norm(means[1])
+    return float(means[0] @ means[1] / length) if length else 0.0
 
 
 def _chroma(y: np.ndarray, sr: int, pauses: bool) -> np.ndarray:
@@ -60,24 +65,16 @@ def pitch_agreement(y: np.ndarray, reference: np.ndarray, sr: int) -> float:
     Pitch by pYIN (Mauch & Dixon 2014) from 65 to 1047 Hz, compared as mir_eval's raw pitch accuracy. Meant for one
     voice or instrument at a time; a chord has no one pitch.
 
-    Parameters
-    ----------
-    y, reference : np.ndarray [shape=(n_samples,)]
-        Waveforms; the longer one is cut.
-    sr : int
-        Sample rate in Hz.
-
     Returns
     -------
     float
         0 to 1, higher is better; NaN where the reference has no voiced frame.
     """
     n = min(len(y), len(reference))
-    tracks = [
+    (f_reference, voiced), (f_estimate, heard) = (
         librosa.pyin(x[:n], fmin=65.4, fmax=1046.5, sr=sr, hop_length=_HOP, resolution=0.2)[:2]
         for x in (reference, y)
-    ]
-    (f_reference, voiced), (f_estimate, heard) = tracks
+    )
     if not voiced.any():
         return float("nan")
     if not heard.any():
@@ -93,13 +90,6 @@ def pitch_agreement(y: np.ndarray, reference: np.ndarray, sr: int) -> float:
 def onset_f_measure(y: np.ndarray, reference: np.ndarray, sr: int) -> float:
     """Compute the F-measure of onsets that lie within ±50 ms of the reference's.
 
-    Parameters
-    ----------
-    y, reference : np.ndarray [shape=(n_samples,)]
-        Waveforms.
-    sr : int
-        Sample rate in Hz.
-
     Returns
     -------
     float
@@ -113,20 +103,7 @@ def onset_f_measure(y: np.ndarray, reference: np.ndarray, sr: int) -> float:
 
 
 def tempo_ratio(y: np.ndarray, reference: np.ndarray, sr: int) -> float:
-    """Compute the ratio of the estimated tempi of two clips.
-
-    Parameters
-    ----------
-    y, reference : np.ndarray [shape=(n_samples,)]
-        Waveforms.
-    sr : int
-        Sample rate in Hz.
-
-    Returns
-    -------
-    float
-        Above 0; 1 for the same tempo, 2 or 0.5 where the estimates are an octave apart.
-    """
+    """Compute the ratio of the estimated tempi of two clips: 2 or 0.5 where they are an octave apart."""
     tempi = [float(librosa.feature.tempo(y=x, sr=sr)[0]) for x in (y, reference)]
     return tempi[0] / tempi[1]
 
@@ -134,19 +111,12 @@ def tempo_ratio(y: np.ndarray, reference: np.ndarray, sr: int) -> float:
 def beat_agreement(y: np.ndarray, reference: np.ndarray, sr: int) -> float:
     """Compute the F-measure of tracked beats that lie within ±70 ms of the reference's.
 
-    Beats by dynamic programming (Ellis 2007, librosa), compared as in MIREX.
-
-    Parameters
-    ----------
-    y, reference : np.ndarray [shape=(n_samples,)]
-        Waveforms.
-    sr : int
-        Sample rate in Hz.
+    Beats by dynamic programming (Ellis 2007, librosa), compared as in MIREX. Meant for clips that have a beat.
 
     Returns
     -------
     float
-        0 to 1, higher is better; 0 where either has no beat. Meant for clips that have a beat.
+        0 to 1, higher is better; 0 where either has no beat.
     """
     beats = [librosa.beat.beat_track(y=x, sr=sr, units="time")[1] for x in (reference, y)]
     if not all(len(times) for times in beats):
@@ -154,41 +124,12 @@ def beat_agreement(y: np.ndarray, reference: np.ndarray, sr: int) -> float:
     return float(mir_eval.beat.f_measure(*beats, f_measure_threshold=_BEAT_WINDOW))
 
 
-def note_similarity(y: np.ndarray, reference: np.ndarray, sr: int) -> float:
-    """Compute the cosine between the mean chroma of two clips: which notes sound, whenever they do.
-
-    Against the style, how far its notes have leaked into a result.
-
-    Parameters
-    ----------
-    y, reference : np.ndarray [shape=(n_samples,)]
-        Waveforms of any lengths.
-    sr : int
-        Sample rate in Hz.
-
-    Returns
-    -------
-    float
-        0 to 1; 1 for the same notes as often. Compare with the content's own.
-    """
-    means = [_chroma(x, sr, False).mean(axis=1) for x in (y, reference)]
-    length = np.linalg.norm(means[0]) * np.linalg.norm(means[1])
-    return float(means[0] @ means[1] / length) if length else 0.0
-
-
 def intelligibility(y: np.ndarray, reference: np.ndarray, sr: int) -> float:
     """Compute how far the envelopes that carry words survive: extended short-time objective intelligibility.
 
     The correlation of spectra over time in 15 third-octave bands up to 4.3 kHz, in windows of 384 ms (Jensen & Taal
     2016, by `pystoi`). It was made to follow how many words listeners understand of speech in noise; nobody has
-    compared it with listeners for a transfer.
-
-    Parameters
-    ----------
-    y, reference : np.ndarray [shape=(n_samples,)]
-        Waveforms; the longer one is cut. The reference is the speech as it was said.
-    sr : int
-        Sample rate in Hz.
+    compared it with listeners for a transfer. The reference is the speech as it was said.
 
     Returns
     -------

@@ -32,8 +32,8 @@ from audiostyle.neighbours.rhythm import RhythmLoss
 from audiostyle.sound.audio import set_level
 from audiostyle.spectrogram import log_magnitude
 from audiostyle.studies import truth
-from audiostyle.studies.pairs import COPY_CONTENT, COPY_STYLE, EQUALISER, MATCHED
-from audiostyle.studies.presets import GRAM, NEIGHBOURS
+from experiments.pairs import COPY_CONTENT, COPY_STYLE, EQUALISER, MATCHED
+from experiments.presets import GRAM, NEIGHBOURS
 
 FRONT_ENDS = {
     "linear": "linear",

@@ -18,16 +18,15 @@ from audiostyle.datasets.clips import Pair, PairAudio
 from audiostyle.encoders.base import Spectrogram
 from audiostyle.encoders.infinite import InfiniteEncoder
 from audiostyle.losses import loss_units, style_loss
-from audiostyle.measures.fresh import fresh_encoder
-from audiostyle.measures.table import evaluate_sound
+from audiostyle.measures.table import evaluate_sound, fresh_encoder
 from audiostyle.measures.truth import log_spectral_distance
 from audiostyle.phase.griffin_lim import phase_of, spectral_convergence
 from audiostyle.sound.audio import fix_length, set_level
 from audiostyle.spectrogram import log_magnitude
-from audiostyle.studies.pairs import COPY_CONTENT, COPY_STYLE, EQUALISER, MATCHED, PLAIN, POLISH, levelled
-from audiostyle.studies.presets import GRAM
 from audiostyle.studies.reconstruct import reconstruct_phase
 from audiostyle.transfer import Optimum, make_sound, optimise, transfer_style
+from experiments.pairs import COPY_CONTENT, COPY_STYLE, EQUALISER, MATCHED, PLAIN, POLISH, levelled
+from experiments.presets import GRAM
 
 BALANCES = (0.3, 0.4, 0.5, 0.6, 0.7, 0.9)
 PAPER = "4096 filters, Griffin-Lim"

@@ -1,14 +1,12 @@
-"""How near methods come to a known truth: triples of content, style and target, and voices that read one sentence.
+"""How near methods come to a known truth: triples of content, style and target.
 
 ``python -m benchmarks.truth`` writes the tables. A method sees content and style alone; an oracle, which bounds what
 a filter can do, sees the target.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import permutations
-from pathlib import Path
 
 import librosa
 import numpy as np
@@ -19,28 +17,23 @@ from audiostyle.baselines.equaliser import equaliser
 from audiostyle.baselines.musaicing import nmf_musaicing
 from audiostyle.config import TransferConfig
 from audiostyle.datasets import paths
-from audiostyle.datasets.corpora import SAMPLE_RATE, Corpus
 from audiostyle.datasets.keys import cache_key
 from audiostyle.datasets.triples import Triple, load_triple
 from audiostyle.measures.timbre import mfcc_distance
-from audiostyle.measures.truth import truth_numbers, warped_mel_cepstral_distance
-from audiostyle.sound.audio import fix_length, load_audio, set_level
+from audiostyle.measures.truth import truth_numbers
+from audiostyle.sound.audio import fix_length, set_level
 from audiostyle.sound.files import whole_file
 from audiostyle.spectrogram import istft, stft
-from audiostyle.studies.pairs import COPY_CONTENT, COPY_STYLE, EQUALISER, MATCHED
 from audiostyle.studies.trade_offs import CROSS, MUSAICING
 from audiostyle.transfer import transfer_style
+from experiments.pairs import COPY_CONTENT, COPY_STYLE, EQUALISER, MATCHED
 
 TRANSPOSED = "NMF musaicing transposed"
 PAPER = "paper's setting"
 FIRST = "0.1.0 default"
 DEFAULT = "default"
 KEYS = ["set", "pair", "method"]
-VOICE_KEYS = ["corpus", "content_speaker", "style_speaker", "sentence", "method"]
 MEASURES = ("lsd", "mcd", "chroma", "onset_f")
-N_SENTENCES = 10
-# Sentences of the style's speaker that are the style.
-N_STYLE_SENTENCES = 3
 _N_FFT, _HOP = 2048, 512
 # Power of a band, at a root mean square of 0.05, below which it is taken for silence.
 _LEAST = 1e-7
@@ -285,131 +278,3 @@ def in_order(table: pd.DataFrame) -> pd.DataFrame:
         kind="stable",
         ignore_index=True,
     )
-
-
-@dataclass(frozen=True)
-class VoiceTask:
-    """A sentence of one speaker to be said in the voice of another, who reads it too.
-
-    Parameters
-    ----------
-    corpus, content_speaker, style_speaker, sentence : str
-    content, target : pathlib.Path
-        The sentence, read by both.
-    style : tuple of pathlib.Path
-        Other sentences, read by the style's speaker.
-    """
-
-    corpus: str
-    content_speaker: str
-    style_speaker: str
-    sentence: str
-    content: Path
-    target: Path
-    style: tuple[Path, ...]
-
-
-def voice_tasks(
-    corpus: Corpus, *, speakers: Sequence[str] | None = None, n_sentences: int = N_SENTENCES
-) -> list[VoiceTask]:
-    """List what is to be done for every ordered pair of speakers.
-
-    The content is each of the first sentences that both read, by name; the style the three after it, of all that both
-    read, the first following on the last.
-
-    Parameters
-    ----------
-    corpus : Corpus
-    speakers : sequence of str or None
-        Names; None takes all.
-    n_sentences : int > 0
-        Sentences of each ordered pair, at most.
-
-    Returns
-    -------
-    list of VoiceTask
-
-    Raises
-    ------
-    ValueError
-        If a speaker is unknown, there are fewer than two, or two have fewer than four sentences in common.
-    """
-    chosen = list(speakers or corpus.speakers)
-    if unknown := sorted(set(chosen) - set(corpus.speakers)):
-        raise ValueError(
-            f"{corpus.name} has no speaker {', '.join(unknown)}; it has {', '.join(corpus.speakers)}"
-        )
-    if len(set(chosen)) < 2:
-        raise ValueError(f"two or more speakers are needed; there is {', '.join(chosen)}")
-    tasks = []
-    for a, b in permutations(chosen, 2):
-        read = [{u.text: u.path for u in corpus.utterances[s] if u.text is not None} for s in (a, b)]
-        common = sorted(read[0].keys() & read[1].keys())
-        if len(common) <= N_STYLE_SENTENCES:
-            raise ValueError(
-                f"{a} and {b} of {corpus.name} have {len(common)} sentences in common, by their file names; "
-                f"{N_STYLE_SENTENCES + 1} or more are needed"
-            )
-        for i, sentence in enumerate(common[:n_sentences]):
-            others = [common[(i + k) % len(common)] for k in range(1, N_STYLE_SENTENCES + 1)]
-            style = tuple(read[1][other] for other in others)
-            tasks.append(VoiceTask(corpus.name, a, b, sentence, read[0][sentence], read[1][sentence], style))
-    return tasks
-
-
-def voice_rows(task: VoiceTask, names: Iterable[str] = tuple(METHODS)) -> Iterator[dict]:
-    """Yield a row for each method.
-
-    Parameters
-    ----------
-    task : VoiceTask
-    names : iterable of str
-        Of `METHODS`.
-
-    Yields
-    ------
-    dict
-        ``corpus, content_speaker, style_speaker, sentence, method``, and ``mcd``, the time-warped distance to the
-        style's speaker reading the sentence (`audiostyle.measures.truth.warped_mel_cepstral_distance`).
-    """
-    content, target, *style = (
-        load_audio(path, sr=SAMPLE_RATE)[0] for path in (task.content, task.target, *task.style)
-    )
-    for name in names:
-        y = make_sound(name, content, np.concatenate(style), SAMPLE_RATE)
-        yield {
-            **{key: getattr(task, key) for key in VOICE_KEYS[:-1]},
-            "method": name,
-            "mcd": warped_mel_cepstral_distance(y, target, SAMPLE_RATE),
-        }
-
-
-def voice_mean_table(table: pd.DataFrame) -> pd.DataFrame:
-    """Average the rows of `voice_rows` over sentences.
-
-    Parameters
-    ----------
-    table : pd.DataFrame
-        With the rows of "copy the content".
-
-    Returns
-    -------
-    pd.DataFrame
-        For each ordered pair of speakers and method ``sentences``, their number; the mean ``mcd``; ``share``, that
-        over the content's; and ``worse``, the number of sentences on which the method is farther from the target than
-        the content.
-    """
-    direction = VOICE_KEYS[:3]
-    content = table[table["method"] == COPY_CONTENT][[*VOICE_KEYS[:-1], "mcd"]]
-    both = table.merge(content, on=VOICE_KEYS[:-1], suffixes=("", "_content"))
-    rows = [
-        {
-            **dict(zip([*direction, "method"], names, strict=True)),
-            "sentences": len(own),
-            "mcd": own["mcd"].mean(),
-            "share": own["mcd"].mean() / own["mcd_content"].mean(),
-            "worse": int((own["mcd"] > own["mcd_content"]).sum()),
-        }
-        for names, own in both.groupby([*direction, "method"], sort=False)
-    ]
-    return in_order(pd.DataFrame(rows))

@@ -22,8 +22,8 @@ from audiostyle.encoders.random import RandomEncoder
 from audiostyle.losses import TransferLoss, content_loss, paper_content_loss, paper_style_loss, style_loss
 from audiostyle.sound.audio import set_level
 from audiostyle.spectrogram import log_magnitude
-from audiostyle.studies.presets import GRAM
 from audiostyle.transfer import optimise
+from experiments.presets import GRAM
 
 # Filters that no optimisation here uses.
 FIRST_BANK = 20_000

@@ -1,18 +1,94 @@
 """A blind listening test: X is A or B, which? With the chance of scoring as well by guessing."""
 
-import ipywidgets
-import pandas as pd
+from dataclasses import dataclass, field
+from pathlib import Path
 
-from audiostyle.measures.abx import AbxTest
-from audiostyle.studies.results import Results
+import ipywidgets
+import numpy as np
+import pandas as pd
+from scipy.stats import binomtest
+
+from audiostyle.sound.files import whole_file
 from audiostyle.widgets.form import Form, button, choice, number
 from audiostyle.widgets.player import Slot, SyncPlayer
 
-_TABLE = "abx"
+
+@dataclass
+class AbxTest:
+    """A planned number of trials, each with X drawn to be A or B by a fair coin.
+
+    Parameters
+    ----------
+    n_trials : int >= 1
+        Fixed before the first answer: stopping when the score looks good would make the p-value meaningless.
+    seed : int or None
+        Seed of the coin; None takes a fresh one.
+
+    Examples
+    --------
+    >>> test = AbxTest(5, seed=0)
+    >>> while not test.done:
+    ...     test.answer(test.x)
+    >>> test.n_right, round(test.p_value, 5)
+    (5, 0.03125)
+    """
+
+    n_trials: int = 10
+    seed: int | None = None
+    answers: list[dict] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if self.n_trials < 1:
+            raise ValueError(f"n_trials={self.n_trials} is not allowed; it must be at least 1")
+        rng = np.random.default_rng(self.seed)
+        self._order = ["AB"[i] for i in rng.integers(0, 2, self.n_trials)]
+
+    @property
+    def done(self) -> bool:
+        """Whether all trials are answered."""
+        return len(self.answers) == self.n_trials
+
+    @property
+    def x(self) -> str:
+        """What X is in this trial, ``"A"`` or ``"B"``."""
+        return self._order[len(self.answers)]
+
+    def answer(self, choice: str) -> None:
+        """Record an answer and go on to the next trial.
+
+        Raises
+        ------
+        ValueError
+            If the answer is neither ``"A"`` nor ``"B"``, or the test is over.
+        """
+        if choice not in ("A", "B"):
+            raise ValueError(f"choice={choice!r} is not allowed; it must be 'A' or 'B'")
+        if self.done:
+            raise ValueError(f"all {self.n_trials} trials are answered")
+        trial = len(self.answers) + 1
+        self.answers.append({"trial": trial, "x": self.x, "answer": choice, "right": self.x == choice})
+
+    @property
+    def n_right(self) -> int:
+        """Answers that are right."""
+        return sum(row["right"] for row in self.answers)
+
+    @property
+    def p_value(self) -> float:
+        """Chance of at least as many right answers by guessing (one-sided exact binomial test).
+
+        Raises
+        ------
+        ValueError
+            If trials are left.
+        """
+        if not self.done:
+            raise ValueError(f"{self.n_trials - len(self.answers)} of {self.n_trials} trials are left")
+        return float(binomtest(self.n_right, self.n_trials, 0.5, alternative="greater").pvalue)
 
 
 class AbxPanel:
-    """An ABX test in a page. Its answers are kept in ``abx.csv`` of the results.
+    """An ABX test in a page. Its answers are kept in a table.
 
     Parameters
     ----------
@@ -20,15 +96,15 @@ class AbxPanel:
         ``sounds(name) -> (y, sr)``: the sound that a name of `names` stands for.
     names : list of (str, str)
         What can be compared: value and text.
-    results : Results
-        Where answers are kept.
+    path : pathlib.Path
+        The CSV file where answers are kept.
     seed : int or None
         Seed of the coin, for tests.
     """
 
-    def __init__(self, sounds, names: list[tuple[str, str]], results: Results, *, seed: int | None = None):
+    def __init__(self, sounds, names: list[tuple[str, str]], path: Path, *, seed: int | None = None):
         self._sounds = sounds
-        self._results = results
+        self._path = path
         self._seed = seed
         self._names = dict(names)
         self._title = ""
@@ -45,9 +121,9 @@ class AbxPanel:
         self._idle("Choose two sounds and press “Begin”. X is one of them; say which, as often as planned.")
         self.view = ipywidgets.VBox([self.form, self.player])
 
-    def retarget(self, results: Results, title: str) -> None:
+    def retarget(self, path: Path, title: str) -> None:
         """Go over to another pair; a test that has begun is dropped without a p-value."""
-        self._results, self._title = results, title
+        self._path, self._title = path, title
         if self.test is not None:
             self._reset("The pair or the setting changed: the test was dropped. Press “Begin” for a new one.")
 
@@ -100,16 +176,16 @@ class AbxPanel:
     def _keep(self) -> None:
         kept = pd.DataFrame(self.test.answers)
         compared = f"{self._title}: {self._names[self.form['a']]} | {self._names[self.form['b']]}"
-        number = 1
-        try:
-            old = self._results.load_table(_TABLE)
-            number = int(old["test"].max()) + 1
-        except FileNotFoundError:
-            old = kept.iloc[:0]
         kept.insert(0, "compared", compared)
-        kept.insert(0, "test", number)
+        kept.insert(0, "test", 1)
         kept["p_value"] = self.test.p_value
-        self._results.save_table(pd.concat([old, kept]) if len(old) else kept, _TABLE)
+        if self._path.is_file():
+            old = pd.read_csv(self._path)
+            kept["test"] = old["test"].max() + 1
+            kept = pd.concat([old, kept])
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with whole_file(self._path) as temporary:
+            kept.to_csv(temporary, index=False, float_format="%.6g")
 
     def _reset(self, message: str) -> None:
         self.test = None

@@ -13,12 +13,11 @@ import numpy as np
 from audiostyle.config import KINDS, TransferConfig
 from audiostyle.datasets import paths
 from audiostyle.datasets.clips import get_pair
+from audiostyle.files.presets import USES, Use
 from audiostyle.sound.audio import set_level
 from audiostyle.sound.levels import rms
 from audiostyle.spectrogram import magnitudes
-from audiostyle.studies.presets import USES, Use
 from audiostyle.studies.recipe import Recipe, make_cut
-from audiostyle.studies.renders import QUICK_PHASE, Rendered, add_numbers, render
 from audiostyle.widgets.form import (
     Form,
     Snippets,
@@ -32,6 +31,7 @@ from audiostyle.widgets.form import (
 )
 from audiostyle.widgets.jobs import Latest, Ticket
 from audiostyle.widgets.player import Slot, SyncPlayer, analysed
+from audiostyle.widgets.renders import QUICK_PHASE, Rendered, add_numbers, render
 from audiostyle.widgets.saving import Saving
 from audiostyle.widgets.source import Sound, SoundSource, load_cut
 

@@ -1,21 +1,22 @@
 """Compare the six pairs: content, style and result by ear, eye and number."""
 
+from pathlib import Path
+
 import ipywidgets
 import numpy as np
 
 from audiostyle.config import TransferConfig
-from audiostyle.datasets import clips
+from audiostyle.datasets import clips, paths
 from audiostyle.datasets.clips import Pair, PairAudio, load_pair
+from audiostyle.files.presets import Preset, get_preset
 from audiostyle.sound.audio import fix_length, set_level
 from audiostyle.sound.levels import rms
 from audiostyle.spectrogram import magnitudes
-from audiostyle.studies.presets import Preset, get_preset
-from audiostyle.studies.renders import METHODS, Rendered, add_numbers, load_stored, method_config, render
-from audiostyle.studies.results import Results
 from audiostyle.widgets.abx import AbxPanel
 from audiostyle.widgets.form import Form, choice, describe, html_table, slider
 from audiostyle.widgets.jobs import Latest, Ticket
 from audiostyle.widgets.player import Slot, SyncPlayer
+from audiostyle.widgets.renders import METHODS, Rendered, add_numbers, load_stored, method_config, render
 
 _ROWS = (
     ("style_share_limit", "style loss left (1 = content, 0 = style)", "{:.3f}"),
@@ -73,7 +74,7 @@ class PairExplorer:
         self._audio: tuple[tuple[str, str], PairAudio] | None = None
         self._computed: dict[tuple, Rendered] = {}
         self._jobs = Latest(self._fail)
-        self.abx = AbxPanel(self._sound, _COMPARED, Results(self.preset.name, edition))
+        self.abx = AbxPanel(self._sound, _COMPARED, self._answers(edition))
         self.form.observe(self._on_values, "values")
         self.view = ipywidgets.VBox(
             [self.form, self.player, self.numbers, _heading("Blind test (ABX)"), self.abx.view],
@@ -127,6 +128,9 @@ class PairExplorer:
             ),
         ]  # fmt: skip
 
+    def _answers(self, edition: str) -> Path:
+        return paths.results_root() / self.preset.name / edition / "abx.csv"
+
     def _values(self, edition: str) -> dict:
         return {
             "pair": "instrument-1",
@@ -156,9 +160,7 @@ class PairExplorer:
         rendered, message = self._find(pair, audio, values["method"], values["balance"], ticket)
         if ticket.superseded:
             return
-        self.abx.retarget(
-            Results(self.preset.name, pair.edition), f"{pair.pair}, balance {values['balance']:.2f}"
-        )
+        self.abx.retarget(self._answers(pair.edition), f"{pair.pair}, balance {values['balance']:.2f}")
         self._show(pair, audio, rendered)
         self.form.say(message)
         if "style_share_limit" not in rendered.numbers:

@@ -27,10 +27,10 @@ from audiostyle.figures.width import draw_timings
 from audiostyle.sound.levels import rms
 from audiostyle.spectrogram import to_decibels
 from audiostyle.studies import trade_offs
-from audiostyle.studies.pairs import COPY_CONTENT
-from audiostyle.studies.presets import GRAM
 from audiostyle.studies.truth import EQUALISER
 from audiostyle.transfer import transfer_style
+from experiments.pairs import COPY_CONTENT
+from experiments.presets import GRAM
 
 SR = 22050
 

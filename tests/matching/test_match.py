@@ -10,7 +10,7 @@ from audiostyle.datasets.triples import load_triple, triples
 from audiostyle.matching import SEMITONES, SR, Filter, describe, match_timbre, transposed
 from audiostyle.matching.match import SETTINGS, Library, analysed, kind_of
 from audiostyle.measures.truth import log_spectral_distance
-from audiostyle.studies.results import committed
+from experiments.results import committed
 
 
 def melody(notes, *, partials=12, slope=1.0, seconds=0.4):

@@ -1,12 +1,15 @@
-"""Every measure on signals whose answer is known."""
+"""Tables of measures: one number for one thing, whatever was optimised, beside copies whose answer is known."""
 
+import numpy as np
 import pytest
 import torch
 
-from audiostyle import RandomEncoder
-from audiostyle.measures.fresh import fresh_encoder
-from audiostyle.measures.table import evaluate_sound
+from audiostyle import RandomEncoder, TransferConfig
+from audiostyle.encoders.infinite import InfiniteEncoder
+from audiostyle.losses import TransferLoss
+from audiostyle.measures.table import evaluate_sound, fresh_encoder, judge_losses, sound_numbers
 from audiostyle.sound.audio import set_level
+from audiostyle.spectrogram import log_magnitude
 
 
 def test_evaluate_sound_of_the_two_copies(content, style):
@@ -32,8 +35,9 @@ def test_evaluate_sound_of_the_two_copies(content, style):
 def test_gain_of_the_sound_counts_and_that_of_the_clips_does_not(content, style):
     def shares(of_sound, of_content=1, of_style=1):
         y, c, s = of_sound * set_level(content), of_content * content, of_style * style
-        row = evaluate_sound(y, c, s, pitch=False)
-        return row["style_share_limit"], row["content_share_limit"]
+        judged = judge_losses(y, c, s)
+        assert sound_numbers(y, c, s, TransferConfig())["style_share_limit"] == judged["style_share_limit"]
+        return judged["style_share_limit"], judged["content_share_limit"]
 
     assert shares(1) == pytest.approx((1, 0), abs=1e-5)
     assert shares(1, 2, 8) == pytest.approx((1, 0), abs=1e-5)
@@ -41,7 +45,31 @@ def test_gain_of_the_sound_counts_and_that_of_the_clips_does_not(content, style)
     assert shares(0.5) == pytest.approx(shares(0.5, 2, 0.25), rel=1e-4)
 
 
-def test_fresh_filters_are_none_that_was_optimised():
+@pytest.mark.parametrize("judge", ["limit", "fresh"])
+def test_shares_are_those_of_the_objective(content, style, judge):
+    """One unit everywhere: at the balance 0.5 the objective is a quarter of the sum of both shares."""
+    encoder = InfiniteEncoder() if judge == "limit" else fresh_encoder(64)
+    C, A, X = (log_magnitude(set_level(y)) for y in (content, style, content[::-1].copy()))
+    value = TransferLoss(encoder, C, A)(X)
+    y = set_level(content[::-1].copy())
+    judged = judge_losses(y, 0.3 * content, 4 * style, judge=judge, n_filters=64)
+    shares = judged[f"content_share_{judge}"] + judged[f"style_share_{judge}"]
+    assert value.total == pytest.approx(shares / 4, rel=1e-4)
+    assert judged[f"content_loss_{judge}"] == pytest.approx(value.content, rel=1e-4)
+    assert judged[f"style_loss_{judge}"] == pytest.approx(value.style, rel=1e-4)
+
+
+def test_judge_does_not_ask_what_was_optimised(content, style):
+    y = set_level(content)[::-1].copy()
+    odd = TransferConfig(kernel_size=3, activation="none", n_filters=7, encoder="random", seed=5)
+    assert judge_losses(y, content, style) == judge_losses(y, content, style, config=odd)
     ours = fresh_encoder(8).filters(4)
-    for seed in range(20):
-        assert not torch.equal(ours, RandomEncoder(8, seed=seed).filters(4))
+    assert not any(torch.equal(ours, RandomEncoder(8, seed=seed).filters(4)) for seed in range(20))
+
+
+def test_content_of_another_length_is_not_judged(content, style):
+    judged = judge_losses(set_level(content)[:-5000], content, style)
+    assert np.isnan(judged["content_share_limit"])
+    assert judged["style_share_limit"] > 0
+    with pytest.raises(ValueError, match="judge='jury' is not allowed"):
+        judge_losses(content, content, style, judge="jury")

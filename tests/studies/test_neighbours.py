@@ -8,10 +8,10 @@ from audiostyle.datasets.clips import PairAudio
 from audiostyle.neighbours.front_ends import FrontEnd, Patches
 from audiostyle.neighbours.names import branches
 from audiostyle.studies import neighbours, truth
-from audiostyle.studies.pairs import COPY_CONTENT, COPY_STYLE
-from audiostyle.studies.presets import NEIGHBOURS
-from audiostyle.studies.results import committed
 from benchmarks import neighbours as benchmark
+from experiments.pairs import COPY_CONTENT, COPY_STYLE
+from experiments.presets import NEIGHBOURS
+from experiments.results import committed
 
 SR = 22050
 

@@ -1,7 +1,7 @@
 import pytest
 
 from audiostyle.config import TransferConfig
-from audiostyle.studies.presets import PRESETS, USES, get_use
+from audiostyle.files.presets import PRESETS, USES, get_use
 
 
 def test_uses_are_settings_of_their_own():

@@ -13,8 +13,8 @@ from audiostyle.datasets.clips import get_pair
 from audiostyle.datasets.corpora import Recordings
 from audiostyle.encoders.random import RandomEncoder
 from audiostyle.speakers.methods import SpeakerMethod, similarity
-from audiostyle.studies.renders import Rendered, load_stored, store
 from audiostyle.studies.width import Problem
+from audiostyle.widgets.renders import Rendered, load_stored, store
 from benchmarks import width as benchmark
 
 SR = 22050
@@ -82,7 +82,7 @@ class TestRenders:
         config = TransferConfig()
         self.keep(config, content)
         assert load_stored(PAIR, 3.0, config) is not None
-        change_code(monkeypatch, "audiostyle.studies.renders")
+        change_code(monkeypatch, "audiostyle.widgets.renders")
         assert load_stored(PAIR, 3.0, config) is None
 
     def test_other_filters_and_cuts_are_not_found(self, content):

@@ -8,9 +8,9 @@ from audiostyle.config import TransferConfig
 from audiostyle.datasets.clips import Pair, PairAudio
 from audiostyle.measures.table import MEASURES
 from audiostyle.studies import trade_offs
-from audiostyle.studies.pairs import COPY_CONTENT, MATCHED
-from audiostyle.studies.presets import GRAM
 from audiostyle.studies.trade_offs import POLISH, at_equal, dominance
+from experiments.pairs import COPY_CONTENT, MATCHED
+from experiments.presets import GRAM
 
 SR = 22050
 

@@ -5,10 +5,10 @@ import io
 import pytest
 import soundfile
 
-from audiostyle.studies.presets import get_preset
-from audiostyle.studies.renders import QUICK_PHASE
+from audiostyle.files.presets import get_preset
 from audiostyle.widgets.lab import StyleLab
 from audiostyle.widgets.pair_explorer import PairExplorer
+from audiostyle.widgets.renders import QUICK_PHASE
 
 SR = 22050
 WAIT = 120

@@ -6,7 +6,7 @@ import pytest
 import soundfile
 
 from audiostyle.config import TransferConfig
-from audiostyle.studies.presets import USES
+from audiostyle.files.presets import USES
 from audiostyle.widgets.jobs import Ticket
 from audiostyle.widgets.lab import StyleLab
 

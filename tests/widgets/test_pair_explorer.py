@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 
 from audiostyle.datasets.clips import get_pair
-from audiostyle.figures.pairs import write_runs
-from audiostyle.studies.pairs import run_pair
-from audiostyle.studies.presets import get_preset
-from audiostyle.studies.renders import Rendered, fill_grid, load_stored, method_config, store
-from audiostyle.studies.results import Results
+from audiostyle.files.presets import get_preset
+from audiostyle.widgets.renders import Rendered, load_stored, method_config, store
+from experiments.pairs import fill_grid, run_pair, write_runs
+from experiments.results import Results
 
 SR = 22050
 WAIT = 120

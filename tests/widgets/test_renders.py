@@ -6,8 +6,8 @@ import pytest
 from audiostyle.config import TransferConfig
 from audiostyle.measures import table
 from audiostyle.sound.audio import set_level
-from audiostyle.studies.presets import GRAM
-from audiostyle.studies.renders import QUICK_PHASE, add_numbers, render
+from audiostyle.widgets.renders import QUICK_PHASE, add_numbers, render
+from experiments.presets import GRAM
 
 SR = 22050
 

@@ -26,12 +26,7 @@ _DPI = 110
 class Results:
     """A folder of results, ``results/<preset>/<edition>``, or ``results/<preset>`` for what is of no edition.
 
-    Parameters
-    ----------
-    preset : str
-        Name of the preset: ``"paper"``, ``"quick"`` or ``"smoke"``.
-    edition : {"bundled", "recorded"} or None
-        Which clips the results were computed on; the two never share a folder.
+    Editions of clips, ``"bundled"`` and ``"recorded"``, never share a folder.
 
     Examples
     --------
@@ -40,8 +35,7 @@ class Results:
     """
 
     def __init__(self, preset: str, edition: str | None = None) -> None:
-        self.preset = preset
-        self.edition = edition
+        self.preset, self.edition = preset, edition
         self.folder = paths.results_root() / preset / (edition or "")
 
     def path(self, *parts: str) -> Path:
@@ -50,18 +44,13 @@ class Results:
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
 
-    def save_figure(self, figure: Figure, name: str) -> Path:
+    def save_figure(self, figure: Figure, name: str, folder: str = "figures") -> Path:
         """Write a figure as ``figures/<name>.png``, in 256 colours (`with_palette`)."""
-        return self._write(with_palette(_png(figure)), "figures", f"{name}.png")
-
-    def save_picture(self, figure: Figure, name: str) -> Path:
-        """Write a figure as ``<name>.png`` beside the tables, in 256 colours."""
-        return self._write(with_palette(_png(figure)), f"{name}.png")
-
-    def _write(self, content: bytes, *parts: str) -> Path:
-        path = self.path(*parts)
+        buffer = io.BytesIO()
+        figure.savefig(buffer, dpi=_DPI, format="png", metadata={"Software": None})
+        path = self.path(folder, f"{name}.png")
         with whole_file(path) as temporary:
-            temporary.write_bytes(content)
+            temporary.write_bytes(with_palette(buffer.getvalue()))
         return path
 
     def save_table(self, table: pd.DataFrame, name: str) -> Path:
@@ -87,13 +76,7 @@ class Results:
             return self.save_table(table, name)
 
     def load_table(self, name: str) -> pd.DataFrame:
-        """Read ``<name>.csv``.
-
-        Raises
-        ------
-        FileNotFoundError
-            If it was never written; the message says which command does.
-        """
+        """Read ``<name>.csv``; where it was never written, the error says which command does."""
         path = self.folder / f"{name}.csv"
         if not path.exists():
             raise FileNotFoundError(f"{path} does not exist; make it with: make notebooks")
@@ -105,10 +88,13 @@ class Results:
 
     def save_manifest(self, **entries: object) -> Path:
         """Merge entries into ``manifest.json``, beside the versions and the machine they were made with."""
+        machine = {"cores": str(os.cpu_count()), "machine": platform.machine()}
+        versions = {"audiostyle": __version__, "python": platform.python_version(), **machine}
+        versions |= {name: version(name) for name in _REPORTED}
         path = self.path("manifest.json")
         with alone():
             manifest = json.loads(path.read_text()) if path.exists() else {}
-            manifest |= {"preset": self.preset, "edition": self.edition, "versions": _versions()}
+            manifest |= {"preset": self.preset, "edition": self.edition, "versions": versions}
             manifest |= {
                 key: asdict(value) if is_dataclass(value) else value for key, value in entries.items()
             }
@@ -136,12 +122,6 @@ def committed(name: str) -> pd.DataFrame:
     return pd.read_csv(paths.root() / "results" / "paper" / f"{name}.csv")
 
 
-def _png(figure: Figure) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, dpi=_DPI, format="png", metadata={"Software": None})
-    return buffer.getvalue()
-
-
 def with_palette(png: bytes) -> bytes:
     """Reduce a PNG picture to 256 colours, a third of its bytes.
 
@@ -152,18 +132,27 @@ def with_palette(png: bytes) -> bytes:
     codes, where = np.unique(pixels @ np.array([65536, 256, 1]), return_inverse=True)
     colours = np.stack([codes >> 16, codes >> 8 & 255, codes & 255], axis=1).astype(np.uint8)
     swatches = Image.fromarray(colours[None]).quantize(256, dither=Image.Dither.NONE, kmeans=3)
-    indices = np.asarray(swatches)[0][where.reshape(pixels.shape[:2])]
-    picture = Image.fromarray(indices).convert("P")
+    picture = Image.fromarray(np.asarray(swatches)[0][where.reshape(pixels.shape[:2])]).convert("P")
     picture.putpalette(swatches.getpalette())
     buffer = io.BytesIO()
     picture.save(buffer, format="PNG", optimize=True)
     return buffer.getvalue()
 
 
-def _versions() -> dict[str, str]:
-    machine = {
-        "python": platform.python_version(),
-        "cores": str(os.cpu_count()),
-        "machine": platform.machine(),
-    }
-    return {"audiostyle": __version__} | {name: version(name) for name in _REPORTED} | machine
+def observed(text: str, **claims: bool) -> str:
+    """Return what there is to see in a figure or table, as Markdown, if everything claimed of it holds.
+
+    Raises
+    ------
+    AssertionError
+        Naming the claim that does not.
+
+    Examples
+    --------
+    >>> observed("It rises from 2 to 3.", rises=3 > 2)
+    '*What to look for.* It rises from 2 to 3.'
+    """
+    refuted = [name for name, holds in claims.items() if not holds]
+    if refuted:
+        raise AssertionError(f"the numbers refute {', '.join(refuted)} in: {text}")
+    return f"*What to look for.* {text}"

@@ -10,13 +10,13 @@ import torch
 
 from audiostyle.config import ENCODERS, TransferConfig
 from audiostyle.datasets import paths
-from audiostyle.datasets.clips import Pair, PairAudio, load_pair, made_of
+from audiostyle.datasets.clips import Pair, made_of
 from audiostyle.datasets.keys import cache_key
+from audiostyle.files.presets import Preset
 from audiostyle.measures.table import sound_numbers
 from audiostyle.phase.griffin_lim import FAST_ITER, FAST_MOMENTUM
 from audiostyle.sound.audio import load_audio, save_audio
 from audiostyle.sound.files import whole_file
-from audiostyle.studies.presets import Preset
 from audiostyle.transfer import TransferResult, transfer_style
 
 # What the polish starts from, and nothing more.
@@ -90,18 +90,19 @@ def render(
         # what a stopped run did
         polished = 0 if result.polish_losses is None else len(result.polish_losses) - 1
         config = replace(config, n_iter=result.n_iter, polish_iter=polished)
-    return _rendered(result, config), result
+    return replace(rendered(result), config=config), result
 
 
-def _rendered(result: TransferResult, config: TransferConfig) -> Rendered:
+def rendered(result: TransferResult) -> Rendered:
+    """Return the sound of a transfer, with what it took."""
     taken = {"iterations": float(result.n_iter), "seconds": float(sum(result.seconds.values()))}
-    return Rendered(result.y, result.sr, config, taken, result.gain)
+    return Rendered(result.y, result.sr, result.config, taken, result.gain)
 
 
-def add_numbers(rendered: Rendered, content: np.ndarray, style: np.ndarray) -> Rendered:
+def add_numbers(given: Rendered, content: np.ndarray, style: np.ndarray) -> Rendered:
     """Return the same with `sound_numbers` added."""
-    found = sound_numbers(rendered.y / np.float32(rendered.gain), content, style, rendered.config)
-    return replace(rendered, numbers=rendered.numbers | found)
+    found = sound_numbers(given.y / np.float32(given.gain), content, style, given.config)
+    return replace(given, numbers=given.numbers | found)
 
 
 def _store_path(pair: Pair, duration: float, config: TransferConfig) -> Path:
@@ -121,53 +122,14 @@ def load_stored(pair: Pair, duration: float, config: TransferConfig) -> Rendered
     return Rendered(y, sr, config, json.loads(numbers.read_text()), stored=True)
 
 
-def store(pair: Pair, duration: float, rendered: Rendered) -> Path:
+def store(pair: Pair, duration: float, given: Rendered) -> Path:
     """Keep a result under ``results/cache/grid``; returns the file of its sound.
 
     The sound goes first and the numbers last, so that a result without numbers is never taken for whole.
     """
-    path = _store_path(pair, duration, rendered.config)
+    path = _store_path(pair, duration, given.config)
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_audio(path, rendered.y, rendered.sr)
+    save_audio(path, given.y, given.sr)
     with whole_file(path.with_suffix(".json")) as temporary:
-        temporary.write_text(json.dumps(rendered.numbers, indent=1, sort_keys=True) + "\n")
+        temporary.write_text(json.dumps(given.numbers, indent=1, sort_keys=True) + "\n")
     return path
-
-
-def store_run(pair: Pair, audio: PairAudio, result: TransferResult) -> Path:
-    """Keep the result of a transfer of a whole pair, with its numbers, as `store` does."""
-    numbered = add_numbers(_rendered(result, result.config), audio.content, audio.style)
-    return store(pair, len(audio.content) / audio.sr, numbered)
-
-
-def fill_grid(
-    pair: Pair, preset: Preset, balances: list[float], *, methods: tuple[str, ...] = METHODS
-) -> dict[tuple[str, float], Rendered]:
-    """Make sure that results of a pair are stored, and return them by method and balance.
-
-    Parameters
-    ----------
-    pair : Pair
-    preset : Preset
-        Gives the duration and the random method.
-    balances : list of float
-    methods : tuple of {"matched", "infinite", "random"}
-
-    Returns
-    -------
-    dict of (method, balance) to Rendered
-
-    Notebook: 09_compare_pairs.ipynb
-    """
-    found = {}
-    audio = load_pair(pair, duration=preset.duration)
-    for method in methods:
-        for balance in balances:
-            config = method_config(method, balance, preset)
-            kept = load_stored(pair, preset.duration, config)
-            if kept is None:
-                rendered, _ = render(audio.content, audio.style, audio.sr, config)
-                kept = add_numbers(rendered, audio.content, audio.style)
-                store(pair, preset.duration, kept)
-            found[method, balance] = kept
-    return found

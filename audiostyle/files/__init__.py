@@ -1,0 +1,1 @@
+"""Files: settings by what a transfer is for."""

@@ -1,0 +1,1 @@
+"""Studies behind the notebooks and the README, one file each: ``python -m experiments.<study>``."""
