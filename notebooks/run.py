@@ -22,8 +22,6 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("JUPYTER_PLATFORM_DIRS", "1")
 
 import nbformat
-from audiostyle.studies.presets import get_preset
-from audiostyle.studies.results import Results, with_palette
 from jinja2 import DictLoader
 from matplotlib.figure import Figure
 from nbclient import NotebookClient
@@ -36,6 +34,8 @@ from audiostyle.datasets.clips import current_edition
 from audiostyle.figures.players import link_to_site
 from audiostyle.sound.files import whole_file
 from audiostyle.sound.processes import compile_librosa
+from experiments.presets import get_preset
+from experiments.results import Results, with_palette
 
 # The usual page without the scripts that it would fetch from the network; a link in a sentence is underlined.
 _TEMPLATE = """{% extends 'lab/index.html.j2' %}
