@@ -1,47 +1,26 @@
-"""Limited-memory BFGS with a lower bound, on torch tensors, and the search for a balance around it.
+"""Limited-memory BFGS with a lower bound, on torch tensors.
 
-SciPy's L-BFGS-B solves the same problem and is the oracle in the tests; its per-iteration cost on 200 000
-variables is many times that of an evaluation here.
+SciPy's L-BFGS-B solves the same problem and is the oracle in the tests. It is not used because it works on float64
+NumPy vectors: with the 200 000 magnitudes of ten seconds each of its iterations spends 30 to 200 ms on copies and on
+its own active set, ten times and more what an evaluation of the losses takes.
 """
 
-import math
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import NamedTuple
+from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 _HISTORY = 10
 _ARMIJO = 1e-4
 _MAX_BACKTRACKS = 20
-# The search for a share of the style distance: most rounds, the tolerance from which a round counts, and how close in
-# log(style distance) is close enough.
-MOST_ROUNDS = 12
-_ROUND_TOLERANCE = 1e-5
-_MISS = 0.01
-
-
-class Step(NamedTuple):
-    """One accepted iterate, as the callback sees it.
-
-    Parameters
-    ----------
-    iteration : int
-        0 for the start.
-    value : object
-        What the function returned; has ``total`` and ``gradient``.
-    x : torch.Tensor
-        The iterate.
-    """
-
-    iteration: int
-    value: object
-    x: torch.Tensor
+# Gets the iteration (0 for the start), what the function returned, and the iterate; returning True stops.
+Callback = Callable[[int, object, torch.Tensor], bool]
 
 
 @dataclass(frozen=True)
-class Minimum:
+class Optimum:
     """Result of `minimize`.
 
     Parameters
@@ -49,11 +28,13 @@ class Minimum:
     x : torch.Tensor
         Iterate with the lowest loss.
     value : object
-        What the function returned there.
+        What the function returned there, such as `audiostyle.losses.Evaluation`.
     n_iter, n_evaluations : int
         Iterations made and evaluations used.
     reason : str
         Why it stopped: ``"tolerance"``, ``"n_iter"``, ``"callback"`` or ``"line search"``.
+    loss : callable
+        The function.
     """
 
     x: torch.Tensor
@@ -61,11 +42,12 @@ class Minimum:
     n_iter: int
     n_evaluations: int
     reason: str
+    loss: Callable[[torch.Tensor], object]
 
     @property
-    def total(self) -> float:
-        """The lowest loss."""
-        return self.value.total
+    def S(self) -> np.ndarray:
+        """Linear magnitudes [shape=(n_bins, n_frames)], where x are log magnitudes."""
+        return torch.expm1(self.x).cpu().numpy()
 
 
 def minimize(
@@ -75,12 +57,12 @@ def minimize(
     n_iter: int,
     tolerance: float = 1e-6,
     lower: float | None = 0.0,
-    callback: Callable[[Step], bool] | None = None,
-) -> Minimum:
+    callback: Callback | None = None,
+) -> Optimum:
     """Minimise a function of one tensor with projected L-BFGS.
 
-    Nocedal & Wright 2006, algorithms 7.4 and 16.5's projection: variables at the bound whose gradient points
-    outward are frozen for the step, the step is projected, and Armijo's rule is tested along the projected step.
+    Nocedal & Wright 2006: the two-loop recursion (algorithm 7.4) for the direction, the projection of section 16.7
+    for the bound, Armijo's rule along the projected step.
 
     Parameters
     ----------
@@ -91,15 +73,16 @@ def minimize(
     n_iter : int >= 0
         Most iterations.
     tolerance : float >= 0
-        Stop when an iteration lowers the loss by less than this fraction of it.
+        Stop when an iteration lowers the loss by less than this fraction of it. Rounding in float32 is about 1e-7:
+        below that the line search would chase noise.
     lower : float or None
         Lower bound of every variable; None for none.
     callback : callable or None
-        Gets a `Step` for the start and after every iteration; returning True stops.
+        ``callback(iteration, value, x)`` for the start and after every iteration; True stops.
 
     Returns
     -------
-    Minimum
+    Optimum
 
     Raises
     ------
@@ -118,9 +101,12 @@ def minimize(
     value = _finite(function(x), 0)
     n_evaluations, iteration, reason = 1, 0, "n_iter"
     pairs: deque = deque(maxlen=_HISTORY)
-    if callback is not None and callback(Step(0, value, x)):
-        return Minimum(x, value, 0, 1, "callback")
+    if callback is not None and callback(0, value, x):
+        return Optimum(x, value, 0, 1, "callback", function)
     while iteration < n_iter:
+        # The active set: variables at the bound that the gradient pushes out of the domain. They stay where they are
+        # in this step. Left in, their gradients would fill the history with curvature along directions that the
+        # projection undoes; so they are masked before the recursion and, as it mixes all variables, after it.
         free = None if lower is None else (x > lower) | (value.gradient <= 0)
         gradient = value.gradient if free is None else value.gradient * free
         if not bool(gradient.any()):
@@ -129,9 +115,8 @@ def minimize(
         direction = _direction(gradient, pairs)
         if free is not None:
             direction *= free
-        slope = float(torch.dot(gradient.flatten(), direction.flatten()))
-        if slope >= 0:  # the history misleads: fall back to steepest descent
-            pairs.clear()
+        if float(torch.dot(gradient.flatten(), direction.flatten())) >= 0:
+            pairs.clear()  # the history misleads: fall back to steepest descent
             direction = _direction(gradient, pairs)
         new_x, new_value, used = _line_search(
             function, x, value, direction, lower, first=not pairs, iteration=iteration + 1
@@ -141,87 +126,19 @@ def minimize(
             if not pairs:
                 reason = "line search"
                 break
-            # A step that the history suggested failed everywhere: try once more without history.
-            pairs.clear()
+            pairs.clear()  # the step that the history suggested failed everywhere: try once more without
             continue
         iteration += 1
         _remember(pairs, new_x - x, new_value.gradient - value.gradient)
         decrease = value.total - new_value.total
         x, value = new_x, new_value
-        if callback is not None and callback(Step(iteration, value, x)):
+        if callback is not None and callback(iteration, value, x):
             reason = "callback"
             break
         if decrease <= tolerance * abs(value.total):
             reason = "tolerance"
             break
-    return Minimum(x, value, iteration, n_evaluations, reason)
-
-
-def minimize_to_share(
-    objective,
-    x0: torch.Tensor,
-    share: float,
-    *,
-    n_iter: int,
-    tolerance: float,
-    lower: float | None,
-    callback: Callable[[Step], bool] | None = None,
-) -> tuple[Minimum, float]:
-    """Find the balance at which a share of the style distance √(style loss) is removed, and the minimum there.
-
-    Secant on log(style distance) against the log of the weights' ratio (b / (1 − b))². Each round starts where the
-    one before ended, and runs to a finer tolerance.
-
-    Parameters
-    ----------
-    objective : object
-        Has ``at(balance)``, a function for `minimize` whose values have ``style`` too, and ``style_unit``, the style
-        loss of which the share is taken.
-    x0 : torch.Tensor
-        Start.
-    share : float in (0, 1)
-    n_iter : int >= 0
-        Most iterations of a round; there are 12 rounds at most.
-    tolerance, lower
-        As for `minimize`.
-    callback : callable or None
-        As for `minimize`; every round counts from 0. Returning True stops the search.
-
-    Returns
-    -------
-    minimum : Minimum
-        That of the last round, with the iterations and evaluations of all.
-    balance : float
-    """
-    wanted = math.log(1 - share)
-    points: list[tuple[float, float]] = []
-    log_ratio, x, n_evaluations, made = 0.0, x0, 0, 0
-    for round_ in range(MOST_ROUNDS):
-        odds, finest = math.exp(log_ratio / 2), max(tolerance, 10.0 ** -(3 + round_))
-        balance = odds / (1 + odds)
-        minimum = minimize(
-            objective.at(balance), x, n_iter=n_iter, tolerance=finest, lower=lower, callback=callback
-        )
-        x = minimum.x
-        n_evaluations, made = n_evaluations + minimum.n_evaluations, made + minimum.n_iter
-        style = max(minimum.value.style, 1e-12 * objective.style_unit)
-        reached = 0.5 * math.log(style / objective.style_unit)
-        near = abs(reached - wanted) < _MISS and finest <= _ROUND_TOLERANCE
-        if near or minimum.reason == "callback":
-            break
-        points.append((log_ratio, reached))
-        log_ratio = _secant(points, wanted)
-    return replace(minimum, n_evaluations=n_evaluations, n_iter=made), balance
-
-
-def _secant(points: list[tuple[float, float]], wanted: float) -> float:
-    (x1, y1) = points[-1]
-    slope = -0.5  # typical: the distance falls with the square root of the ratio of weights
-    if len(points) > 1:
-        (x0, y0) = points[-2]
-        if abs(x1 - x0) > 0.05:  # nearer points differ by how far each round got, not by the weights
-            slope = min(max((y1 - y0) / (x1 - x0), -1.5), -0.1)
-    return x1 + max(-4.0, min(4.0, (wanted - y1) / slope))
+    return Optimum(x, value, iteration, n_evaluations, reason, function)
 
 
 def _finite(value, iteration: int):

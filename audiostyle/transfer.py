@@ -11,16 +11,15 @@ import pandas as pd
 import torch
 from tqdm.std import tqdm
 
-from audiostyle.config import TransferConfig
-from audiostyle.cost import check_memory
+from audiostyle.config import TransferConfig, check_allowed
+from audiostyle.encoders import make_encoder
 from audiostyle.encoders.base import Encoder, Spectrogram
-from audiostyle.losses import Evaluation, TransferLoss
+from audiostyle.losses import Evaluation, TransferLoss, check_memory
 from audiostyle.matching import SEMITONES, Filter, match_timbre, transposed
 from audiostyle.matching.own import as_it_came, strength_of
-from audiostyle.neighbours.objective import make_loss, noise_like
-from audiostyle.optimize import Minimum, Step, minimize, minimize_to_share
+from audiostyle.optimize import Optimum, minimize
 from audiostyle.phase.griffin_lim import FAST_ITER, FAST_MOMENTUM, griffin_lim, phase_of, spectral_convergence
-from audiostyle.phase.polish import WaveformLoss, polish
+from audiostyle.phase.polish import POLISH_ITER, WaveformLoss, polish
 from audiostyle.sound.audio import check_waveform, fix_length, set_level
 from audiostyle.sound.channels import mid_signal
 from audiostyle.sound.levels import match_loudness, without_offset
@@ -28,6 +27,8 @@ from audiostyle.spectrogram import as_tensor, log_magnitude, stft
 
 # Transpositions of the style with at least this share of the most used one's weight take part in the texture.
 _USED = 0.3
+# What `optimise` starts from.
+STARTS = ("content", "noise")
 Callback = Callable[[int, dict, torch.Tensor], bool]
 
 
@@ -44,22 +45,18 @@ class TransferResult:
     sr : int
         Its sample rate in Hz: the content's, or that of the configuration where y is mono.
     S : np.ndarray [shape=(n_bins, n_frames), non-negative]
-        The optimised linear magnitudes, at the level of the configuration, before any phase was found; with
-        ``unknowns="samples"`` those of the sound itself.
+        The optimised linear magnitudes, at the level of the configuration, before any phase was found; those of the
+        sound where the content was filtered alone.
     losses : pd.DataFrame
-        Columns ``iteration, content, style, total``; row 0 is the start. With ``match`` the weights in the total
-        change from round to round. Where the content was filtered alone, row 0 is the content and row 1 the
-        filtered sound.
+        Columns ``iteration, content, style, total``; row 0 is the start. Empty where the content was filtered alone.
     config : TransferConfig
         The settings.
     convergence : np.ndarray [shape=(n,)]
         Spectral convergence in dB after 0, 1, ... Griffin-Lim iterations; with ``phase="polish"`` the last entry
-        is that of the polished sound, which gives up these magnitudes for the loss. Empty with ``unknowns="samples"``.
+        is that of the polished sound, which gives up these magnitudes for the loss. Empty for a filtered sound.
     content_unit, style_unit : float
         E and s0 of the balance (`audiostyle.losses.TransferLoss`): divide the two losses by them to compare pairs.
-        After a matched timbre they are of what the optimisation held on to, the matched sound.
-    balance : float
-        The balance of the result: that of the configuration, or what ``match`` found.
+        After a matched timbre they are of what the optimisation held on to, the matched sound; NaN for a filter.
     n_evaluations : int
         Evaluations of the loss.
     reason : str
@@ -83,7 +80,6 @@ class TransferResult:
     convergence: np.ndarray
     content_unit: float
     style_unit: float
-    balance: float
     n_evaluations: int
     reason: str
     seconds: dict = field(default_factory=dict)
@@ -102,14 +98,16 @@ class TransferResult:
     @property
     def n_iter(self) -> int:
         """Iterations of the optimiser that were made, those of the polish apart; 0 where the content was filtered."""
-        return 0 if self.reason == "matched" else len(self.losses) - 1
+        return max(len(self.losses) - 1, 0)
 
     @property
     def style_removed(self) -> float:
         """Share of `style_unit` that is gone, 0 to 1.
 
-        Of the sound; with ``phase="griffin_lim"`` of the magnitudes, before a phase was found.
+        Of the sound; with ``phase="griffin_lim"`` of the magnitudes, before a phase was found. NaN for a filter.
         """
+        if self.losses.empty:
+            return float("nan")
         last = (self.losses if self.polish_losses is None else self.polish_losses).iloc[-1]
         return max(0.0, 1 - last["style"] / self.style_unit)
 
@@ -125,11 +123,11 @@ def transfer_style(
 ) -> TransferResult:
     """Give the content the style of another clip.
 
-    With ``start="matched"``, the default, the content is filtered to the matched timbre (`audiostyle.matching`). A
+    With ``method="matched"``, the default, the content is filtered to the matched timbre (`audiostyle.matching`). A
     balance above 0.5 goes on to minimise ``(1 − b)² L_content / E + b² L_style / s0`` with b = 2 · balance − 1
     (`audiostyle.losses.TransferLoss`) from there, holding on to the matched sound, against the style at the pitches
-    that were matched. The other starts minimise it with b = balance from the content or from noise, as the paper
-    does. What is found are non-negative magnitudes, made sound as ``config.phase`` says, or the samples themselves.
+    that were matched. ``method="gram"`` minimises it with b = balance from the content, as the paper does. What is
+    found are non-negative magnitudes, made sound as ``config.phase`` says.
 
     Parameters
     ----------
@@ -158,7 +156,7 @@ def transfer_style(
     RuntimeError
         If the loss becomes non-finite; the message names the iteration.
     MemoryError
-        If it would need more memory than is free (`audiostyle.cost`).
+        If an optimisation would need more memory than is free (`audiostyle.losses.check_memory`).
 
     Notes
     -----
@@ -170,7 +168,7 @@ def transfer_style(
     Examples
     --------
     >>> noise = np.random.default_rng(0).normal(size=(2, 22050)).astype(np.float32)
-    >>> quick = TransferConfig(n_filters=16, n_iter=3, griffin_lim_iter=3)
+    >>> quick = TransferConfig.paper(n_filters=16, n_iter=3)
     >>> transfer_style(noise[0], noise[1], config=quick, progress=False).y.shape
     (22050,)
     """
@@ -185,56 +183,54 @@ def transfer_style(
     content, style = (
         _prepare(y, name, sr, config) for y, name in ((mid.y, "content"), (mid_signal(like).y, "style"))
     )
-    check_memory(config, len(content), len(style))
     started = time.perf_counter()
     with tqdm(desc="transfer", disable=not progress) as bar:
         search = _Stage("transfer", config.n_iter, config, bar, callback)
-        matched = _match(content, style, config) if config.start == "matched" else None
+        matched = _match(content, style, config) if config.method == "matched" else None
         held = content if matched is None else matched.y
         timed = time.perf_counter()
         if matched is not None and matched.balance == 0:
-            optimum = _judged(content, style, held, config, search)
-            sound = Sound(set_level(held, config.level), np.empty(0))
-            optimised = time.perf_counter()
+            y, convergence, polished = set_level(held, config.level), np.empty(0), None
+            optimum, optimised = None, time.perf_counter()
+            S = _magnitudes(as_tensor(y), config).numpy()
         else:
             within = config
             if matched is not None:
-                within, style = replace(config, start="content", balance=matched.balance), matched.style
-                check_memory(within, len(held), len(style))  # at several pitches the style is longer
+                within, style = replace(config, method="gram", balance=matched.balance), matched.style
+            check_memory(within, len(held), len(style))  # at several pitches the style is longer
             optimum = optimise(held, style, within, callback=search)
-            optimised = time.perf_counter()
-            polish = _Stage("polish", config.polish_iter, config, bar, callback, seen=len(search.rows) - 1)
-            sound = make_sound(optimum, held, within, callback=polish)
+            S, optimised = optimum.S, time.perf_counter()
+            polish = _Stage("polish", POLISH_ITER, config, bar, callback, seen=len(search.rows) - 1)
+            y, convergence, polished = make_sound(optimum, held, within, callback=polish)
         bar.total = bar.n
         bar.set_description("done")
-    y, rate, note = sound.y, config.sr, mid.note
+    rate, note = config.sr, mid.note
     if given.ndim == 1 and sr == rate:
         given = content
     elif config.keeps_content:
-        found, changed = matched and matched.filter, None if config.filters else (held, sound.y)
+        found, changed = matched and matched.filter, None if config.filters else (held, y)
         y, rate = as_it_came(given, sr, config, style=like, found=found, changed=changed), sr
     else:
         given, note = content, f"It was made mono at {rate} Hz: its phase was found anew. {note}"
     levelled = match_loudness(y, given, rate)
-    stopped = sound.polish is not None and sound.polish.reason == "callback"
+    stopped = polished is not None and polished.reason == "callback"
     return TransferResult(
         y=levelled.y,
         sr=rate,
-        S=optimum.S,
-        losses=pd.DataFrame(search.rows),
+        S=S,
+        losses=pd.DataFrame(search.rows, columns=["iteration", "content", "style", "total"]),
         config=config,
-        convergence=sound.convergence,
-        content_unit=optimum.loss.content_unit,
-        style_unit=optimum.loss.style_unit,
-        balance=config.balance if matched is not None else optimum.loss.balance,
-        n_evaluations=optimum.minimum.n_evaluations,
-        reason="callback" if stopped else optimum.minimum.reason,
+        convergence=convergence,
+        content_unit=optimum.loss.content_unit if optimum else float("nan"),
+        style_unit=optimum.loss.style_unit if optimum else float("nan"),
+        n_evaluations=optimum.n_evaluations if optimum else 0,
+        reason="callback" if stopped else optimum.reason if optimum else "matched",
         seconds={
             "match": timed - started,
             "optimize": optimised - timed,
             "phase": time.perf_counter() - optimised,
         },
-        polish_losses=pd.DataFrame(polish.rows) if sound.polish else None,
+        polish_losses=pd.DataFrame(polish.rows) if polished else None,
         gain=levelled.gain,
         level_note=f"{levelled.note} {note}".strip(),
     )
@@ -250,7 +246,7 @@ class _Matched(NamedTuple):
 
 
 def _match(content: np.ndarray, style: np.ndarray, config: TransferConfig) -> _Matched:
-    match = match_timbre(content, style, sr=config.sr, kind=config.kind, device=config.device)
+    match = match_timbre(content, style, sr=config.sr, device=config.device)
     y, balance = match.y, 2 * config.balance - 1
     if balance <= 0:
         y = match.filter.apply(content, config.sr, strength=strength_of(config))
@@ -261,62 +257,41 @@ def _match(content: np.ndarray, style: np.ndarray, config: TransferConfig) -> _M
     return _Matched(y, pitches, balance, match.filter)
 
 
-def _judged(content, style, y, config: TransferConfig, search: "_Stage") -> "Optimum":
-    """Record the losses of the content and of a sound that no optimisation follows."""
-    C, A, X = (
-        _log_magnitude(x, name, config) for x, name in ((content, "content"), (style, "style"), (y, "y"))
-    )
-    loss = make_loss(config, C, A)
-    before = Evaluation(0.0, loss.style_unit, loss.style_weight * loss.style_unit, torch.zeros_like(C))
-    search(Step(0, before, C))
-    after = loss(X)
-    search(Step(1, after, X))
-    return Optimum(Minimum(X, after.total, 0, 1, "matched"), loss, _magnitudes(X, config).cpu().numpy())
-
-
-@dataclass(frozen=True)
-class Optimum:
-    """What `optimise` found.
-
-    Parameters
-    ----------
-    minimum : audiostyle.optimize.Minimum
-        Its ``x`` are log magnitudes [shape=(n_bins, n_frames)], or the samples [shape=(n_samples,)].
-    loss : TransferLoss
-        The objective on log magnitudes, at the balance that was given or found.
-    S : np.ndarray [shape=(n_bins, n_frames), non-negative]
-        Linear magnitudes.
-    """
-
-    minimum: Minimum
-    loss: TransferLoss
-    S: np.ndarray
-
-
 def optimise(
     content: np.ndarray | Spectrogram,
     style: np.ndarray | Spectrogram,
     config: TransferConfig,
     *,
     encoder: Encoder | None = None,
-    callback: Callable[[Step], bool] | None = None,
+    units: tuple[float, float] | None = None,
+    extra: Callable[[torch.Tensor], tuple[float, torch.Tensor]] | None = None,
+    start: str = "content",
+    samples: bool = False,
+    tolerance: float = 1e-6,
+    callback: Callable | None = None,
 ) -> Optimum:
-    """Minimise the objective of a transfer over magnitudes or samples, as ``config.unknowns`` says.
+    """Minimise the objective of a transfer, `audiostyle.losses.TransferLoss`.
 
     Parameters
     ----------
     content, style : np.ndarray [shape=(n_samples,)], or array or tensor [shape=(n_bins, n_frames)]
-        Waveforms at ``config.sr``, which are brought to ``config.level``; or log magnitudes as they are, with
-        ``unknowns="magnitudes"``.
+        Waveforms at ``config.sr``, which are brought to ``config.level``; or log magnitudes as they are.
     config : TransferConfig
     encoder : Encoder or None
-        None takes that of the configuration, with its front ends.
-    callback : callable or None
-        As for `audiostyle.optimize.minimize`, or `audiostyle.optimize.minimize_to_share` with ``match``.
+        None takes that of the configuration.
+    units, extra
+        As for `audiostyle.losses.TransferLoss`.
+    start : {"content", "noise"}
+        Where to begin: with the content as the paper does, or with noise of its mean or level from ``config.seed``.
+    samples : bool
+        Optimise the samples of the sound instead of magnitudes; ``x`` is the sound [shape=(n_samples,)].
+    tolerance, callback
+        As for `audiostyle.optimize.minimize`.
 
     Returns
     -------
     Optimum
+        Its ``x`` are log magnitudes [shape=(n_bins, n_frames)].
 
     Raises
     ------
@@ -327,48 +302,33 @@ def optimise(
 
     Notebook: 03_transfer_one_pair.ipynb
     """
+    check_allowed(start in STARTS, "start", start, f"one of {', '.join(STARTS)}")
     C, A = (_log_magnitude(y, name, config) for y, name in ((content, "content"), (style, "style")))
-    loss = make_loss(config, C, A, encoder=encoder)
-    if config.unknowns == "samples":
-        objective = WaveformLoss(loss, n_fft=config.n_fft, hop_length=config.hop_length)
-        start, lower = _start_samples(content, config), None
-    else:
-        objective, start, lower = loss, start_spectrogram(C, config), 0.0
-    limits = {"n_iter": config.n_iter, "tolerance": config.tolerance, "lower": lower, "callback": callback}
-    if config.match is None:
-        minimum = minimize(objective, start, **limits)
-    else:
-        minimum, balance = minimize_to_share(objective, start, config.match, **limits)
-        loss = loss.at(balance)
-    return Optimum(minimum, loss, _magnitudes(minimum.x, config).cpu().numpy())
+    loss = TransferLoss(
+        encoder or make_encoder(config), C, A, balance=config.balance, units=units, extra=extra
+    )
+    limits = {"n_iter": config.n_iter, "tolerance": tolerance, "callback": callback}
+    if samples:
+        y = content if start == "content" else np.random.default_rng(config.seed).normal(size=len(content))
+        y = as_tensor(set_level(check_waveform(y), config.level), device=config.device)
+        return minimize(
+            WaveformLoss(loss, n_fft=config.n_fft, hop_length=config.hop_length), y, lower=None, **limits
+        )
+    return minimize(loss, noise_like(C, config.seed) if start == "noise" else C, **limits)
 
 
-@dataclass(frozen=True)
-class Sound:
-    """What `make_sound` made.
-
-    Parameters
-    ----------
-    y : np.ndarray [shape=(n_samples,), dtype=float32]
-        At the level of the computation.
-    convergence : np.ndarray [shape=(n,)]
-        As in `TransferResult`.
-    polish : audiostyle.optimize.Minimum or None
-        That of the polish, if there was one.
-    """
-
-    y: np.ndarray
-    convergence: np.ndarray
-    polish: Minimum | None = None
+def noise_like(log_S: torch.Tensor, seed: int) -> torch.Tensor:
+    """Return uniform noise with the mean of log magnitudes [shape=(n_bins, n_frames)]."""
+    noise = torch.rand(log_S.shape, generator=torch.Generator().manual_seed(seed))
+    return noise.to(log_S) * 2 * log_S.mean()
 
 
 def make_sound(
     optimum: Optimum,
     content: np.ndarray,
     config: TransferConfig,
-    *,
-    callback: Callable[[Step], bool] | None = None,
-) -> Sound:
+    callback: Callable | None = None,
+) -> tuple[np.ndarray, np.ndarray, Optimum | None]:
     """Make the sound of an optimum as ``config.phase`` says; samples are a sound already.
 
     Parameters
@@ -379,31 +339,34 @@ def make_sound(
         The content's waveform: the polish starts from its phase, and the sound has its length.
     config : TransferConfig
     callback : callable or None
-        Gets an `audiostyle.optimize.Step` of the polish at its start and after every iteration; True stops.
+        As for `audiostyle.optimize.minimize`, of the polish.
 
     Returns
     -------
-    Sound
+    y : np.ndarray [shape=(n_samples,), dtype=float32]
+        At the level of the computation.
+    convergence : np.ndarray [shape=(n,)]
+        As in `TransferResult`.
+    polished : Optimum or None
+        Of the polish, if there was one.
 
     Notebook: 03_transfer_one_pair.ipynb
     """
-    minimum, S = optimum.minimum, optimum.S
-    if config.unknowns == "samples":
-        return Sound(minimum.x.cpu().numpy(), np.empty(0))
+    if optimum.x.ndim == 1:
+        return optimum.x.cpu().numpy(), np.empty(0), None
     frames = {"n_fft": config.n_fft, "hop_length": config.hop_length}
-    way = {"n_iter": config.griffin_lim_iter, "momentum": config.momentum, "seed": config.seed}
-    if config.phase == "polish":
-        way = {"n_iter": FAST_ITER, "momentum": FAST_MOMENTUM, "init": phase_of(content, **frames)}
     shared = {"hop_length": config.hop_length, "length": len(content), "device": config.device}
-    y, convergence = griffin_lim(S, return_convergence=True, **way, **shared)
+    S = optimum.S
     if config.phase == "griffin_lim":
-        return Sound(y, convergence)
+        return *griffin_lim(S, seed=config.seed, return_convergence=True, **shared), None
+    fast = {"n_iter": FAST_ITER, "momentum": FAST_MOMENTUM, "init": phase_of(content, **frames)}
+    y, convergence = griffin_lim(S, return_convergence=True, **fast, **shared)
     # Who stops the optimiser wants the sound now.
-    n_iter = 0 if minimum.reason == "callback" else config.polish_iter
+    n_iter = 0 if optimum.reason == "callback" else POLISH_ITER
     polished = polish(optimum.loss, y, n_iter=n_iter, callback=callback, **frames)
     y = polished.x.cpu().numpy()
     last = spectral_convergence(S, y, hop_length=config.hop_length)
-    return Sound(y, np.append(convergence, last), polished)
+    return y, np.append(convergence, last), polished
 
 
 def _prepare(y: np.ndarray, name: str, sr: int, config: TransferConfig) -> np.ndarray:
@@ -413,7 +376,7 @@ def _prepare(y: np.ndarray, name: str, sr: int, config: TransferConfig) -> np.nd
         y = fix_length(librosa.resample(y, orig_sr=sr, target_sr=config.sr), round(len(y) * config.sr / sr))
     if len(y) < config.min_duration * config.sr:
         raise ValueError(
-            f"{name} lasts {len(y) / config.sr:.3f} s, less than one patch of kernel_size={config.patch_frames} "
+            f"{name} lasts {len(y) / config.sr:.3f} s, less than one patch of kernel_size={config.kernel_size} "
             f"frames ({config.min_duration:.3f} s); use a longer clip or a smaller kernel_size"
         )
     return y
@@ -421,7 +384,7 @@ def _prepare(y: np.ndarray, name: str, sr: int, config: TransferConfig) -> np.nd
 
 def _log_magnitude(y: np.ndarray | Spectrogram, name: str, config: TransferConfig) -> torch.Tensor:
     """Return the log magnitudes of a waveform at the configuration's level; log magnitudes stay what they are."""
-    if y.ndim == 2 and config.unknowns == "magnitudes":
+    if y.ndim == 2:
         return as_tensor(y, device=config.device)
     levelled = as_tensor(
         set_level(check_waveform(y, name=name), config.level, name=name), device=config.device
@@ -434,18 +397,6 @@ def _magnitudes(x: torch.Tensor, config: TransferConfig) -> torch.Tensor:
     if x.ndim == 1:
         return stft(x, n_fft=config.n_fft, hop_length=config.hop_length).abs()
     return torch.expm1(x)
-
-
-def start_spectrogram(log_content: torch.Tensor, config: TransferConfig) -> torch.Tensor:
-    """Return where the optimisation of magnitudes starts: what it holds on to, or uniform noise of its mean."""
-    return noise_like(log_content, config.seed) if config.start == "noise" else log_content
-
-
-def _start_samples(content: np.ndarray, config: TransferConfig) -> torch.Tensor:
-    start = set_level(content, config.level)
-    if config.start == "noise":
-        start = set_level(np.random.default_rng(config.seed).normal(size=len(content)), config.level)
-    return torch.as_tensor(start, device=config.device)
 
 
 class _Stage:
@@ -467,17 +418,15 @@ class _Stage:
         self.bar, self.callback, self.seen = bar, callback, seen
         self.rows: list[dict] = []
 
-    def __call__(self, step: Step) -> bool:
-        if step.iteration == 0:
+    def __call__(self, iteration: int, value: Evaluation, x: torch.Tensor) -> bool:
+        if iteration == 0:
             self.bar.total = self.bar.n + self.n_iter
             self.bar.set_description(self.name)
-            if self.rows:  # another round begins where the last one ended
-                return False
-        losses = {name: getattr(step.value, name) for name in ("content", "style", "total")}
-        self.rows.append({"iteration": len(self.rows), **losses})
-        iteration = max(self.seen, 0) + len(self.rows) - 1
+        losses = {name: getattr(value, name) for name in ("content", "style", "total")}
+        self.rows.append({"iteration": iteration, **losses})
+        iteration += max(self.seen, 0)
         self.bar.update(iteration - self.bar.n)
         self.bar.set_postfix(content=f"{losses['content']:.3g}", style=f"{losses['style']:.3g}")
         if self.callback is None or iteration <= self.seen:
             return False
-        return bool(self.callback(iteration, losses, _magnitudes(step.x, self.config)))
+        return bool(self.callback(iteration, losses, _magnitudes(x, self.config)))

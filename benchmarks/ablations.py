@@ -21,8 +21,8 @@ from audiostyle.datasets import clips, paths
 from audiostyle.datasets.clips import PairAudio
 from audiostyle.datasets.corpora import SAMPLE_RATE, load_recordings
 from audiostyle.encoders.infinite import InfiniteEncoder
+from audiostyle.losses import TransferLoss, loss_units
 from audiostyle.measures.table import evaluate_sound
-from audiostyle.neighbours.layered import LayeredEncoder
 from audiostyle.phase.griffin_lim import FAST_MOMENTUM, griffin_lim, phase_of
 from audiostyle.sound.audio import fix_length, set_level
 from audiostyle.spectrogram import log_magnitude, stft
@@ -65,31 +65,43 @@ def settings() -> Iterator[tuple[str, str, TransferConfig, dict]]:
     for hop in (1024, 512):
         yield "hop", str(hop), replace(DEFAULT, hop_length=hop), {}
     for start in ("content", "noise"):
-        yield "start", start, replace(DEFAULT, start=start), {}
+        yield "start", start, DEFAULT, {"start": start}
     for n in (64, 256, 1024):
         for seed in (0, 1):
             yield "filters", str(n), replace(DEFAULT, encoder="random", n_filters=n, seed=seed), {}
 
 
 def ablated_sound(
-    audio: PairAudio, config: TransferConfig, *, compression="log1p", widths=None
+    audio: PairAudio, config: TransferConfig, *, compression="log1p", widths=(), start="content"
 ) -> np.ndarray:
-    """Optimise compressed magnitudes and make the sound, at level 0.05."""
+    """Optimise compressed magnitudes and make the sound, at level 0.05; `widths` add the losses of several layers."""
     content, style = levelled(audio, config.level)
     compress, expand = COMPRESSIONS[compression]
     C, A = (
         compress(stft(y, n_fft=config.n_fft, hop_length=config.hop_length).abs()) for y in (content, style)
     )
-    encoder = LayeredEncoder([InfiniteEncoder(k) for k in widths]) if widths else None
-    found = optimise(C, A, replace(config, tolerance=1e-5), encoder=encoder)
+    terms = _layers([InfiniteEncoder(k) for k in widths], C, A, config.balance) if widths else {}
+    found = optimise(C, A, config, start=start, tolerance=1e-5, **terms)
     return griffin_lim(
-        expand(found.minimum.x).numpy(),
+        expand(found.x).numpy(),
         n_iter=200,
         hop_length=config.hop_length,
         momentum=FAST_MOMENTUM,
         init=phase_of(content, n_fft=config.n_fft, hop_length=config.hop_length),
         length=len(content),
     )
+
+
+def _layers(encoders: list, C: torch.Tensor, A: torch.Tensor, balance: float) -> dict:
+    """Return what `optimise` needs to add the losses of several encoders, eq. 4; all are divided by the mean units."""
+    units = tuple(np.mean([loss_units(encoder, C, A) for encoder in encoders], axis=0))
+    others = [TransferLoss(encoder, C, A, balance=balance, units=units) for encoder in encoders[1:]]
+
+    def extra(X: torch.Tensor) -> tuple[float, torch.Tensor]:
+        found = [loss(X) for loss in others]
+        return sum(value.total for value in found), sum(value.gradient for value in found)
+
+    return {"encoder": encoders[0], "units": units, "extra": extra}
 
 
 def ablations(edition: str) -> Iterator[dict]:
@@ -141,9 +153,9 @@ def voices(_edition: str) -> Iterator[dict]:
     known = {name: [_encoded(encoder, y) for y in ys[2:]] for name, ys in by_speaker.items()}
     ways = {
         "content": None,
-        "4096 filters, Griffin-Lim": TransferConfig(encoder="random", phase="griffin_lim", n_iter=40),
+        "4096 filters, Griffin-Lim": TransferConfig.paper(n_iter=40),
         "polish": DEFAULT,
-        "waveform": replace(DEFAULT, unknowns="samples"),
+        "waveform": DEFAULT,
     }
     for content_name, style_name in permutations(by_speaker, 2):
         content, style = by_speaker[content_name][0], by_speaker[style_name][1]
@@ -152,7 +164,10 @@ def voices(_edition: str) -> Iterator[dict]:
                 y = content
                 if config:
                     at = replace(config, sr=SAMPLE_RATE, balance=balance)
-                    y = transfer_style(content, style, SAMPLE_RATE, at, progress=False).y
+                    if method == "waveform":
+                        y = optimise(content, style, at, samples=True).x.numpy()
+                    else:
+                        y = transfer_style(content, style, SAMPLE_RATE, at, progress=False).y
                 like = {
                     name: _likeness(encoder, _encoded(encoder, y), others) for name, others in known.items()
                 }

@@ -4,7 +4,7 @@ import torch
 
 from audiostyle.encoders.infinite import InfiniteEncoder
 from audiostyle.encoders.random import RandomEncoder
-from audiostyle.losses import Evaluation, TransferLoss, paper_content_loss, paper_style_loss, patch_energy
+from audiostyle.losses import Evaluation, TransferLoss, paper_content_loss, paper_style_loss
 from audiostyle.spectrogram import n_frames_for
 
 N_FILTERS = 4096
@@ -35,7 +35,7 @@ class ExplicitLoss:
         self.encoder = encoder
         self.content, self.style = encoder.encode(content), encoder.encode(style)
         n = encoder.n_filters * encoder.n_patches(content.shape[1])
-        self.content_weight = (1 - balance) ** 2 / (patch_energy(encoder, content) * n)
+        self.content_weight = (1 - balance) ** 2 / (encoder.patch_energy(content) * n)
         self.style_weight = balance**2 / float(paper_style_loss(encoder, content, self.style))
 
     def __call__(self, X: torch.Tensor) -> Evaluation:

@@ -154,7 +154,7 @@ def optimisers(rows: list) -> None:
     """Count evaluations and seconds until each optimiser is within 1 % of the best loss, infinite width."""
     content, style = spectrum(10), spectrum(10, seed=1)
     loss = make_loss("infinite width", content, style)
-    best = minimize(loss, content, n_iter=400, tolerance=1e-8).total
+    best = minimize(loss, content, n_iter=400, tolerance=1e-8).value.total
     target = 1.01 * best
     for name, run in (("projected L-BFGS", _ours), ("SciPy L-BFGS-B", _scipy), ("Adam, clamped", _adam)):
         started = time.perf_counter()
@@ -173,9 +173,9 @@ def optimisers(rows: list) -> None:
 
 def _ours(loss, content, target):
     found = minimize(
-        loss, content, n_iter=400, tolerance=0.0, callback=lambda step: step.value.total <= target
+        loss, content, n_iter=400, tolerance=0.0, callback=lambda iteration, value, x: value.total <= target
     )
-    return found.total, found.n_evaluations
+    return found.value.total, found.n_evaluations
 
 
 def _scipy(loss, content, target):

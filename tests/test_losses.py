@@ -1,14 +1,17 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
+from audiostyle import TransferConfig, losses
 from audiostyle.encoders.infinite import InfiniteEncoder
 from audiostyle.encoders.random import RandomEncoder
 from audiostyle.losses import (
     TransferLoss,
+    check_memory,
     content_loss,
     paper_content_loss,
     paper_style_loss,
-    patch_energy,
     style_loss,
 )
 from benchmarks.methods import ExplicitLoss
@@ -116,43 +119,36 @@ def test_what_needs_a_gradient_is_never_kept(encoder):
         assert gradient.any()
 
 
-def test_explicit_opponent_computes_content_and_style_once(monkeypatch):
+def test_explicit_opponent_is_the_same_objective():
     encoder, X, C, A = RandomEncoder(10, kernel_size=3, dtype=DOUBLE), clip(0, 9), clip(1, 9), clip(2, 12)
-    opponent, loss = ExplicitLoss(encoder, C, A), TransferLoss(encoder, C, A)
-    grams, encoded = [], []
-    gram, encode = encoder._explicit_gram, encoder._encode
-    monkeypatch.setattr(encoder, "_explicit_gram", lambda F: grams.append(F) or gram(F))
-    monkeypatch.setattr(encoder, "_encode", lambda Y: encoded.append(Y) or encode(Y))
-    for _ in range(3):
-        value = opponent(X)
-        assert value.total == pytest.approx(loss(X).total, rel=1e-10)
-        assert torch.allclose(value.gradient, loss(X).gradient, rtol=1e-9, atol=1e-12)
-    assert len(grams) == 3
-    assert sum(bool(Y.requires_grad) for Y in encoded) == 9  # of X: one of the opponent's, two by `loss`
-    assert len(encoded) == 9
+    value, expected = ExplicitLoss(encoder, C, A)(X), TransferLoss(encoder, C, A)(X)
+    assert value.total == pytest.approx(expected.total, rel=1e-10)
+    assert torch.allclose(value.gradient, expected.gradient, rtol=1e-9, atol=1e-12)
 
 
 def test_patch_energy_by_hand():
     X = torch.tensor([[1.0, 2.0, 3.0]])
-    assert patch_energy(RandomEncoder(2, kernel_size=2), X) == pytest.approx(0.5 * ((1 + 4) + (4 + 9)) / 2)
+    assert RandomEncoder(2, kernel_size=2).patch_energy(X) == pytest.approx(0.5 * ((1 + 4) + (4 + 9)) / 2)
 
 
 @pytest.mark.parametrize("make", [lambda: RandomEncoder(8, kernel_size=3), lambda: InfiniteEncoder(3)])
 def test_balance_weighs_both_terms_in_their_own_units(make):
     encoder, C, A = make(), clip(1, 9), clip(2, 12)
     loss = TransferLoss(encoder, C, A, balance=0.25)
-    assert loss.content_weight == pytest.approx(0.75**2 / patch_energy(encoder, C))
+    assert loss.content_weight == pytest.approx(0.75**2 / encoder.patch_energy(C))
     assert loss.style_weight == pytest.approx(0.25**2 / float(style_loss(encoder, C, A)), rel=1e-4)
 
 
 @pytest.mark.parametrize("make", [lambda: RandomEncoder(8, kernel_size=3), lambda: InfiniteEncoder(3)])
-def test_another_balance_is_another_objective_of_the_same_clips(make):
+def test_units_and_a_further_term_are_what_was_given(make):
     C, A, X = clip(1, 9), clip(2, 12), clip(0, 9).float()
-    loss = TransferLoss(make(), C, A, balance=0.25)
-    other, before = loss.at(0.75), loss(X).total
-    assert other(X).total == TransferLoss(make(), C, A, balance=0.75)(X).total
-    assert (loss.balance, loss(X).total) == (0.25, before)
-    assert TransferLoss(make(), C, A, units=(2.0, 5.0)).units == (2.0, 5.0)
+    plain = TransferLoss(make(), C, A, units=(2.0, 5.0))
+    more = TransferLoss(make(), C, A, units=(2.0, 5.0), extra=lambda X: (3.0, 4 * X))
+    assert plain.units == (2.0, 5.0)
+    assert plain(X).total == pytest.approx(0.25 * plain(X).content / 2 + 0.25 * plain(X).style / 5)
+    assert more(X).total == pytest.approx(plain(X).total + 3)
+    assert torch.allclose(more(X).gradient, plain(X).gradient + 4 * X)
+    assert more(X)[:2] == plain(X)[:2]
 
 
 def test_a_content_that_has_the_style_does_not_divide_by_zero():
@@ -160,3 +156,22 @@ def test_a_content_that_has_the_style_does_not_divide_by_zero():
     value = TransferLoss(InfiniteEncoder(3, dtype=DOUBLE), C, C, balance=0.5)(C)
     assert value.total == pytest.approx(0, abs=1e-6)
     assert bool(torch.isfinite(value.gradient).all())
+
+
+@pytest.mark.parametrize("settings", [{}, {"encoder": "random", "n_filters": 64}], ids=str)
+def test_what_does_not_fit_into_memory_is_refused(monkeypatch, settings):
+    config = TransferConfig(method="gram", **settings)
+    needs = []
+    for more in ({}, {"hop_length": 64}, {"n_fft": 2**16}):
+        free = 10**12
+        while True:  # the smallest power of two that is enough
+            monkeypatch.setattr(losses, "free_memory", lambda device, free=free: free)
+            try:
+                check_memory(replace(config, **more), 220500, 220500)
+            except MemoryError as error:
+                assert "clips of 10.0 and 10.0 s need about" in str(error)  # noqa: PT017
+                break
+            free //= 2
+        needs.append(free)
+    assert needs[0] < needs[1]
+    assert needs[0] < needs[2]

@@ -69,9 +69,9 @@ def test_same_minimum_as_scipys_lbfgsb(encoder, balance):
     assert bool((ours.x == 0).any())  # the bound is active, or this test shows nothing
     assert projected_gradient(loss, ours.x) < 1e-3 * projected_gradient(loss, content)
     # Started where ours ended SciPy finds nothing better: it is a minimum under the bound.
-    assert scipy_from(ours.x) == pytest.approx(ours.total, rel=1e-6)
+    assert scipy_from(ours.x) == pytest.approx(ours.value.total, rel=1e-6)
     # The loss is not convex: from the same start both may end in neighbouring basins, a per cent apart.
-    assert ours.total == pytest.approx(scipy_from(content), rel=1e-2)
+    assert ours.value.total == pytest.approx(scipy_from(content), rel=1e-2)
 
 
 def projected_gradient(loss, x):
@@ -85,17 +85,17 @@ def test_loss_never_rises_and_the_best_is_returned():
         quadratic(torch.tensor([1.0, -2.0, 3.0]), torch.tensor([1.0, 50.0, 9.0])),
         torch.ones(3) * 10,
         n_iter=50,
-        callback=lambda step: totals.append(step.value.total),
+        callback=lambda i, value, x: totals.append(value.total),
     )
     assert all(a >= b for a, b in itertools.pairwise(totals))
-    assert found.total == totals[-1]
+    assert found.value.total == totals[-1]
 
 
 def test_stop_rules():
     function = quadratic(torch.tensor([3.0, 1.0]), torch.tensor([1.0, 30.0]))
     assert minimize(function, torch.zeros(2), n_iter=1).reason == "n_iter"
     assert minimize(function, torch.zeros(2), n_iter=100).reason == "tolerance"
-    stopped = minimize(function, torch.zeros(2), n_iter=100, callback=lambda step: step.iteration == 2)
+    stopped = minimize(function, torch.zeros(2), n_iter=100, callback=lambda i, value, x: i == 2)
     assert (stopped.reason, stopped.n_iter) == ("callback", 2)
     assert minimize(function, torch.zeros(2), n_iter=0).n_iter == 0
     at_minimum = minimize(function, torch.tensor([3.0, 1.0]), n_iter=5)
@@ -116,7 +116,7 @@ def test_tolerance_is_the_fraction_of_the_loss_that_an_iteration_must_lower():
             torch.zeros(60, dtype=DOUBLE),
             n_iter=500,
             tolerance=tolerance,
-            callback=lambda step, totals=totals: totals.append(step.value.total),
+            callback=lambda i, value, x, totals=totals: totals.append(value.total),
         )
         assert found.reason == "tolerance"
         lowered = [(a - b) / a for a, b in itertools.pairwise(totals)]
@@ -145,7 +145,7 @@ def test_ill_conditioned_problem_takes_few_evaluations():
     scale = torch.logspace(0, 3, 60, dtype=DOUBLE)
     function = quadratic(torch.ones(60, dtype=DOUBLE), scale)
     start = torch.zeros(60, dtype=DOUBLE)
-    found = minimize(function, start, n_iter=500, callback=lambda step: step.value.total < 1e-3)
+    found = minimize(function, start, n_iter=500, callback=lambda i, value, x: value.total < 1e-3)
     # steepest descent needs some thousand iterations at condition number 1000
-    assert found.total < 1e-3
+    assert found.value.total < 1e-3
     assert found.n_evaluations < 150

@@ -20,7 +20,7 @@ from audiostyle.datasets import paths
 
 SR = 22050
 SECONDS = 120  # until a page answers
-ONE = "--n-iter", "2", "--polish-iter", "2"
+ONE = "--n-iter", "2"
 
 
 def run(command, **options):

@@ -20,34 +20,21 @@ EXAMPLES = """examples:
 """
 # What the settings of a transfer are, one for each field of `TransferConfig`.
 _SETTINGS = {
+    "method": "matched timbre, or the Gram matrix as in the paper (matched; gram with --encoder random)",
     "balance": "0 keeps the content, 0.5 is the matched timbre, 1 takes the style's texture",
-    "match": "share of the style distance to remove, up to 0.9, instead of a balance",
     "encoder": "the limit of infinitely many filters, or the paper's random ones",
     "n_filters": "random filters",
     "kernel_size": "frames a filter spans",
     "activation": "nonlinearity after the filters",
-    "front_ends": "what the filters see: linear, mel or cqt bands, joined by +; pooled_cqt ignores pitch",
-    "rhythm": "whose onsets to hold on to, by a term of its own",
-    "rhythm_weight": "weight of the rhythm",
-    "units": "what the losses are divided by: their own units, or the norms of their gradients at noise",
-    "unknowns": "what is optimised: magnitudes as in the paper, or the samples, which keeps melody better",
-    "start": "what the optimisation starts from and holds on to (matched; content with --encoder random)",
-    "kind": "settings of the matched timbre (told from the clips)",
     "n_iter": "most iterations of the optimiser",
-    "tolerance": "stop when an iteration lowers the loss by less than this fraction",
     "phase": "how magnitudes become sound; griffin_lim is the paper's way",
-    "griffin_lim_iter": "iterations of Griffin-Lim, with --phase griffin_lim",
-    "momentum": "momentum of Griffin-Lim",
-    "polish_iter": "most iterations on the samples, with --phase polish",
     "sr": "sample rate in Hz at which an optimisation computes",
     "level": "root mean square at which everything is computed",
     "n_fft": "window of the STFT in samples",
     "hop_length": "samples between frames",
-    "seed": "of the filters, the noise start and the initial phase",
+    "seed": "of the filters and the initial phase",
     "device": "torch device, such as cpu or cuda",
 }
-# A transfer that may take longer, in seconds, is announced.
-_LONG = 1800
 
 
 def add(commands) -> None:
@@ -110,16 +97,14 @@ def _add_delivery(parser: argparse.ArgumentParser) -> None:
 def _add_settings(parser: argparse.ArgumentParser) -> None:
     """Offer every setting of a transfer as an option of its name; one not given leaves no attribute behind."""
     group = parser.add_argument_group("settings")
-    exclusive = group.add_mutually_exclusive_group()  # of balance and match
     defaults = {setting.name: setting.default for setting in fields(config.TransferConfig)}
     for name, text in _SETTINGS.items():
         default = defaults[name]
         choices = config.CHOICES.get(name)
-        (exclusive if name in ("balance", "match") else group).add_argument(
+        group.add_argument(
             config.option(name),
             dest=f"config_{name}",
-            type=str if choices else float if default is None else type(default),
-            # Checked by the configuration, which knows of names that were given up.
+            type=str if choices else type(default),
             metavar=f"{{{','.join(choices)}}}" if choices else name.upper(),
             default=argparse.SUPPRESS,
             help=text if default is None else f"{text} ({default})",
@@ -129,8 +114,8 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
 def settings(args: argparse.Namespace, base: config.TransferConfig | None = None) -> config.TransferConfig:
     """Return the settings that were typed, the others as in `base` (None takes the defaults)."""
     given = {name: getattr(args, f"config_{name}") for name in _SETTINGS if hasattr(args, f"config_{name}")}
-    if "balance" in given:
-        given["match"] = None  # a balance that is given is none to search for
+    if given.get("encoder") == "random":
+        given = {"method": None} | given
     return replace(base, **given) if base else config.TransferConfig(**given)
 
 
@@ -170,17 +155,13 @@ def _run_one(args, recipe, chosen: config.TransferConfig, delivery, content: Pat
             raise UserError(f"--report {args.report} writes a page; call it .html")
         if is_long(sources, chosen):
             raise UserError(f"--report holds the whole sound, at most {LONG / 60:g} minutes; add --duration")
-    _announce(chosen, sources)
     made, result = transfer_files(sources, args.output, chosen, delivery=delivery, progress=not args.quiet)
     if args.report is not None:
         _report(args, sources, made, result.config)
     if result is None:
         say(f"{args.output}: {made.seconds:.1f} s in blocks, {made.numbers['took']:.1f} s. {made.note}")
         return 0
-    found = "" if chosen.match is None else f"balance {result.balance:.2f}, "
-    say(
-        f"{args.output}: {made.seconds:.1f} s, {found}{_how(result)}, {made.numbers['took']:.1f} s. {made.note}"
-    )
+    say(f"{args.output}: {made.seconds:.1f} s, {_how(result)}, {made.numbers['took']:.1f} s. {made.note}")
     return 0
 
 
@@ -188,7 +169,7 @@ def _how(result) -> str:
     """Say how a result was found: nothing was minimised where it was only filtered."""
     if result.reason == "matched":
         return "filtered to the matched timbre" if result.config.balance else "the content as it was"
-    of_magnitudes = result.config.unknowns == "magnitudes" and result.config.phase == "griffin_lim"
+    of_magnitudes = result.config.phase == "griffin_lim"
     removed = f"{result.n_iter} iterations, {result.style_removed:.0%} of the style loss removed"
     return f"{removed}, in the magnitudes" if of_magnitudes else removed
 
@@ -330,26 +311,3 @@ def _weights(args: argparse.Namespace, recipe) -> tuple[float, ...]:
         return tuple(float(weight) for weight in args.weights.split(","))
     except ValueError as error:
         raise UserError(f"--weights {args.weights} is no list of numbers such as 2,1") from error
-
-
-def _announce(chosen: config.TransferConfig, sources) -> None:
-    """Announce what takes long."""
-    from audiostyle.cost import expected_cost
-    from audiostyle.studies.files import is_long, lengths_at
-
-    lengths = lengths_at(sources, chosen.sr)
-    if lengths is None or is_long(sources, chosen):
-        return
-    cost = expected_cost(chosen, *lengths)
-    if cost.seconds * cost.n_iter > _LONG:
-        sys.stderr.write(
-            f"audiostyle transfer: this will take long, some {_duration(cost.seconds)} for each of up to "
-            f"{cost.n_iter} iterations on two cores; a longer --hop-length or a shorter --duration takes less\n"
-        )
-
-
-def _duration(seconds: float) -> str:
-    for unit, length in (("days", 86400), ("hours", 3600), ("minutes", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds / length:.0f} {unit}"
-    return f"{seconds:.2g} seconds"

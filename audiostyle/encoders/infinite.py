@@ -11,22 +11,17 @@ of patches are box sums along the diagonals of the frame Gram matrix, so that ne
 """
 
 import math
+from collections.abc import Iterator
 
 import torch
 
 from audiostyle.config import check_positive
-from audiostyle.encoders.base import (
-    LEAKY_SLOPE,
-    Encoded,
-    Encoder,
-    check_activation,
-    same_numbers,
-)
-from audiostyle.encoders.fused import squared_sums, squared_sums_with_gradient
+from audiostyle.encoders.base import LEAKY_SLOPE, Encoded, Encoder, check_activation
 from audiostyle.encoders.patches import (
     box_1d,
     box_1d_transposed,
     box_sum,
+    box_sum_transposed,
     frame_products,
     patch_norms,
 )
@@ -38,6 +33,9 @@ _SHARES = {
     "none": (0.0, 1.0),
 }
 CLOSED_FORMS = tuple(_SHARES)
+# Most entries of the frame kernel held at once; bounds the memory whatever the clips' lengths. Fewer, which stay in the
+# processor's cache, take half the time, as long as the k − 1 frames that two chunks share are few among their rows.
+_CHUNK, _CACHED, _FEW = 4_000_000, 250_000, 40
 
 
 class InfiniteEncoder(Encoder):
@@ -48,17 +46,11 @@ class InfiniteEncoder(Encoder):
     kernel_size : int > 0
         Width of the filters in frames.
     activation : {"relu", "leaky_relu", "none"}
-        Nonlinearity; the slope of ``leaky_relu`` is 0.2.
+        Nonlinearity; the slope of ``leaky_relu`` is 0.2. SELU is not homogeneous and has no closed form.
     device : str
         Torch device.
     dtype : torch.dtype
         ``torch.float32`` or ``torch.float64``.
-
-    Raises
-    ------
-    ValueError
-        If `kernel_size` is below 1, or the activation is unknown or has no closed form (SELU: it is not
-        homogeneous; use `audiostyle.encoders.random.RandomEncoder`).
 
     Notebook: 07_infinite_width.ipynb
 
@@ -84,42 +76,45 @@ class InfiniteEncoder(Encoder):
                 f"{', '.join(CLOSED_FORMS)}"
             )
         check_activation(activation, CLOSED_FORMS)
-        self.kernel_size = self.receptive_field = kernel_size
-        self.activation = activation
-        self.device = torch.device(device)
-        self.dtype = dtype
+        self.kernel_size, self.activation = kernel_size, activation
+        self.device, self.dtype = torch.device(device), dtype
         self._relu_share, self._linear_share = _SHARES[activation]
+        # K of a patch with itself, over ‖p‖²; also what ‖p − q‖² weighs in the distance.
+        self._own = 0.5 * self._relu_share + self._linear_share
 
     def _encode(self, X: torch.Tensor) -> Encoded:
         return Encoded(X, X.shape[1] - self.kernel_size + 1)
 
     def _kernel(self, x: Encoded, y: Encoded) -> torch.Tensor:
-        inner = box_sum(x.features.T @ y.features, self.kernel_size)
-        if same_numbers(x.features, y.features):
-            norms = patch_norms(x.features, self.kernel_size)
-            K, _, _ = self._activate(inner, norms, norms)
-            # θ = 0 exactly: rounding would leave it some 1e-4 off.
-            K.diagonal().copy_((0.5 * self._relu_share + self._linear_share) * norms.square())
-            return K
-        K, _, _ = self._activate(
-            inner, patch_norms(x.features, self.kernel_size), patch_norms(y.features, self.kernel_size)
+        X, Y = x.features, y.features
+        rows = self.kernel_rows(
+            X, patch_norms(X, self.kernel_size), Y, patch_norms(Y, self.kernel_size), _same(X, Y)
         )
-        return K
+        return torch.cat([K for _, _, K, _, _ in rows])
 
     def _gram_inner(self, x: Encoded, y: Encoded) -> torch.Tensor:
-        return _GramInner.apply(x.features, y.features, self)
+        X, Y = x.features, y.features
+        same = _same(X, Y)
+        value = _SquaredKernel.apply(X, Y.detach(), self, same)
+        if Y.requires_grad and not same:
+            # ‖K_xy‖² = ‖K_yx‖²: the gradient in Y is that of the exchanged call.
+            value = value + _SquaredKernel.apply(Y, X.detach(), self, False) - value.detach()
+        return value
 
     def _patch_distance(self, x: Encoded, y: Encoded) -> torch.Tensor:
-        return _PatchDistance.apply(x.features, y.features, self)
+        X, Y = x.features, y.features
+        norms = [patch_norms(clip, self.kernel_size) for clip in (X, Y)]
+        return self.distance_terms(X - Y, Y, *norms)[0]
 
-    def _activate(self, inner: torch.Tensor, row_norms: torch.Tensor, column_norms: torch.Tensor):
-        """Turn patch inner products into (K, ∂K/∂inner, ∂K/∂(‖p‖ ‖q‖)); `inner` may be overwritten."""
+    def activate(self, inner: torch.Tensor, row_norms: torch.Tensor, column_norms: torch.Tensor):
+        """Turn patch inner products into (K, ∂K/∂inner, ∂K/∂(‖p‖ ‖q‖)); `inner` may be overwritten.
+
+        The derivatives of K = ‖p‖ ‖q‖ sin θ / 2π + (π − θ) ⟨p, q⟩ / 2π are (π − θ) / 2π and sin θ / 2π: those of θ
+        cancel. Autograd would go through acos and √(1 − c²), whose derivatives are infinite at θ = 0.
+        """
         if not self._relu_share:
-            return (
-                inner * self._linear_share,
-                torch.full_like(inner, self._linear_share),
-                torch.zeros_like(inner),
-            )
+            a = self._linear_share
+            return a * inner, torch.full_like(inner, a), torch.zeros_like(inner)
         norms = row_norms[:, None] * column_norms
         cosine = torch.div(inner, norms).clamp_(-1, 1)
         slope = torch.acos(cosine).sub_(math.pi).mul_(-self._relu_share / (2 * math.pi))
@@ -130,30 +125,79 @@ class InfiniteEncoder(Encoder):
             slope += self._linear_share
         return K, slope, sine
 
-    def _distance_terms(self, difference, y, nx, ny, scratch: torch.Tensor | None = None):
-        """Compute patch distances between x = y + difference and y without cancellation, and the angles θ.
+    def kernel_rows(self, X, norms, Y, column_norms, diagonal: bool) -> Iterator[tuple]:
+        """Yield first row, frames, K, ∂K/∂inner and ∂K/∂(‖p‖ ‖q‖) of one row chunk after another.
 
-        ½ (K_xx + K_yy − 2 K_xy) = (r/2 + a) ½ ‖p − q‖² − r ‖p‖ ‖q‖ (sin θ − θ cos θ) / 2π, with θ from the chord
-        between the unit vectors, which is accurate where the patches are close.
+        With `diagonal` the first columns are the rows themselves, and their θ is exactly 0; rounding would leave it
+        some 1e-4 off.
+        """
+        k, n_rows, n_columns = self.kernel_size, len(norms), len(column_norms)
+        step = max(1, min(_CHUNK, max(_CACHED, _FEW * (k - 1) * n_columns)) // n_columns)
+        for first in range(0, n_rows, step):
+            rows = slice(first, min(first + step, n_rows))
+            frames = slice(first, rows.stop + k - 1)
+            K, slope, sine = self.activate(box_sum(X[:, frames].T @ Y, k), norms[rows], column_norms)
+            if diagonal:
+                K.diagonal(first).copy_(self._own * norms[rows].square())
+                slope.diagonal(first).fill_(self._own)
+                sine.diagonal(first).fill_(0.0)
+            yield first, frames, K, slope, sine
+
+    def squared_sums(self, X, norms, Y, column_norms, weights, *, diagonal: bool, scale: float | None = None):
+        """Sum weights · K² over rows of X and columns of Y, and `scale` times its gradient in X (None without).
+
+        `weights` [shape=(n_columns,)] multiply columns. With `diagonal` the gradient counts the first columns twice,
+        once as row and once as column. It treats the other columns as constants.
+
+        The chain rule by hand, since one pass then gives both, in memory that does not grow with n²: with
+        G = ∂sum/∂⟨p, q⟩ the gradient is Y boxᵀ(G)ᵀ. K depends on the norms of p too, which is ∂‖p‖² = 2 ⟨p, ∂p⟩ and so
+        goes onto the diagonal of G where p is among the columns.
+        """
+        total = torch.zeros((), dtype=torch.float64, device=X.device)
+        gradient = None if scale is None else torch.zeros_like(X)
+        doubled = 2 * (scale or 0.0) * weights
+        if diagonal:
+            doubled[: len(norms)] *= 2
+        for first, frames, K, slope, sine in self.kernel_rows(X, norms, Y, column_norms, diagonal):
+            total += (K.square().sum(dim=0, dtype=torch.float64) * weights).sum()
+            if gradient is None:
+                continue
+            K.mul_(doubled)
+            by_norm = (sine.mul_(K) @ column_norms).div_(norms[first : first + len(K)])
+            G = slope.mul_(K)
+            if diagonal:
+                G.diagonal(first).add_(by_norm)
+            gradient[:, frames].addmm_(Y, box_sum_transposed(G, self.kernel_size).T)
+            if not diagonal:
+                gradient[:, frames].addcmul_(X[:, frames], box_1d_transposed(by_norm, self.kernel_size))
+        return total, gradient
+
+    def distance_terms(self, difference, y, nx, ny, scratch: torch.Tensor | None = None):
+        """Compute patch distances between x = y + difference and y, and the angles θ; differentiable.
+
+        ½ (K_xx + K_yy − 2 K_xy) = (r/2 + a) ½ ‖p − q‖² − r ‖p‖ ‖q‖ (sin θ − θ cos θ) / 2π. As it stands on the left it
+        cancels: near the content, where the optimisation works, all digits of float32 are gone. On the right nothing
+        does, if θ comes from the chord between the unit vectors p/‖p‖ and q/‖q‖, which is computed from p − q, and not
+        from a cosine that is nearly 1.
         """
         k = self.kernel_size
         gap2 = box_1d(frame_products(difference, difference, scratch), k)
         # ‖p‖ − ‖q‖ = ⟨p − q, p + q⟩ / (‖p‖ + ‖q‖), and p + q = (p − q) + 2 q.
         delta = (gap2 + 2 * box_1d(frame_products(difference, y, scratch), k)) / (nx + ny)
         chord2 = ((gap2 - delta.square()) / (nx * ny)).clamp(0, 4)
-        theta = 2 * torch.asin((0.5 * chord2.sqrt()).clamp_max(1))
-        distance = (0.5 * self._relu_share + self._linear_share) * 0.5 * gap2
+        apart = chord2 > 0  # where it is 0, the derivative of its root is infinite; that of the distance is 0
+        theta = 2 * torch.asin((0.5 * torch.where(apart, chord2, 1.0).sqrt() * apart).clamp_max(1))
+        distance = self._own * 0.5 * gap2
         if self._relu_share:
             distance = distance - self._relu_share * nx * ny * sine_minus_theta_cosine(theta) / (2 * math.pi)
         return distance.clamp_min(0), theta
 
-    def _add_distance_gradient(self, gradient, weights, difference, y, theta, nx, ny) -> torch.Tensor:
+    def add_distance_gradient(self, gradient, weights, difference, y, theta, nx, ny) -> torch.Tensor:
         """Add to `gradient` that of Σ_t weights_t · distance_t in x = y + difference."""
-        k, r = self.kernel_size, self._relu_share
-        near = (0.5 * r + self._linear_share) * weights
-        turn = weights * theta * (r / (2 * math.pi))
-        pull = weights * torch.sin(theta) * ny / nx * (r / (2 * math.pi))
-        gradient.addcmul_(difference, box_1d_transposed(near - pull, k))
+        k, share = self.kernel_size, self._relu_share / (2 * math.pi)
+        turn = weights * theta * share
+        pull = weights * torch.sin(theta) * ny / nx * share
+        gradient.addcmul_(difference, box_1d_transposed(self._own * weights - pull, k))
         return gradient.addcmul_(y, box_1d_transposed(turn - pull, k))
 
 
@@ -164,57 +208,24 @@ def sine_minus_theta_cosine(theta: torch.Tensor) -> torch.Tensor:
     return torch.where(theta < 0.3, series, torch.sin(theta) - theta * torch.cos(theta))
 
 
-class _GramInner(torch.autograd.Function):
-    """‖K_xy‖²_F for the infinite encoder with its analytic gradient.
+def _same(X: torch.Tensor, Y: torch.Tensor) -> bool:
+    """Whether two clips are one, not a part or the transpose of it, nor a constant beside a variable."""
+    of_memory = X.data_ptr() == Y.data_ptr() and X.shape == Y.shape and X.stride() == Y.stride()
+    return of_memory and X.requires_grad == Y.requires_grad
 
-    The gradient comes out of the same pass over the kernel as the value: it is computed with it where it is needed.
-    """
+
+class _SquaredKernel(torch.autograd.Function):
+    """‖K_xy‖²_F and its gradient in X, which comes out of the same pass over the kernel."""
 
     @staticmethod
-    def forward(ctx, X, Y, encoder):
-        norms = [patch_norms(clip, encoder.kernel_size) for clip in (X, Y)]
-        same = same_numbers(X, Y)
-        halves, value = [None, None], None
-        for i, (rows, columns) in enumerate(((0, 1), (1, 0))):
-            if not ctx.needs_input_grad[i]:
-                continue
-            if i == 1 and same and halves[0] is not None:
-                halves[1] = halves[0]
-                continue
-            A, B = ((X, Y)[j] for j in (rows, columns))
-            ones = torch.ones_like(norms[columns])
-            value, gradient = squared_sums_with_gradient(
-                encoder, A, norms[rows], B, norms[columns], ones, diagonal=same
-            )
-            # With rows equal to columns the analytic gradient counts both roles: one half belongs to each.
-            halves[i] = 0.5 * gradient if same else gradient
-        if value is None:
-            value = squared_sums(encoder, X, norms[0], Y, norms[1], torch.ones_like(norms[1]), diagonal=same)
-        ctx.save_for_backward(*halves)
+    def forward(ctx, X, Y, encoder, same):
+        norms, column_norms = (patch_norms(clip, encoder.kernel_size) for clip in (X, Y))
+        scale, ones = 1.0 if ctx.needs_input_grad[0] else None, torch.ones_like(column_norms)
+        value, ctx.gradient = encoder.squared_sums(
+            X, norms, Y, column_norms, ones, diagonal=same, scale=scale
+        )
         return value
 
     @staticmethod
     def backward(ctx, grad):
-        return *(None if half is None else grad.to(half.dtype) * half for half in ctx.saved_tensors), None
-
-
-class _PatchDistance(torch.autograd.Function):
-    """Patch distances of the infinite encoder with their analytic gradient, finite where the patches agree."""
-
-    @staticmethod
-    def forward(ctx, X, Y, encoder):
-        nx, ny = (patch_norms(clip, encoder.kernel_size) for clip in (X, Y))
-        distance, theta = encoder._distance_terms(X - Y, Y, nx, ny)
-        ctx.save_for_backward(X, Y, theta, nx, ny)
-        ctx.encoder = encoder
-        return distance
-
-    @staticmethod
-    def backward(ctx, grad):
-        X, Y, theta, nx, ny = ctx.saved_tensors
-        halves = [None, None]
-        for i, (a, b, na, nb) in enumerate(((X, Y, nx, ny), (Y, X, ny, nx))):
-            if ctx.needs_input_grad[i]:
-                zero = torch.zeros_like(a)
-                halves[i] = ctx.encoder._add_distance_gradient(zero, grad, a - b, b, theta, na, nb)
-        return halves[0], halves[1], None
+        return grad.to(ctx.gradient.dtype) * ctx.gradient, None, None, None

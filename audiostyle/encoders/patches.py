@@ -48,7 +48,7 @@ def box_1d_transposed(v: torch.Tensor, k: int) -> torch.Tensor:
 
 def patch_norms(X: torch.Tensor, k: int, scratch: torch.Tensor | None = None) -> torch.Tensor:
     """Return the Euclidean norm of every patch [shape=(n_patches,)], at least 1e-6."""
-    return box_1d(frame_products(X, X, scratch), k).sqrt_().clamp_min_(_LEAST_NORM)
+    return box_1d(frame_products(X, X, scratch), k).clamp_min(_LEAST_NORM**2).sqrt()
 
 
 def frame_products(X: torch.Tensor, Y: torch.Tensor, scratch: torch.Tensor | None = None) -> torch.Tensor:

@@ -5,14 +5,7 @@ import torch
 from torch.nn import functional
 
 from audiostyle.config import ACTIVATIONS, check_positive, check_seed
-from audiostyle.encoders.base import (
-    LEAKY_SLOPE,
-    Encoded,
-    Encoder,
-    Spectrogram,
-    check_activation,
-    same_numbers,
-)
+from audiostyle.encoders.base import LEAKY_SLOPE, Clip, Encoded, Encoder, check_activation
 
 _ACTIVATION = {
     "relu": functional.relu,
@@ -40,17 +33,10 @@ class RandomEncoder(Encoder):
         Nonlinearity; the slope of ``leaky_relu`` is 0.2.
     seed : int in [0, 2^64)
         Seed of the filters.
-    below : RandomEncoder or None
-        Encoder whose features, divided by √N, this one convolves: a deeper layer. None takes the spectrogram.
     device : str
         Torch device.
     dtype : torch.dtype
         ``torch.float32`` or ``torch.float64``.
-
-    Raises
-    ------
-    ValueError
-        If `n_filters` or `kernel_size` is below 1, the seed is out of range or the activation is unknown.
 
     Notebook: 02_random_features_and_gram.ipynb
 
@@ -68,21 +54,15 @@ class RandomEncoder(Encoder):
         kernel_size: int = 11,
         activation: str = "relu",
         seed: int = 0,
-        below: "RandomEncoder | None" = None,
         device: str | torch.device = "cpu",
         dtype: torch.dtype = torch.float32,
     ) -> None:
         check_positive(n_filters=n_filters, kernel_size=kernel_size)
         check_seed(seed)
         check_activation(activation, ACTIVATIONS)
-        self.n_filters = n_filters
-        self.kernel_size = kernel_size
-        self.activation = activation
-        self.seed = seed
-        self.below = below
-        self.receptive_field = kernel_size + (below.receptive_field - 1 if below else 0)
-        self.device = torch.device(device)
-        self.dtype = dtype
+        self.n_filters, self.kernel_size = n_filters, kernel_size
+        self.activation, self.seed = activation, seed
+        self.device, self.dtype = torch.device(device), dtype
         self._filters: torch.Tensor | None = None
 
     def filters(self, n_channels: int) -> torch.Tensor:
@@ -94,94 +74,59 @@ class RandomEncoder(Encoder):
             self._filters = drawn.to(self.device, self.dtype)
         return self._filters
 
-    def features(self, X: "Spectrogram | Encoded") -> torch.Tensor:
-        """Compute the features of every patch, F in the paper.
-
-        Parameters
-        ----------
-        X : array or tensor [shape=(n_bins, n_frames)], or Encoded
-            Log magnitude spectrogram.
-
-        Returns
-        -------
-        torch.Tensor [shape=(n_filters, n_patches)]
-        """
+    def features(self, X: Clip) -> torch.Tensor:
+        """Compute the features of every patch, F in the paper [shape=(n_filters, n_patches)]."""
         return self.encode(X).features
 
-    def gram_matrix(self, X: "Spectrogram | Encoded") -> torch.Tensor:
-        """Compute the Gram matrix of eq. 5, ``G_ij = Σ_k F_ik F_jk``, explicitly.
+    def gram_matrix(self, X: Clip) -> torch.Tensor:
+        """Compute the Gram matrix of eq. 5, ``G_ij = Σ_k F_ik F_jk`` [shape=(n_filters, n_filters)].
 
-        The reference for tests and benchmarks; the losses use `gram_inner` instead.
-
-        Returns
-        -------
-        torch.Tensor [shape=(n_filters, n_filters)]
-
-        Raises
-        ------
-        MemoryError
-            If the matrix does not fit into the memory that is free.
+        The reference for tests and benchmarks; the losses use `gram_inner`, which never forms it. A MemoryError says
+        that it does not fit into the memory that is free.
         """
-        x = self.encode(X)
-        return x.keep((self, "gram_matrix"), lambda: self._explicit_gram(x.features))
-
-    def _explicit_gram(self, F: torch.Tensor) -> torch.Tensor:
-        self._check_gram_fits()
-        return F @ F.T
-
-    def _check_gram_fits(self) -> None:
-        needed = self.n_filters**2 * torch.finfo(self.dtype).bits // 8
-        free = free_memory(self.device)
+        needed, free = self.n_filters**2 * torch.finfo(self.dtype).bits // 8, free_memory(self.device)
         if needed > free:
             raise MemoryError(
                 f"an explicit Gram matrix of n_filters={self.n_filters} needs {needed / 1e9:.1f} GB and "
                 f"{free / 1e9:.1f} GB are free; use gram_inner or style_loss, which never form it, fewer "
                 f"filters, or InfiniteEncoder"
             )
+        x = self.encode(X)
+        return x.keep((self, "gram_matrix"), lambda: x.features @ x.features.T)
 
     def _encode(self, X: torch.Tensor) -> Encoded:
-        if self.below is None:
-            inputs = X
-        else:
-            inputs = self.below.encode(X).features / self.below.n_filters**0.5
-        F = functional.conv1d(inputs[None], self.filters(inputs.shape[0]))[0]
-        F = _ACTIVATION[self.activation](F)
+        F = _ACTIVATION[self.activation](functional.conv1d(X[None], self.filters(X.shape[0]))[0])
         return Encoded(F, F.shape[1])
 
     def _kernel(self, x: Encoded, y: Encoded) -> torch.Tensor:
         return x.features.T @ y.features / self.n_filters
 
     def _gram_inner(self, x: Encoded, y: Encoded) -> torch.Tensor:
-        return _SquaredInner.apply(x.features, y.features) / self.n_filters**2
+        return _SquaredProduct.apply(x.features, y.features, y is x) / self.n_filters**2
 
     def _patch_distance(self, x: Encoded, y: Encoded) -> torch.Tensor:
         return 0.5 * (x.features - y.features).square().mean(dim=0)
 
 
-class _SquaredInner(torch.autograd.Function):
+class _SquaredProduct(torch.autograd.Function):
     """‖AᵀB‖²_F in row chunks, summed in float64; autograd would keep the whole product."""
 
     @staticmethod
-    def forward(ctx, A, B):
+    def forward(ctx, A, B, same):
         ctx.save_for_backward(A, B)
-        total = torch.zeros((), dtype=torch.float64, device=A.device)
-        for rows in A.split(_ROWS, dim=1):
-            total += (rows.T @ B).square().sum(dtype=torch.float64)
-        return total
+        ctx.same = same
+        return sum((rows.T @ B).square().sum(dtype=torch.float64) for rows in A.split(_ROWS, dim=1))
 
     @staticmethod
     def backward(ctx, grad):
-        A, B = ctx.saved_tensors
-        needs_A, needs_B = ctx.needs_input_grad
-        of_A = _SquaredInner._half(A, B, grad) if needs_A else None
-        if needs_A and needs_B and same_numbers(A, B):
-            return of_A, of_A
-        return of_A, _SquaredInner._half(B, A, grad) if needs_B else None
+        def half(A, B):
+            scale = 2 * grad.to(A.dtype)
+            return torch.cat([scale * (B @ (B.T @ rows)) for rows in A.split(_ROWS, dim=1)], dim=1)
 
-    @staticmethod
-    def _half(A, B, grad):
-        scale = 2 * grad.to(A.dtype)
-        return torch.cat([scale * (B @ (B.T @ rows)) for rows in A.split(_ROWS, dim=1)], dim=1)
+        A, B = ctx.saved_tensors
+        needs_A, needs_B, _ = ctx.needs_input_grad
+        of_A = half(A, B) if needs_A else None
+        return of_A, of_A if ctx.same else half(B, A) if needs_B else None, None
 
 
 def free_memory(device: str | torch.device = "cpu") -> int:

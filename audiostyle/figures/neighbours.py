@@ -7,9 +7,8 @@ import torch
 from matplotlib.figure import Figure
 
 from audiostyle.figures.charts import LINE_COLOURS, MARKERS, show_lines
-from audiostyle.neighbours.front_ends import FrontEnd
-from audiostyle.neighbours.rhythm import onset_strength
 from audiostyle.spectrogram import times
+from experiments.neighbours import FrontEnd, onset_strength
 
 
 def show_front_ends(

@@ -14,11 +14,11 @@ class Use(NamedTuple):
     config: TransferConfig
 
 
-_PAPER = TransferConfig(encoder="random", phase="griffin_lim")
+_PAPER = TransferConfig.paper()
 # By name: the command line's ``--preset``, and the choices of the style lab.
 USES = {
-    "melody": Use("melody on another instrument", TransferConfig(kind="instrument")),
-    "voice": Use("voice", TransferConfig(kind="voice")),
+    "melody": Use("melody on another instrument", TransferConfig()),
+    "voice": Use("voice", TransferConfig()),
     "texture": Use("drums and texture", TransferConfig(balance=0.8)),
     "paper": Use("paper", _PAPER),
 }
@@ -65,18 +65,17 @@ class Preset(NamedTuple):
         ``"paper"`` has random filters and Griffin-Lim, ``"plain"`` infinite width instead of the filters,
         ``"infinite"`` the polish instead of Griffin-Lim too, ``"matched"`` the matched timbre.
         """
-        limit = TransferConfig(start="content", balance=balance)
-        iterations = self.config.griffin_lim_iter
+        limit = TransferConfig("gram", balance)
         return {
             "paper": replace(self.config, balance=balance),
-            "plain": replace(limit, phase="griffin_lim", griffin_lim_iter=iterations),
+            "plain": replace(limit, phase="griffin_lim"),
             "infinite": limit,
             "matched": TransferConfig(balance=balance),
         }
 
 
-_QUICK = replace(_PAPER, n_filters=1024, n_iter=60, griffin_lim_iter=60)
-_SMOKE = replace(_PAPER, n_filters=256, n_iter=15, griffin_lim_iter=16)
+_QUICK = replace(_PAPER, n_filters=1024, n_iter=60)
+_SMOKE = replace(_PAPER, n_filters=256, n_iter=15)
 PRESETS = {
     "paper": Preset("paper", 10.0, _PAPER, n_seeds=10, max_style_share=0.25),
     "quick": Preset("quick", 10.0, _QUICK, n_seeds=3, max_style_share=0.65),

@@ -6,7 +6,6 @@ import librosa
 import numpy as np
 import torch
 
-from audiostyle.config import KINDS
 from audiostyle.matching.describe import (
     N_BANDS,
     N_FFT,
@@ -26,6 +25,7 @@ from audiostyle.matching.describe import (
 from audiostyle.matching.filter import Filter, fitted_gain
 from audiostyle.sound.audio import check_waveform, set_level
 
+KINDS = ("instrument", "voice")
 SEMITONES = range(-18, 19)
 # Frames of the style that are used, and most similar ones that are averaged.
 STYLE_FRAMES, _NEIGHBOURS = 1000, 120

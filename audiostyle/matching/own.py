@@ -157,7 +157,7 @@ def as_it_came(
 
 def strength_of(config: TransferConfig) -> float:
     """Return the factor of a filter's gain in dB: with a matched start it is whole at a balance of one half."""
-    return min(1.0, 2 * config.balance) if config.start == "matched" else config.balance
+    return min(1.0, 2 * config.balance) if config.method == "matched" else config.balance
 
 
 def regained(y: np.ndarray, sr: int, *, before: np.ndarray, after: np.ndarray, found_at: int) -> np.ndarray:

@@ -181,7 +181,7 @@ def sound_numbers(
 
 def method_name(config: TransferConfig) -> str:
     """Return what a table calls the method of a configuration: the encoder and what made the sound."""
-    if config.start == "matched":
+    if config.method == "matched":
         return MATCHED
     encoder = "infinite" if config.encoder == "infinite" else f"{config.n_filters} filters"
     return f"{encoder}, {_PHASES[config.phase]}"

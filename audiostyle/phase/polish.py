@@ -11,8 +11,10 @@ import numpy as np
 import torch
 
 from audiostyle.losses import Evaluation, TransferLoss
-from audiostyle.optimize import Minimum, Step, minimize
+from audiostyle.optimize import Optimum, minimize
 from audiostyle.spectrogram import as_tensor, overlap_add, stft, window
+
+POLISH_ITER = 80
 
 
 class WaveformLoss:
@@ -43,15 +45,6 @@ class WaveformLoss:
         self.n_fft = n_fft
         self.hop_length = hop_length
 
-    @property
-    def style_unit(self) -> float:
-        """Style loss of the content, s0."""
-        return self.loss.style_unit
-
-    def at(self, balance: float) -> "WaveformLoss":
-        """Return the same at another balance in [0, 1]."""
-        return WaveformLoss(self.loss.at(balance), n_fft=self.n_fft, hop_length=self.hop_length)
-
     def __call__(self, y: torch.Tensor) -> Evaluation:
         """Evaluate at a waveform y [shape=(n_samples,)]; the gradient has its shape."""
         D = stft(y, n_fft=self.n_fft, hop_length=self.hop_length)
@@ -76,11 +69,11 @@ def polish(
     loss: TransferLoss,
     y: np.ndarray,
     *,
-    n_iter: int,
+    n_iter: int = POLISH_ITER,
     n_fft: int = 2048,
     hop_length: int = 1024,
-    callback: Callable[[Step], bool] | None = None,
-) -> Minimum:
+    callback: Callable | None = None,
+) -> Optimum:
     """Minimise a transfer's loss over the samples of a waveform with L-BFGS.
 
     Parameters
@@ -94,11 +87,11 @@ def polish(
     n_fft, hop_length : int > 0
         Of the STFT.
     callback : callable or None
-        Gets an `audiostyle.optimize.Step` after every iteration; True stops.
+        As for `audiostyle.optimize.minimize`.
 
     Returns
     -------
-    audiostyle.optimize.Minimum
+    Optimum
         ``x`` is the waveform [shape=(n_samples,)].
 
     Raises

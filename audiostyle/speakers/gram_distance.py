@@ -108,7 +108,7 @@ def _side_by_side(spectrograms, encoder: Encoder) -> tuple[list[_Group], np.ndar
 
     Clips are taken one at a time, so that a generator need not hold them all beside the groups.
     """
-    width = encoder.receptive_field
+    width = encoder.kernel_size
     groups: list[_Group] = []
     waiting: list[tuple[int, np.ndarray]] = []
     n_patches = []

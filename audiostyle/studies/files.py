@@ -11,7 +11,7 @@ import soundfile
 
 from audiostyle import transfer
 from audiostyle.config import TransferConfig, check_allowed
-from audiostyle.cost import check_memory
+from audiostyle.losses import check_memory
 from audiostyle.sound.audio import check_cut, fix_length, load_audio, save_audio, set_level, writable_format
 from audiostyle.sound.headers import HIGHEST_RATE, LOWEST_RATE, SoundFormat, check_file, sound_format
 from audiostyle.sound.levels import limit, without_offset
@@ -168,8 +168,8 @@ class Made:
     sr, channels : int
         Sample rate in Hz and channels.
     numbers : dict of str to float
-        ``balance``, ``iterations``, ``style_removed`` (share of the style loss), ``content_loss``,
-        ``gain_db`` and ``took``, in seconds.
+        ``balance``, ``iterations``, where something was optimised ``style_removed`` (share of the style loss) and
+        ``content_loss``, ``gain_db`` and ``took``, in seconds.
     note : str
         What was done to the level, rate and channels.
     """
@@ -189,12 +189,11 @@ def check_sources(sources: Sources, config: TransferConfig) -> None:
     FileNotFoundError, ValueError
         As `audiostyle.sound.headers.open_checked`.
     MemoryError
-        As `audiostyle.cost.check_memory`.
+        As `audiostyle.losses.check_memory`.
     """
     lengths = lengths_at(sources, config.sr)
-    if lengths is not None:
-        # what is filtered in blocks needs a block's memory
-        check_memory(config, round(LONG * config.sr) if is_long(sources, config) else lengths[0], lengths[1])
+    if lengths is not None and not config.filters:
+        check_memory(config, *lengths)
 
 
 def lengths_at(sources: Sources, sr: int) -> tuple[int, int] | None:
@@ -282,11 +281,18 @@ def _streamed(
 
 def _numbers(result: transfer.TransferResult) -> dict[str, float]:
     losses = result.losses if result.polish_losses is None else result.polish_losses
+    judged = (
+        {}
+        if losses.empty
+        else {
+            "style_removed": float(result.style_removed),
+            "content_loss": float(losses["content"].iloc[-1]),
+        }
+    )
     return {
-        "balance": float(result.balance),
+        "balance": result.config.balance,
         "iterations": float(result.n_iter),
-        "style_removed": float(result.style_removed),
-        "content_loss": float(losses["content"].iloc[-1]),
+        **judged,
         "gain_db": float(20 * np.log10(result.gain)),
         "took": float(sum(result.seconds.values())),
     }

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 import torch
 
-from audiostyle.config import TransferConfig
 from audiostyle.datasets.clips import PairAudio
 from audiostyle.encoders.base import Encoder
 from audiostyle.encoders.infinite import InfiniteEncoder
@@ -26,14 +25,12 @@ from audiostyle.measures.content import (
 from audiostyle.measures.table import judge_losses
 from audiostyle.measures.timbre import mfcc_distance
 from audiostyle.measures.truth import truth_numbers
-from audiostyle.neighbours.front_ends import FrontEndEncoder, Patches
-from audiostyle.neighbours.names import branches
-from audiostyle.neighbours.rhythm import RhythmLoss
 from audiostyle.sound.audio import set_level
 from audiostyle.spectrogram import log_magnitude
 from audiostyle.studies import truth
+from experiments.neighbours import NEIGHBOURS, FrontEndEncoder, Patches, RhythmLoss, Way, branches, transfer
 from experiments.pairs import COPY_CONTENT, COPY_STYLE, EQUALISER, MATCHED
-from experiments.presets import GRAM, NEIGHBOURS
+from experiments.presets import GRAM
 
 FRONT_ENDS = {
     "linear": "linear",
@@ -48,7 +45,7 @@ LINEAR = "linear"
 KEYS = ["set", "pair", "method", "seed"]
 # Iterations, and how many times fewer filters than the papers have, so that a table takes hours and not days. With so
 # few of both, noise would stay noise: the random ones start from the content, their limits from noise as the papers do.
-WORK, LIMIT_ITER, FEWER = {"n_iter": 40, "polish_iter": 20}, 100, 16
+WORK, LIMIT_ITER, FEWER = 40, 100, 16
 N_SEEDS = 2
 # Of the result against the target; against the style; against the content.
 TRUTH_MEASURES = ("lsd", "mcd", "chroma", "target_onset_f")
@@ -56,12 +53,12 @@ STYLE_MEASURES = ("style_share_limit", "mfcc_distance", "style_notes", "style_rh
 CONTENT_MEASURES = ("chroma_similarity", "onset_f", "tempo_ratio", "beat_f", "content_rhythm")
 
 
-def limit_of(config: TransferConfig) -> TransferConfig:
+def limit_of(way: Way) -> Way:
     """Return a neighbour's setting with infinitely many filters, and ReLU, which has a closed form there."""
-    return replace(config, encoder="infinite", activation="relu")
+    return replace(way, config=replace(way.config, encoder="infinite", activation="relu"))
 
 
-def with_fewer_filters(config: TransferConfig, times: int = FEWER) -> TransferConfig:
+def with_fewer_filters(way: Way, times: int = FEWER) -> Way:
     """Return a setting with so many times fewer filters in every front end.
 
     Examples
@@ -69,32 +66,28 @@ def with_fewer_filters(config: TransferConfig, times: int = FEWER) -> TransferCo
     >>> with_fewer_filters(NEIGHBOURS["barry_kim"]).front_ends
     'linear:k5:n256+mel:k50:n64+pooled_cqt:k11:n16'
     """
-    n_filters = config.n_filters // times
-    if config.front_ends == LINEAR:
-        return replace(config, n_filters=n_filters)
-    items = []
-    for item, branch in zip(
-        config.front_ends.split("+"),
-        branches(config.front_ends, config.kernel_size, config.n_filters),
-        strict=True,
-    ):
-        items.append(item.replace(f":n{branch.n_filters}", f":n{branch.n_filters // times}"))
-    return replace(config, front_ends="+".join(items), n_filters=n_filters)
+    config = replace(way.config, n_filters=way.config.n_filters // times)
+    named = branches(way.front_ends, config.kernel_size, way.config.n_filters)
+    items = [
+        item.replace(f":n{branch.n_filters}", f":n{branch.n_filters // times}")
+        for item, branch in zip(way.front_ends.split("+"), named, strict=True)
+    ]
+    return replace(way, config=config, front_ends="+".join(items))
 
 
-def settings(work: dict[str, int] | None = None) -> dict[str, TransferConfig]:
+def settings(n_iter: int = WORK, limit_iter: int = LIMIT_ITER) -> dict[str, Way]:
     """Return what is compared, by name.
 
     Parameters
     ----------
-    work : dict or None
-        ``n_iter`` and ``polish_iter``; None takes `WORK`.
+    n_iter, limit_iter : int
+        Most iterations, and those of the neighbours' limits, which start from noise.
 
     Returns
     -------
-    dict of str to TransferConfig
+    dict of str to Way
     """
-    base = replace(GRAM, **(work or WORK))
+    base = Way(replace(GRAM, n_iter=n_iter))
     found = {}
     for name, front_ends in FRONT_ENDS.items():
         found[name] = replace(base, front_ends=front_ends)
@@ -102,15 +95,20 @@ def settings(work: dict[str, int] | None = None) -> dict[str, TransferConfig]:
     found[f"{LINEAR} + {OF_STYLE}"] = replace(base, rhythm="style")
     for name in (LINEAR, "three"):
         found[f"{name} + {BALANCED}"] = replace(base, front_ends=FRONT_ENDS[name], units="gradients")
-    for name, config in NEIGHBOURS.items():
-        found[name] = replace(with_fewer_filters(config), start="content", **(work or WORK))
-        found[f"{name} limit"] = replace(limit_of(config), n_iter=work["n_iter"] if work else LIMIT_ITER)
+    for name, way in NEIGHBOURS.items():
+        found[name] = _from_content(with_fewer_filters(way), n_iter)
+        limit = limit_of(way)
+        found[f"{name} limit"] = replace(limit, config=replace(limit.config, n_iter=limit_iter))
     # Texture on top of the matched timbre: balance 0.6 is 0.2 of the optimisation's.
-    after = replace(base, start="matched", balance=0.6)
+    after = replace(base, start="matched", config=replace(base.config, balance=0.6))
     found[f"{THEN} {LINEAR}"] = after
     found[f"{THEN} three"] = replace(after, front_ends=FRONT_ENDS["three"])
     found[f"{THEN} {LINEAR} + {RHYTHM}"] = replace(after, rhythm="content")
     return found
+
+
+def _from_content(way: Way, n_iter: int) -> Way:
+    return replace(way, start="content", config=replace(way.config, n_iter=n_iter))
 
 
 REFERENCES = (COPY_CONTENT, COPY_STYLE, EQUALISER, MATCHED)
@@ -122,8 +120,7 @@ def rows(
     pair: str,
     audio: PairAudio,
     names: Iterable[str] = NAMES,
-    *,
-    work: dict[str, int] | None = None,
+    **work: int,
 ) -> Iterator[dict]:
     """Yield a row for each method and seed; sounds that were made before are read from the cache.
 
@@ -135,7 +132,7 @@ def rows(
         With a target, or none.
     names : iterable of str
         Of `NAMES`.
-    work : dict or None
+    **work
         As for `settings`.
 
     Yields
@@ -143,20 +140,19 @@ def rows(
     dict
         ``set, pair, method, seed`` and `sound_numbers`.
     """
-    configs = settings(work)
+    ways = settings(**work)
     for name in names:
-        for seed in _seeds(configs.get(name)):
+        for seed in _seeds(ways.get(name)):
             method = None
-            if name in configs:
-                method = truth.Method(
-                    truth.transferred, "audiostyle.transfer", {"config": replace(configs[name], seed=seed)}
-                )
+            if name in ways:
+                way = replace(ways[name], config=replace(ways[name].config, seed=seed))
+                method = truth.Method(transfer, "audiostyle.transfer", {"way": way})
             y = truth.make_sound(name, audio.content, audio.style, audio.sr, method)
             yield {"set": which, "pair": pair, "method": name, "seed": seed, **sound_numbers(y, audio)}
 
 
-def _seeds(config: TransferConfig | None) -> range:
-    random = config is not None and "random" in config.encoder
+def _seeds(way: Way | None) -> range:
+    random = way is not None and way.config.encoder == "random"
     return range(N_SEEDS if random else 1)
 
 
@@ -308,7 +304,7 @@ def convergence(X: torch.Tensor, front_end: Patches, sizes: Sequence[int], n_ban
     return pd.DataFrame(rows).T / float(K.norm())
 
 
-def live_settings(n_iter: int, times: int) -> dict[str, TransferConfig]:
+def live_settings(n_iter: int, times: int) -> dict[str, Way]:
     """Return both neighbours' settings and their limits, from the content on, for a notebook that runs them.
 
     Parameters
@@ -319,7 +315,7 @@ def live_settings(n_iter: int, times: int) -> dict[str, TransferConfig]:
         How many times fewer filters.
     """
     found = {}
-    for name, config in NEIGHBOURS.items():
-        config = replace(config, n_iter=n_iter, start="content")
-        found |= {name: with_fewer_filters(config, times), f"{name} limit": limit_of(config)}
+    for name, way in NEIGHBOURS.items():
+        way = _from_content(way, n_iter)
+        found |= {name: with_fewer_filters(way, times), f"{name} limit": limit_of(way)}
     return found

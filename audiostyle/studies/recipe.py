@@ -167,8 +167,8 @@ class Recipe:
 
 
 def _changed(config: TransferConfig) -> dict[str, object]:
-    """Return the settings that must be given; the start where it is not what the others lead to."""
-    defaults = asdict(_DEFAULT) | {"start": replace(config, start=None).start}
+    """Return the settings that must be given; the method where it is not what the encoder leads to."""
+    defaults = asdict(_DEFAULT) | {"method": replace(config, method=None).method}
     return {name: value for name, value in asdict(config).items() if value != defaults[name]}
 
 

@@ -316,7 +316,7 @@ def _filtered(
         analysed_mid.n_samples,
         found,
         analysed(np.concatenate([*resampled(_held(style, content.sr), SR)], axis=1)[0], SR, "style"),
-        kind=config.kind,
+        kind=None,
         device=config.device,
     )
     stored, tally = store(content.n_channels), _Tally(content)

@@ -59,7 +59,7 @@ def sounds(
     Yields name, waveform at level 0.05 and seconds.
     """
     content = set_level(audio.content)
-    options = {"n_iter": config.griffin_lim_iter, "seed": seed, "length": len(content)}
+    options = {"n_iter": 200, "seed": seed, "length": len(content)}
     for name in methods:
         method, init = PHASES[name]
         started = time.perf_counter()
@@ -67,7 +67,7 @@ def sounds(
         y = reconstruct_phase(optimum.S, method=method, init=start, **options)
         yield name, y, time.perf_counter() - started
     started = time.perf_counter()
-    y = make_sound(optimum, content, replace(config, phase="polish")).y
+    y = make_sound(optimum, content, replace(config, phase="polish"))[0]
     yield POLISH, y, time.perf_counter() - started
 
 
@@ -93,14 +93,13 @@ def curve_rows(
         for method, y, more in sounds(audio, optimum, at, methods=methods):
             row = _row(pair, audio, method, y, balance=balance, seconds=seconds + more)
             yield row | {
-                "style_share_optimised": optimum.minimum.value.style / optimum.loss.style_unit,
+                "style_share_optimised": optimum.value.style / optimum.loss.style_unit,
                 "spectral_convergence_db": spectral_convergence(optimum.S, y),
             }
         started = time.perf_counter()
-        samples = replace(at, unknowns="samples")
-        result = transfer_style(audio.content, audio.style, audio.sr, samples, progress=False)
+        y = optimise(audio.content, audio.style, at, samples=True).x.numpy()
         took = time.perf_counter() - started
-        yield _row(pair, audio, WAVEFORM, result.y_computed, balance=balance, seconds=took)
+        yield _row(pair, audio, WAVEFORM, y, balance=balance, seconds=took)
 
 
 def paper_rows(
@@ -140,7 +139,7 @@ def matched_rows(
     config: TransferConfig | None = None,
 ) -> Iterator[dict]:
     """Yield a row for matched timbre at every balance: up to 0.5 a filter, above that with texture."""
-    config = replace(config or TransferConfig(), start="matched")
+    config = replace(config or TransferConfig(), method="matched")
     for balance in balances:
         at = replace(config, balance=balance)
         result = transfer_style(audio.content, audio.style, audio.sr, at, progress=False)
@@ -208,7 +207,7 @@ def polish_rows(
         started = time.perf_counter()
         optimum = optimise(audio.content, audio.style, replace(config, balance=balance))
         took = time.perf_counter() - started
-        least_fresh, least_limit = losses(optimum.minimum.x)
+        least_fresh, least_limit = losses(optimum.x)
         shared = {"pair": pair.pair, "edition": pair.edition, "balance": balance, "seed": 0}
         yield shared | {
             "method": "magnitudes",
@@ -251,7 +250,7 @@ def target_rows(pair: Pair, audio: PairAudio, *, config: TransferConfig | None =
         at = replace(config, balance=balance, kernel_size=kernel_size)
         result = transfer_style(audio.content, audio.style, audio.sr, at, progress=False)
         sounds_of[f"{at.phase}, balance {balance:g}, kernel {kernel_size}"] = result.y
-    matched = replace(config, start="matched", balance=0.5)
+    matched = replace(config, method="matched", balance=0.5)
     sounds_of[MATCHED] = transfer_style(audio.content, audio.style, audio.sr, matched, progress=False).y
     for method, y in sounds_of.items():
         distance = log_spectral_distance(y, audio.target, audio.sr)

@@ -109,7 +109,7 @@ METHODS: dict[str, Method] = {
     FIRST: Method(
         transferred,
         "audiostyle.transfer",
-        {"config": TransferConfig(encoder="infinite", phase="polish", start="content", balance=0.5)},
+        {"config": TransferConfig(encoder="infinite", phase="polish", method="gram", balance=0.5)},
     ),
     MATCHED: Method(_matched, "audiostyle.matching"),
     DEFAULT: Method(transferred, "audiostyle.transfer"),

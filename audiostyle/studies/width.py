@@ -148,7 +148,7 @@ def slope_error(table: pd.DataFrame) -> float:
 def minimum_under(given: Problem, encoder: Encoder, balance: float, *, n_iter: int) -> torch.Tensor:
     """Return the log magnitudes that minimise the objective under an encoder."""
     config = replace(GRAM, balance=balance, n_iter=n_iter)
-    return optimise(given.content, given.style, config, encoder=encoder).minimum.x
+    return optimise(given.content, given.style, config, encoder=encoder).x
 
 
 def overfitting(

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import ipywidgets
 import numpy as np
 
-from audiostyle.config import KINDS, TransferConfig
+from audiostyle.config import TransferConfig
 from audiostyle.datasets import paths
 from audiostyle.datasets.clips import get_pair
 from audiostyle.files.presets import USES, Use
@@ -31,7 +31,7 @@ from audiostyle.widgets.form import (
 )
 from audiostyle.widgets.jobs import Latest, Ticket
 from audiostyle.widgets.player import Slot, SyncPlayer, analysed
-from audiostyle.widgets.renders import QUICK_PHASE, Rendered, add_numbers, render
+from audiostyle.widgets.renders import Rendered, add_numbers, render
 from audiostyle.widgets.saving import Saving
 from audiostyle.widgets.source import Sound, SoundSource, load_cut
 
@@ -41,18 +41,10 @@ _PREVIEW_ITER = 60
 # So long the slider must rest before a preview is made.
 _REST_SECONDS = 0.4
 _DEFAULT = TransferConfig()
-_PHASES = {
-    "polish": {},
-    "quick": QUICK_PHASE,
-    "paper": {"phase": "griffin_lim"},
-    "samples": {"unknowns": "samples"},
-}
 _OWN = "own"
 _USES = {"any": Use("any two sounds", _DEFAULT), **USES}
 _WHOLE = ("n_filters", "kernel_size", "n_iter", "seed")
-_SETTINGS = ("balance", "encoder", *_WHOLE)
-_UNTOLD = "auto"
-_OF_PHASE = ("unknowns", "phase", "griffin_lim_iter", "momentum")
+_SETTINGS = ("balance", "encoder", "phase", *_WHOLE)
 _ROWS = (
     ("style_share_limit", "style loss left (1 = content)", "{:.3f}"),
     ("chroma_similarity", "chroma similarity to the content", "{:.2f}"),
@@ -154,14 +146,12 @@ class StyleLab:
             self._by_code = False
 
     def config(self, *, preview: bool = False) -> TransferConfig:
-        """Return the settings of the controls; a preview makes do with 60 iterations and quick phase."""
+        """Return the settings of the controls; a preview makes do with 60 iterations and no polish."""
         values = self._values
-        phase = "quick" if preview and values["phase"] == "polish" else values["phase"]
         chosen = {name: int(values[name]) if name in _WHOLE else values[name] for name in _SETTINGS}
         if preview:
-            chosen["n_iter"] = min(chosen["n_iter"], _PREVIEW_ITER)
-        kind = None if values["kind"] == _UNTOLD else values["kind"]
-        return TransferConfig(**chosen, kind=kind, **_PHASES[phase])
+            chosen |= {"n_iter": min(chosen["n_iter"], _PREVIEW_ITER), "phase": "griffin_lim"}
+        return TransferConfig(**chosen)
 
     def recipe(self, *, preview: bool = False) -> Recipe:
         """Return sounds, cuts and settings of the controls; a preview takes 3 s of the content."""
@@ -448,15 +438,7 @@ def _note(config: TransferConfig, chosen: _Chosen) -> str:
 
 def _values_of(config: TransferConfig) -> dict:
     """Return the values of the controls that give these settings."""
-    phase = next(
-        name
-        for name, changes in _PHASES.items()
-        if all(getattr(config, key) == getattr(TransferConfig(**changes), key) for key in _OF_PHASE)
-    )
-    return {name: getattr(config, name) for name in _SETTINGS} | {
-        "kind": config.kind or _UNTOLD,
-        "phase": phase,
-    }
+    return {name: getattr(config, name) for name in _SETTINGS}
 
 
 def _controls_form(player: str) -> Form:
@@ -486,16 +468,11 @@ def _settings_form() -> Form:
             [("infinite", "infinite width (seconds)"), ("random", "random filters (minutes)")],
         ),
         number("n_filters", "Random filters", "Number of random filters; the paper has 4096", (16, 8192, 1)),
-        choice("kind", "Matching", "Matched timbre for notes or for speech; told from how steady the clips are",
-               [(_UNTOLD, "told from the sounds"), *((kind, kind) for kind in KINDS)]),
         number("kernel_size", "Kernel size (frames)", "Frames a filter spans; one frame is 46 ms", (1, 32, 1)),
         number("n_iter", "Most iterations", "The optimiser often ends earlier, when nothing improves", (1, 2000, 1)),
         choice(
             "phase", "Phase", "How a sound is made of the magnitudes",
-            [
-                ("polish", "polished samples"), ("quick", "quick Griffin-Lim (30)"),
-                ("paper", "Griffin-Lim (200)"), ("samples", "samples only"),
-            ],
+            [("polish", "polished samples"), ("griffin_lim", "Griffin-Lim, as the paper")],
         ),
         number("seed", "Seed", "Seeds random filters and initial phase; the same seed gives the same samples",
                (0, 2**31 - 1, 1)),

@@ -244,7 +244,7 @@ def _pair_title(pair: Pair) -> str:
 
 def _method_name(rendered: Rendered) -> str:
     config = rendered.config
-    method = "matched" if config.start == "matched" else config.encoder
+    method = "matched" if config.method == "matched" else config.encoder
     return _METHOD_NAMES[method].format(config.n_filters)
 
 

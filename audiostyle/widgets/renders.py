@@ -14,13 +14,10 @@ from audiostyle.datasets.clips import Pair, made_of
 from audiostyle.datasets.keys import cache_key
 from audiostyle.files.presets import Preset
 from audiostyle.measures.table import sound_numbers
-from audiostyle.phase.griffin_lim import FAST_ITER, FAST_MOMENTUM
 from audiostyle.sound.audio import load_audio, save_audio
 from audiostyle.sound.files import whole_file
 from audiostyle.transfer import TransferResult, transfer_style
 
-# What the polish starts from, and nothing more.
-QUICK_PHASE = {"phase": "griffin_lim", "griffin_lim_iter": FAST_ITER, "momentum": FAST_MOMENTUM}
 METHODS = ("matched", *ENCODERS)
 
 
@@ -35,7 +32,7 @@ class Rendered:
     sr : int
         Sample rate in Hz.
     config : TransferConfig
-        Settings that give it again; after a stop, ``n_iter`` and ``polish_iter`` are the iterations made.
+        Settings that give it again; after a stop, ``n_iter`` are the iterations made.
     numbers : dict of str to float
         See `sound_numbers`; also ``iterations`` and ``seconds``.
     gain : float
@@ -66,8 +63,8 @@ def method_config(method: str, balance: float, preset: Preset) -> TransferConfig
         raise ValueError(f"method={method!r} is not allowed; it must be one of {', '.join(METHODS)}")
     if method == "random":
         return replace(preset.config, encoder="random", balance=balance)
-    start = "matched" if method == "matched" else "content"
-    return TransferConfig(balance=balance, start=start, n_iter=preset.config.n_iter, **QUICK_PHASE)
+    named = "matched" if method == "matched" else "gram"
+    return TransferConfig(named, balance, n_iter=preset.config.n_iter, phase="griffin_lim")
 
 
 def render(
@@ -87,9 +84,7 @@ def render(
     """
     result = transfer_style(content, style, sr, config, progress=False, callback=callback)
     if result.reason == "callback":
-        # what a stopped run did
-        polished = 0 if result.polish_losses is None else len(result.polish_losses) - 1
-        config = replace(config, n_iter=result.n_iter, polish_iter=polished)
+        config = replace(config, n_iter=result.n_iter)  # what a stopped run did
     return replace(rendered(result), config=config), result
 
 

@@ -143,7 +143,7 @@ def test_everything_by_keyboard(app):
         reached.add(page.evaluate("() => document.activeElement.name || document.activeElement.className"))
         page.keyboard.press("Tab")
     settings = (
-        "use balance run play encoder kind kernel_size n_iter phase seed preview "
+        "use balance run play encoder kernel_size n_iter phase seed preview "
         "name format subtype rate channels download recipe save"
     )
     wanted = set(settings.split())

@@ -11,17 +11,15 @@ from audiostyle.datasets import keys, paths
 from audiostyle.datasets.keys import cache_key, code_version
 
 OTHER = {
-    "balance": 0.9, "match": 0.4, "encoder": "random", "n_filters": 8, "kernel_size": 3, "activation": "none",
-    "start": "noise", "n_iter": 2, "tolerance": 0.1, "phase": "griffin_lim", "griffin_lim_iter": 2, "momentum": 0.5,
-    "unknowns": "samples", "polish_iter": 2, "sr": 16000, "level": 0.1, "n_fft": 4096, "hop_length": 256, "seed": 3,
-    "device": "meta", "kind": "voice",
-    "front_ends": "linear+mel:k3", "rhythm": "style", "rhythm_weight": 0.3, "units": "gradients",
+    "method": "matched", "balance": 0.9, "encoder": "random", "n_filters": 8, "kernel_size": 3, "activation": "none",
+    "n_iter": 2, "phase": "griffin_lim", "sr": 16000, "level": 0.1, "n_fft": 4096, "hop_length": 256, "seed": 3,
+    "device": "meta",
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("setting", [setting.name for setting in fields(TransferConfig)])
 def test_every_setting_of_a_transfer_enters(setting):
-    config = TransferConfig(start="content")  # the default goes by the other settings
+    config = TransferConfig(method="gram")  # the default goes by the other settings
     other = replace(config, **{setting: OTHER[setting]})
     assert cache_key("audiostyle.transfer", config=config) != cache_key("audiostyle.transfer", config=other)
     assert cache_key("audiostyle.transfer", config=config) == cache_key(

@@ -1,14 +1,11 @@
 """What every encoder keeps to, as `audiostyle.encoders.base.Encoder` says it."""
 
-import numpy as np
 import pytest
 import torch
 
 from audiostyle.encoders.infinite import CLOSED_FORMS, InfiniteEncoder
 from audiostyle.encoders.random import RandomEncoder
-from audiostyle.losses import TransferLoss, content_loss, loss_units, patch_energy, style_loss
-from audiostyle.neighbours.front_ends import Bands, FrontEnd, FrontEndEncoder, Patches
-from audiostyle.neighbours.layered import LayeredEncoder
+from audiostyle.losses import TransferLoss, content_loss, loss_units, style_loss
 
 DOUBLE = torch.float64
 
@@ -21,59 +18,19 @@ def limit(kernel_size=3, activation="relu"):
     return InfiniteEncoder(kernel_size, activation, dtype=DOUBLE)
 
 
-BELOW = random_encoder(kernel_size=2)
-STACKED = random_encoder(n_filters=7, kernel_size=2, below=BELOW, seed=1)
-WEIGHTS = (0.3, 2.0)
-ONE_LENGTH = {
+ENCODERS = {
     "random": random_encoder(),
     "selu": random_encoder(activation="selu"),
-    "stacked": STACKED,
     **{f"infinite {activation}": limit(activation=activation) for activation in CLOSED_FORMS},
-    "layers": LayeredEncoder([random_encoder(), limit()], WEIGHTS),
 }
-BANDS = Bands(np.random.default_rng(0).random((4, 6)))
-
-
-def pooled(encoder, front_end=FrontEnd(6), stride=1):  # noqa: B008
-    return FrontEndEncoder(encoder, Patches(front_end, kernel_size=3, n_bands=2, stride=stride))
-
-
-ONE_LENGTH |= {
-    "random bands": FrontEndEncoder(random_encoder(), BANDS),
-    "infinite bands": FrontEndEncoder(limit(), BANDS),
-}
-OTHER_CONTENT_WEIGHTS = {"weights": (0.3, 2.0), "content_weights": (1.5, 0.2)}
-POOLED = {
-    "random pooled": pooled(random_encoder(kernel_size=1)),
-    "infinite pooled": pooled(limit(1)),
-    "infinite pooled bands": pooled(limit(1), BANDS, stride=2),
-}
-# Patches at one time: at every offset of two bands.
-OFFSETS = dict(zip(POOLED.values(), (5, 5, 3), strict=True))
-EVERY = (
-    ONE_LENGTH
-    | POOLED
-    | {
-        "front ends": LayeredEncoder(
-            [limit(4), FrontEndEncoder(random_encoder(), BANDS)],
-            **OTHER_CONTENT_WEIGHTS,
-        ),
-        "pooled front end": LayeredEncoder([limit(4), pooled(limit(1), BANDS)], **OTHER_CONTENT_WEIGHTS),
-        "stacked layers": LayeredEncoder([BELOW, STACKED], WEIGHTS),
-        "random layers": LayeredEncoder([random_encoder(), random_encoder(kernel_size=5)], WEIGHTS),
-        "infinite layers": LayeredEncoder([limit(1), limit(3)], WEIGHTS),
-        "mixed layers": LayeredEncoder([random_encoder(), limit(4)], WEIGHTS),
-    }
-)
-every = pytest.mark.parametrize("encoder", EVERY.values(), ids=EVERY)
-of_one_length = pytest.mark.parametrize("encoder", ONE_LENGTH.values(), ids=ONE_LENGTH)
+every = pytest.mark.parametrize("encoder", ENCODERS.values(), ids=ENCODERS)
 
 
 def clip(seed, n_frames, n_bins=6):
     return torch.rand(n_bins, n_frames, generator=torch.Generator().manual_seed(seed), dtype=DOUBLE)
 
 
-@of_one_length
+@every
 def test_kernels_have_a_row_for_every_patch_and_are_symmetric(encoder):
     X, Y = clip(0, 9), clip(1, 7)
     K = encoder.kernel(X, Y)
@@ -85,18 +42,17 @@ def test_kernels_have_a_row_for_every_patch_and_are_symmetric(encoder):
 
 
 @every
-def test_gram_inner_is_the_weighted_sum_of_the_kernels_squared_norms(encoder):
+def test_gram_inner_is_the_kernels_squared_norm(encoder):
     X, Y = clip(0, 9), clip(1, 7)
     for A, B in ((X, Y), (X, X)):
         found = encoder.gram_inner(A, B)
-        layers = zip(encoder.layer_weights, encoder.layers, strict=True)
-        expected = sum(w * layer.kernel(A, B).square().sum() for w, layer in layers)
+        expected = encoder.kernel(A, B).square().sum()
         assert (found.shape, found.dtype) == ((), DOUBLE)
         assert float(found) == pytest.approx(float(expected), rel=1e-12)
         assert float(encoder.gram_inner(B, A)) == pytest.approx(float(found), rel=1e-12)
 
 
-@of_one_length
+@every
 def test_patch_distance_is_the_kernel_distance_on_the_diagonal(encoder):
     X, Y = clip(0, 9), clip(1, 9)
     K = [encoder.kernel(a, b).diagonal() for a, b in ((X, X), (Y, Y), (X, Y))]
@@ -124,7 +80,7 @@ def test_chunks_change_nothing(encoder, monkeypatch):
     whole = [encoder.gram_inner(X, Z) for Z in (Y, X)]
     gradients = [torch.autograd.grad(value, X)[0] for value in whole]
     monkeypatch.setattr("audiostyle.encoders.random._ROWS", 5)
-    monkeypatch.setattr("audiostyle.encoders.fused._CHUNK", 100)
+    monkeypatch.setattr("audiostyle.encoders.infinite._CHUNK", 100)
     for value, gradient, Z in zip(whole, gradients, (Y, X), strict=True):
         chunked = encoder.gram_inner(X, Z)
         assert chunked.item() == pytest.approx(value.item(), rel=1e-12)
@@ -138,28 +94,12 @@ def test_clips_are_encoded_once_and_left_as_they_are(encoder):
     x, y = encoder.encode(X), encoder.encode(Y)
     assert encoder.encode(x) is x
     assert x.n_patches == encoder.n_patches(9)
-    assert len(x.layers) == len(encoder.layers)
     plain = [encoder.gram_inner(X, Y), encoder.gram_inner(X, X), style_loss(encoder, X, Y)]
     for _ in range(2):
         assert [encoder.gram_inner(x, y), encoder.gram_inner(x, x), style_loss(encoder, x, y)] == plain
     assert content_loss(encoder, x, y) == content_loss(encoder, X.numpy(), Y.numpy())
     assert torch.equal(X, kept[0])
     assert torch.equal(Y, kept[1])
-
-
-@every
-def test_losses_are_added_over_layers_as_in_eq_4(encoder):
-    X, C, A = clip(0, 9), clip(1, 9), clip(2, 7)
-    terms = {
-        "content": lambda e: float(content_loss(e, X, C)),
-        "style": lambda e: float(style_loss(e, X, A)),
-        "energy": lambda e: patch_energy(e, C),
-    }
-    for name, term in terms.items():
-        of_layers = [term(layer) for layer in encoder.layers]
-        weights = encoder.layer_weights if name == "style" else encoder.content_weights
-        expected = np.dot(weights, of_layers)
-        assert term(encoder) == pytest.approx(float(expected), rel=1e-12), name
 
 
 @every
@@ -180,8 +120,8 @@ def test_objective_and_its_gradient_are_those_of_the_losses(encoder):
 
 @every
 def test_a_clip_needs_one_patch_and_two_axes(encoder):
-    shortest = encoder.receptive_field
-    assert encoder.n_patches(shortest) == OFFSETS.get(encoder, 1)
+    shortest = encoder.kernel_size
+    assert encoder.n_patches(shortest) == 1
     assert float(content_loss(encoder, clip(0, shortest), clip(1, shortest))) > 0
     with pytest.raises(
         ValueError, match=f"{shortest - 1} frames, fewer than one patch of kernel_size={shortest}"
@@ -189,10 +129,3 @@ def test_a_clip_needs_one_patch_and_two_axes(encoder):
         encoder.encode(clip(0, shortest - 1))
     with pytest.raises(ValueError, match="shape"):
         encoder.gram_inner(torch.ones(9), torch.ones(9))
-
-
-def test_layers_of_several_lengths_have_no_common_kernel():
-    both = EVERY["infinite layers"]
-    for method in (both.kernel, both.patch_distance):
-        with pytest.raises(ValueError, match=r"patches have one length are needed, not \[1, 3\] frames"):
-            method(clip(0, 9), clip(1, 9))

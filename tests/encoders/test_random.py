@@ -8,7 +8,6 @@ from audiostyle.encoders import random
 from audiostyle.encoders.infinite import InfiniteEncoder
 from audiostyle.encoders.random import RandomEncoder
 from audiostyle.losses import style_loss
-from audiostyle.neighbours.layered import LayeredEncoder
 
 DOUBLE = torch.float64
 
@@ -104,17 +103,6 @@ def test_style_loss_is_a_distance_of_statistics(seed, infinite):
     assert float(style_loss(encoder, torch.cat([X, X], dim=1), Y)) == pytest.approx(there, abs=1e-12 * scale)
 
 
-def test_deeper_layer_convolves_the_features_below():
-    first = random_encoder()
-    second = random_encoder(n_filters=5, kernel_size=2, below=first, seed=1)
-    X = clip(0, 9)
-    F = first.features(X) / first.n_filters**0.5
-    expected = torch.relu(torch.nn.functional.conv1d(F[None], second.filters(12))[0])
-    assert torch.equal(second.features(X), expected)
-    assert second.receptive_field == 4
-    assert second.n_patches(9) == expected.shape[1]
-
-
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -124,8 +112,6 @@ def test_deeper_layer_convolves_the_features_below():
         (lambda: InfiniteEncoder(0), "kernel_size=0"),
         (lambda: InfiniteEncoder(activation="tanh"), "activation='tanh'.*relu"),
         (lambda: InfiniteEncoder(activation="selu"), "no closed form.*RandomEncoder"),
-        (lambda: LayeredEncoder([]), "at least one layer"),
-        (lambda: LayeredEncoder([RandomEncoder(2)], weights=(1, 1)), "must be 1 numbers"),
         (
             lambda: RandomEncoder(2).features(torch.ones(3, 5)),
             "5 frames, fewer than one patch of kernel_size=11",

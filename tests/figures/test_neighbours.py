@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from audiostyle.figures import neighbours as drawn
-from audiostyle.neighbours.front_ends import FrontEnd, mel_bands
+from experiments.neighbours import FrontEnd, mel_bands
 
 
 @pytest.fixture(autouse=True)

@@ -248,7 +248,7 @@ def test_the_polish_has_axes_of_its_own(content, style):
             content,
             style,
             SR,
-            replace(GRAM, n_iter=4, polish_iter=3, griffin_lim_iter=5, phase=phase),
+            replace(GRAM, n_iter=4, phase=phase),
             progress=False,
         )
         for name, phase in (("plain", "griffin_lim"), ("polished", "polish"))

@@ -119,7 +119,7 @@ def test_no_peak_at_the_end_of_a_polished_sound(rng, start):
     for n_samples in EVERY_REMAINDER:
         content, style = 0.05 * rng.normal(size=(2, n_samples)).astype(np.float32)
         style = np.convolve(style, [1, 1, 1, 1], mode="same").astype(np.float32)
-        config = TransferConfig(kernel_size=3, balance=0.9, n_iter=8, polish_iter=8, **SMALL)
+        config = TransferConfig(kernel_size=3, balance=0.9, n_iter=8, **SMALL)
         optimum = optimise(content, style, config)
         if start == "content":
             y = polish(optimum.loss, content, n_iter=8, **SMALL).x.numpy()

@@ -5,12 +5,10 @@ import torch
 
 from audiostyle import InfiniteEncoder
 from audiostyle.datasets.clips import PairAudio
-from audiostyle.neighbours.front_ends import FrontEnd, Patches
-from audiostyle.neighbours.names import branches
 from audiostyle.studies import neighbours, truth
 from benchmarks import neighbours as benchmark
+from experiments.neighbours import NEIGHBOURS, FrontEnd, Patches, branches
 from experiments.pairs import COPY_CONTENT, COPY_STYLE
-from experiments.presets import NEIGHBOURS
 from experiments.results import committed
 
 SR = 22050
@@ -30,12 +28,12 @@ def audio(make_melody):
 def test_settings_of_the_neighbours_are_those_of_their_papers():
     """`README`'s sources: 4096 filters of 16 frames and SELU; 4096, 1024 and 256 filters of 5, 50 and 11 frames."""
     tomczak, barry_kim = NEIGHBOURS["tomczak"], NEIGHBOURS["barry_kim"]
-    for config in (tomczak, barry_kim):
-        assert (config.encoder, config.activation) == ("random", "selu")
-        assert (config.unknowns, config.start) == ("samples", "noise")
-        assert (config.sr, config.n_fft) == (22050, 2048)
-    assert (tomczak.n_filters, tomczak.kernel_size, tomczak.rhythm) == (4096, 16, "content")
-    found = branches(barry_kim.front_ends, barry_kim.kernel_size, barry_kim.n_filters)
+    for way in (tomczak, barry_kim):
+        assert (way.config.encoder, way.config.activation) == ("random", "selu")
+        assert (way.samples, way.start) == (True, "noise")
+        assert (way.config.sr, way.config.n_fft) == (22050, 2048)
+    assert (tomczak.config.n_filters, tomczak.config.kernel_size, tomczak.rhythm) == (4096, 16, "content")
+    found = branches(barry_kim.front_ends, 11, 4096)
     assert [(b.front_end, b.pooled, b.kernel_size, b.n_filters) for b in found] == [
         ("linear", False, 5, 4096),
         ("mel", False, 50, 1024),
@@ -62,7 +60,7 @@ def test_only_random_filters_have_seeds(audio, monkeypatch):
     asked = []
 
     def make_sound(name, content, style, sr, method):
-        asked.append((name, method and method.settings["config"].seed))
+        asked.append((name, method and method.settings["way"].config.seed))
         return content
 
     monkeypatch.setattr(truth, "make_sound", make_sound)
@@ -107,8 +105,7 @@ def test_without_a_target_there_is_no_truth(audio):
 
 def test_rows_are_made_once_and_averaged_over_seeds_then_pairs(audio):
     names = ("linear + rhythm", COPY_CONTENT)
-    work = {"n_iter": 2, "polish_iter": 1}
-    made = [pd.DataFrame(neighbours.rows("choose", p, audio, names, work=work)) for p in "ab"]
+    made = [pd.DataFrame(neighbours.rows("choose", p, audio, names, n_iter=2)) for p in "ab"]
     assert made[0]["lsd"].tolist() == made[1]["lsd"].tolist()
     table = pd.concat(made)
     again = made[0].assign(seed=1, lsd=made[0]["lsd"] + 2)
@@ -149,7 +146,7 @@ def test_slope_error_sees_a_wrong_gradient(monkeypatch):
     C, A = torch.rand(2, 6, 9, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     encoder = InfiniteEncoder(3, dtype=torch.float64)
     assert neighbours.slope_error(encoder, C, A) < 1e-6
-    monkeypatch.setattr(InfiniteEncoder, "_add_distance_gradient", lambda self, gradient, *given: gradient)
+    monkeypatch.setattr(InfiniteEncoder, "add_distance_gradient", lambda self, gradient, *given: gradient)
     assert neighbours.slope_error(encoder, C, A) > 1e-3
 
 
@@ -173,9 +170,9 @@ def test_convergence_stays_under_its_bound_and_falls_with_its_slope():
 def test_live_settings_are_the_neighbours_and_their_limits():
     found = neighbours.live_settings(7, 64)
     assert list(found) == ["tomczak", "tomczak limit", "barry_kim", "barry_kim limit"]
-    assert {(c.n_iter, c.start) for c in found.values()} == {(7, "content")}
-    assert [c.encoder for c in found.values()] == ["random", "infinite"] * 2
-    assert found["tomczak"].n_filters == 64
+    assert {(c.config.n_iter, c.start) for c in found.values()} == {(7, "content")}
+    assert [c.config.encoder for c in found.values()] == ["random", "infinite"] * 2
+    assert found["tomczak"].config.n_filters == 64
 
 
 def test_stored_table_has_every_method_on_every_pair():

@@ -57,7 +57,7 @@ def test_less_than_the_margin_is_a_tie_and_a_reference_is_a_point():
 
 
 def test_curves_have_a_row_for_every_method_and_all_measures(pair_audio):
-    config = replace(GRAM, n_iter=5, griffin_lim_iter=3)
+    config = replace(GRAM, n_iter=5)
     rows = list(
         trade_offs.curve_rows(*pair_audio, balances=(0.5,), methods=tuple(trade_offs.PHASES), config=config)
     )
@@ -71,7 +71,7 @@ def test_curves_have_a_row_for_every_method_and_all_measures(pair_audio):
 
 
 def test_paper_rows_have_a_row_for_every_seed(pair_audio):
-    config = TransferConfig(encoder="random", n_filters=32, phase="griffin_lim", n_iter=3, griffin_lim_iter=3)
+    config = TransferConfig(encoder="random", n_filters=32, phase="griffin_lim", n_iter=3)
     rows = list(trade_offs.paper_rows(*pair_audio, balances=(0.5,), seeds=(0, 1, 2), config=config))
     assert [row["seed"] for row in rows] == [0, 1, 2]
     assert len({row["style_share_limit"] for row in rows}) == 3
@@ -129,7 +129,7 @@ def test_target_rows_need_a_target(pair_audio, content):
     with pytest.raises(ValueError, match="no known target"):
         list(trade_offs.target_rows(pair, audio))
     known = PairAudio(audio.content, audio.style, content, SR)
-    config = TransferConfig(n_iter=5, polish_iter=5)
+    config = TransferConfig(n_iter=5)
     rows = {
         row["method"]: row["target_distance_db"] for row in trade_offs.target_rows(pair, known, config=config)
     }

@@ -104,18 +104,18 @@ def test_quick_methods_are_as_long_as_the_content_and_nearer_than_the_style(soun
 
 def test_the_papers_and_the_first_setting_are_fixed_whatever_the_default():
     paper, first = (truth.METHODS[name].settings["config"] for name in (truth.PAPER, truth.FIRST))
-    assert (paper.encoder, paper.n_filters, paper.phase, paper.start) == (
+    assert (paper.encoder, paper.n_filters, paper.phase, paper.method) == (
         "random",
         4096,
         "griffin_lim",
-        "content",
+        "gram",
     )
-    assert (first.encoder, first.phase, first.start, first.balance) == ("infinite", "polish", "content", 0.5)
+    assert (first.encoder, first.phase, first.method, first.balance) == ("infinite", "polish", "gram", 0.5)
     assert truth.METHODS[truth.DEFAULT].settings == {}
 
 
 def test_a_transfer_comes_back_at_the_rate_of_the_clips(sounds):
-    quick = TransferConfig(start="content", n_iter=1, polish_iter=1)
+    quick = TransferConfig(method="gram", n_iter=1)
     content, style = (y[:16001] for y in sounds[:2])
     method = replace(truth.METHODS[truth.FIRST], settings={"config": quick})
     y = method(content, style, 16000)

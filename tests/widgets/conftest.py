@@ -1,14 +1,15 @@
 """Fixtures shared by the tests of the widgets."""
 
 import io
+from functools import partial
 
 import pytest
 import soundfile
 
 from audiostyle.files.presets import get_preset
+from audiostyle.phase.griffin_lim import griffin_lim
 from audiostyle.widgets.lab import StyleLab
 from audiostyle.widgets.pair_explorer import PairExplorer
-from audiostyle.widgets.renders import QUICK_PHASE
 
 SR = 22050
 WAIT = 120
@@ -32,7 +33,7 @@ def samples():
 def no_phase():
     """Spare the time that the phase takes; the sound is poor and the magnitudes are the same."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(QUICK_PHASE, "griffin_lim_iter", 2)
+        patch.setattr("audiostyle.transfer.griffin_lim", partial(griffin_lim, n_iter=2))
         yield
 
 

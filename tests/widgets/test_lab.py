@@ -195,7 +195,7 @@ def test_result_is_of_what_was_chosen_when_run_was_pressed(lab, monkeypatch):
     np.testing.assert_array_equal(made.run().y, rendered.y)
 
 
-@pytest.mark.parametrize("phase", ["quick", "polish"])
+@pytest.mark.parametrize("phase", ["griffin_lim", "polish"])
 def test_stop_keeps_the_best_so_far_and_can_be_made_again(lab, phase):
     lab.select(content="violin_canon", style="piano_fur_elise", n_iter=2000, phase=phase, balance=0.97)
     seen = threading.Event()

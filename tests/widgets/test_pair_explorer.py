@@ -30,12 +30,12 @@ def test_explorer_finds_what_the_notebooks_of_the_pairs_ran(explorer):
 
 
 def test_explorer_opens_with_matched_timbre_and_computes_every_other_method_on_demand(explorer):
-    assert explorer.shown.config.start == "matched"
+    assert explorer.shown.config.method == "matched"
     assert "matched timbre, balance 0.50, computed here" in explorer.form.status
     matched = explorer.shown.y
     explorer.select(method="infinite")
     assert explorer.wait(WAIT)
-    assert explorer.shown.config.start == "content"
+    assert explorer.shown.config.method == "gram"
     assert "infinite width, balance 0.50, computed here" in explorer.form.status
     assert not np.allclose(explorer.shown.y, matched, atol=1e-3)
 

@@ -28,7 +28,7 @@ def test_python_equivalent_gives_the_same_samples(lab, tmp_path, monkeypatch):
 
 def test_recipe_computed_at_another_rate_keeps_length_and_samples(lab, tmp_path):
     lab.style.length = lab.content.length = 1.0
-    made = replace(lab.recipe(), config=TransferConfig(sr=16000, n_iter=2, polish_iter=0))
+    made = replace(lab.recipe(), config=TransferConfig(sr=16000, n_iter=2))
     again = made.run()
     assert (again.sr, len(again.y)) == (SR, SR)  # the content's own
     namespace = {}
@@ -39,18 +39,17 @@ def test_recipe_computed_at_another_rate_keeps_length_and_samples(lab, tmp_path)
 @pytest.mark.parametrize(
     "given",
     [
-        {}, {"start": "content"}, {"encoder": "random"}, {"encoder": "random", "start": "matched"},
-        {"unknowns": "samples", "start": "matched"}, {"match": 0.5}, {"start": "noise"},
+        {}, {"method": "gram"}, {"encoder": "random"}, {"encoder": "random", "method": "matched"},
     ],
     ids=str,
 )  # fmt: skip
-def test_equivalents_start_from_what_was_started_from(lab, given):
-    """The start that is not given depends on the other settings."""
+def test_equivalents_have_the_method_of_the_result(lab, given):
+    """The method that is not given depends on the encoder."""
     made = replace(lab.recipe(), config=TransferConfig(**given))
     (line,) = [line for line in made.python().splitlines() if line.startswith("config = ")]
     assert eval(line.removeprefix("config = ")) == made.config
     assert settings(build_parser().parse_args(shlex.split(made.shell())[3:])) == made.config
-    assert ("start" in line) == ("start" in given)
+    assert ("method" in line) == ("method" in given)
 
 
 def test_shell_equivalent_says_the_same_to_the_command_line(lab):
@@ -127,7 +126,7 @@ def test_command_line_makes_a_saved_result_again(saved, tmp_path, capsys):
     ("words", "changed"),
     [
         (["--balance", "0.9"], {"balance": 0.9}),
-        (["--match", "0.5", "--seed", "3"], {"match": 0.5, "seed": 3}),
+        (["--kernel-size", "5", "--seed", "3"], {"kernel_size": 5, "seed": 3}),
         (["--duration", "0.8"], {"lengths": [0.8, 0.8]}),
         (["--content-start", "0.9", "--style-duration", "0.7"], {"lengths": [1.1, 0.7]}),
         (["content.wav"], {}),
@@ -154,11 +153,6 @@ def test_what_is_typed_comes_before_the_recipe(saved, tmp_path, monkeypatch, wor
     assert np.array_equal(seen["content"], plain["content"]) == (
         words[0] not in ("style.wav", "--duration", "--content-start")
     )
-
-
-def test_a_balance_that_is_typed_is_not_searched_for():
-    args = build_parser().parse_args(["transfer", "-o", "out.wav", "--balance", "0.9"])
-    assert settings(args, TransferConfig(match=0.5)) == TransferConfig(balance=0.9, start="content")
 
 
 def test_sounds_are_named_or_in_a_recipe(saved, tmp_path, capsys):

@@ -6,7 +6,7 @@ import pytest
 from audiostyle.config import TransferConfig
 from audiostyle.measures import table
 from audiostyle.sound.audio import set_level
-from audiostyle.widgets.renders import QUICK_PHASE, add_numbers, render
+from audiostyle.widgets.renders import add_numbers, render
 from experiments.presets import GRAM
 
 SR = 22050
@@ -27,7 +27,7 @@ def test_numbers_of_the_copies_are_the_ends_of_the_scale(content, style):
 
 
 def test_rendered_numbers_come_in_two_steps(content, style):
-    rendered, result = render(content, style, SR, replace(GRAM, n_iter=2, kernel_size=3, **QUICK_PHASE))
+    rendered, result = render(content, style, SR, replace(GRAM, n_iter=2, kernel_size=3, phase="griffin_lim"))
     assert rendered.numbers["iterations"] == len(result.losses) - 1 == 2
     numbers = add_numbers(rendered, content, style).numbers
     assert json.dumps(numbers)
