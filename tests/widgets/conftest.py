@@ -53,7 +53,7 @@ def lab(tmp_path, content, style):
     for name, y in (("content", content), ("style", style)):
         soundfile.write(tmp_path / f"{name}.wav", y, SR)
     made.select(
-        content=str(tmp_path / "content.wav"), style=str(tmp_path / "style.wav"), n_iter=5, phase="quick",
+        content=str(tmp_path / "content.wav"), style=str(tmp_path / "style.wav"), n_iter=5, phase="griffin_lim",
         kernel_size=3,
     )  # fmt: skip
     assert made.wait(WAIT)

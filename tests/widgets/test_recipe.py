@@ -61,7 +61,7 @@ def test_shell_equivalent_says_the_same_to_the_command_line(lab):
     args = build_parser().parse_args(words[3:])
     assert (settings(args).balance, args.content_start, args.duration) == (0.8, 0.5, 1.0)
     assert args.sounds[0] == lab.content.sound.path
-    lab.settings.update(kernel_size=5, phase="paper")
+    lab.settings.update(kernel_size=5, phase="griffin_lim")
     lab.style.length = 1.5
     args = build_parser().parse_args(shlex.split(lab.snippets.snippets[1]["code"])[3:])
     assert (settings(args).kernel_size, settings(args).phase) == (5, "griffin_lim")
