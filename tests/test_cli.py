@@ -321,7 +321,7 @@ def test_distances_are_kept_unless_the_command_says_no(corpus, capsys):
     printed = []
     for options, kept in ((["--no-cache"], False), ([], True), ([], True)):
         assert main([*command, *options]) == 0
-        assert any(paths.cache_dir().rglob("*.npy")) == kept
+        assert any(paths.cache_dir().rglob("*.npz")) == kept
         printed.append([line.split()[:-1] for line in capsys.readouterr().out.splitlines()])
     assert printed[0] == printed[1] == printed[2], "but for the seconds, which end each line"
 

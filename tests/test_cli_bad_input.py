@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import weakref
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -152,7 +153,7 @@ def test_seeds_that_no_generator_takes(seed):
         config.TransferConfig(seed=seed)
     with pytest.raises(ValueError, match=message):
         RandomEncoder(8, seed=seed)
-    for init in ("random", "zero"):
+    for init in ("random", "pghi", "zero"):
         with pytest.raises(ValueError, match=message):
             griffin_lim(np.ones((5, 4), np.float32), n_iter=1, hop_length=4, init=init, seed=seed)
 
@@ -199,7 +200,7 @@ def test_outputs_of_a_transfer(files, capsys, no_transfer, output):
 
 @pytest.mark.parametrize("output", BAD_OUTPUTS)
 def test_outputs_of_speakers(files, capsys, monkeypatch, output):
-    monkeypatch.setattr("audiostyle.speakers.table.speaker_table", lambda *_, **__: pytest.fail("it began"))
+    monkeypatch.setattr("audiostyle.speakers.table.score_methods", lambda *_, **__: pytest.fail("it began"))
     name = f"{output}.json" if output not in ("folder", "") else output
     before = sorted(files.iterdir())
     assert BAD_OUTPUTS[output] in refused(capsys, "speakers", "talk", "--json", name)
@@ -313,15 +314,12 @@ def test_a_full_disk_is_named(files, capsys, monkeypatch):
 
 
 def test_no_more_processes_than_cores(files, monkeypatch):
-    seen = {}
-
-    def record(*_, **options):
-        seen.update(options)
-        raise ValueError("seen enough")
-
-    monkeypatch.setattr("audiostyle.speakers.table.speaker_table", record)
-    main(["speakers", "talk", "--jobs", "1000000"])
-    assert seen["n_jobs"] == os.cpu_count()
+    seen = []
+    monkeypatch.setattr(
+        "audiostyle.speakers.sketch.workers", lambda *words: seen.append(words) or nullcontext()
+    )
+    main(["speakers", "talk", "--jobs", "1000000", "--methods", "chance", "--quiet"])
+    assert seen == [(os.cpu_count(), None)]
 
 
 @pytest.mark.parametrize("device", ["cuda", "cuda:99", "hpu", "privateuseone", "xla", "abacus", ""])
@@ -368,9 +366,11 @@ def test_a_warning_is_one_line_without_a_place_in_the_code(files, capsys, monkey
             warnings.warn("some of it\nis short", stacklevel=2)
         raise ValueError("seen enough")
 
-    monkeypatch.setattr("audiostyle.speakers.table.speaker_table", warn)
+    monkeypatch.setattr("audiostyle.speakers.table.score_methods", warn)
     main(["speakers", "talk"])
-    assert capsys.readouterr().err.splitlines()[0] == "audiostyle speakers: some of it is short"
+    said = capsys.readouterr().err.splitlines()
+    assert said[0].startswith("audiostyle speakers: talk (folders): 2 speakers of ")
+    assert said[1] == "audiostyle speakers: some of it is short"
 
 
 def _examples(*, several):

@@ -14,7 +14,7 @@ from audiostyle.losses import (
     paper_style_loss,
     style_loss,
 )
-from experiments.speed import ExplicitLoss
+from benchmarks.methods import ExplicitLoss
 
 DOUBLE = torch.float64
 

@@ -2,7 +2,9 @@
 
 import argparse
 import json
+import math
 import os
+import sys
 from pathlib import Path
 
 from audiostyle import config
@@ -68,7 +70,13 @@ def _run(args: argparse.Namespace) -> None:
         raise UserError(f"--pairs {args.pairs} is not allowed; it must be a multiple of 4 from 4 on")
     if args.sketches and not args.identify:
         raise UserError("--sketches keeps what --identify compares; give both")
-    table, rows = _identify(args) if args.identify else _table(args)
+    from audiostyle.speakers.sketch import workers
+
+    part = {"per_speaker": args.per_speaker}
+    part["speakers"] = args.speakers.split(",") if args.speakers else args.n_speakers
+    how = {"progress": not args.quiet, "cache": None if args.no_cache else paths.cache_dir() / "speakers"}
+    with workers(min(args.jobs, os.cpu_count() or 1), args.scheduler):
+        table, rows = (_identify if args.identify else _table)(args, part, how)
     if args.json is not None:
         from audiostyle.sound.files import whole_file
 
@@ -77,52 +85,54 @@ def _run(args: argparse.Namespace) -> None:
     say(table.to_string(index=False))
 
 
-def _part(args: argparse.Namespace) -> dict:
-    return {
-        "speakers": args.speakers.split(",") if args.speakers else args.n_speakers,
-        "per_speaker": args.per_speaker,
-        "n_jobs": min(args.jobs, os.cpu_count() or 1),
-        "scheduler": args.scheduler,
-        "progress": not args.quiet,
-    }
+def _identify(args: argparse.Namespace, part: dict, how: dict) -> tuple:
+    from audiostyle.speakers.identify import identify, is_known, load_known, save_known
+    from audiostyle.speakers.methods import get_method
+    from audiostyle.speakers.sketch import Sketcher, sketch_corpus
 
-
-def _identify(args: argparse.Namespace) -> tuple:
-    from audiostyle.speakers.identify import identify
-    from audiostyle.speakers.methods import SPEAKER_METHODS
-    from audiostyle.speakers.pipeline import sketch_corpus, stored_corpus
-    from audiostyle.speakers.sketch import Sketcher
-    from audiostyle.speakers.store import SketchStore, is_store
-
-    sketcher = Sketcher(SPEAKER_METHODS["best"], args.pairs, device=args.device)
-    if not is_store(args.corpus):
-        known = sketch_corpus(args.corpus, sketcher, store=args.sketches, **_part(args))
+    sketcher = Sketcher(get_method("best"), args.pairs, device=args.device)
+    if not is_known(args.corpus):
+        items, rows, _ = sketch_corpus(_found(args, part), sketcher, **part, **how)
+        speakers = items.speakers
+        if args.sketches:
+            save_known(args.sketches, rows, speakers, sketcher)
     elif args.speakers or args.n_speakers or args.per_speaker or args.sketches:
         raise UserError(
             f"{args.corpus} holds sketches, all of which are compared; --speakers, --n-speakers, --per-speaker and "
             "--sketches go with a corpus"
         )
     else:
-        known = stored_corpus(SketchStore(args.corpus, sketcher))
-    table = identify(known, sketcher, args.identify)
+        rows, speakers = load_known(args.corpus, sketcher)
+    table = identify(rows, speakers, sketcher, args.identify)
     return table, table.to_dict("records")
 
 
-def _table(args: argparse.Namespace) -> tuple:
-    from audiostyle.speakers.table import speaker_table, table_records
+def _table(args: argparse.Namespace, part: dict, how: dict) -> tuple:
+    from audiostyle.speakers import table
 
-    table = speaker_table(
-        args.corpus,
-        methods=args.methods.split(","),
+    random = f"-{args.n_filters}" if args.encoder == "random" else ""
+    methods = [name if name in table.BASELINES else name + random for name in args.methods.split(",")]
+    table.check_arguments(methods, n_seeds=args.seeds)
+    scored = table.score_methods(
+        _found(args, part),
+        methods,
         n_seeds=args.seeds,
-        split=args.split,
+        split=args.split or table.SPLITS,
         text=args.text,
-        encoder=args.encoder,
-        n_filters=args.n_filters,
-        exact=args.exact,
+        sketch_from=math.inf if args.exact else table.SKETCH_FROM,
         n_pairs=args.pairs,
         device=args.device,
-        cache=not args.no_cache,
-        **_part(args),
+        **part,
+        **how,
     )
-    return table, table_records(table)
+    return scored, table.table_records(scored)
+
+
+def _found(args: argparse.Namespace, part: dict):
+    """List a corpus, and say what was found before the work begins."""
+    from audiostyle.datasets.corpora import choose_speakers, find_corpus
+
+    corpus = find_corpus(args.corpus)
+    choose_speakers(corpus, **part)
+    sys.stderr.write(f"audiostyle speakers: {corpus}\n")
+    return corpus

@@ -38,7 +38,7 @@ def cache_key(name: str, **settings: object) -> str:
 def read_arrays(file: Path) -> dict[str, np.ndarray] | None:
     """Return the arrays of a file, or None where it is absent or damaged."""
     try:
-        with np.load(file, allow_pickle=False) as stored:
+        with open(file, "rb") as opened, np.load(opened, allow_pickle=False) as stored:
             return dict(stored)
     # numpy evaluates headers and allocates what they announce, so that a damaged file raises nearly anything.
     except Exception:

@@ -5,10 +5,10 @@ pairs in both editions: *bundled* (rendered, part of the package) and *recorded*
 """
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
-from typing import BinaryIO
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -18,36 +18,19 @@ import requests
 
 from audiostyle.datasets import paths
 from audiostyle.sound.audio import load_audio
-from audiostyle.sound.files import sha256, whole_file
+from audiostyle.sound.files import sha256
 
 EDITIONS = ("bundled", "recorded")
-MAX_MEGABYTES = 100  # of one recording; the largest of the registry is far smaller
 _TIMEOUT = 60  # seconds without a byte
 _NAMED = 3  # recordings that a message names
 
 
 @dataclass(frozen=True)
 class Clip:
-    """One row of the registry.
+    """One row of the registry: a file, its usable part in seconds, and whose it is.
 
-    Parameters
-    ----------
-    clip : str
-        Name.
-    edition : {"bundled", "recorded"}
-        Rendered and part of the package, or a real recording.
-    title, genre, licence, attribution : str
-        What it is and whose.
-    path : str
-        File, relative to the registry (bundled) or to the folder of recordings (recorded).
-    url : str
-        Source; empty for bundled clips.
-    start_s, duration_s : float
-        Usable part in seconds.
-    sha256 : str
-        Checksum of the file.
-    required : {"pair", "extra"}
-        Whether one of the six pairs needs it.
+    `path` is relative to the registry (bundled) or to the folder of recordings; `required` is ``"pair"`` where one of
+    the six pairs needs it, else ``"extra"``.
     """
 
     clip: str
@@ -66,23 +49,10 @@ class Clip:
 
 @dataclass(frozen=True)
 class Pair:
-    """One content/style pair.
+    """One content/style pair: names of clips, and where in each the cut begins, in seconds.
 
-    Parameters
-    ----------
-    pair : str
-        Name, such as ``"instrument-1"``.
-    edition : {"bundled", "recorded"}
-    title, genre : str
-        What goes into what.
-    content_clip, style_clip, target_clip : str
-        Names in the registry; `target_clip` is the content played by the style's instrument, or empty.
-    content_start_s, style_start_s, target_start_s : float
-        Where the cut begins, in seconds.
-    notebook : str
-        Notebook that shows it.
-    figure : int
-        Figure of the paper it stands for.
+    `target_clip` is the content played by the style's instrument, or empty; `figure` is the one of the paper that the
+    pair stands for.
     """
 
     pair: str
@@ -101,16 +71,9 @@ class Pair:
 
 @dataclass(frozen=True)
 class PairAudio:
-    """The waveforms of a pair.
+    """The waveforms of a pair [shape=(n_samples,), dtype=float32] at `sr` Hz.
 
-    Parameters
-    ----------
-    content, style : np.ndarray [shape=(n_samples,), dtype=float32]
-        Cuts of equal duration.
-    target : np.ndarray [shape=(n_samples,)] or None
-        The content as the style's instrument plays it, where that is known.
-    sr : int
-        Sample rate in Hz.
+    The target is the content as the style's instrument plays it, None where that is not known.
     """
 
     content: np.ndarray
@@ -121,16 +84,10 @@ class PairAudio:
 
 def _rows(file: Path, kind: type) -> list:
     table = pd.read_csv(file, keep_default_na=False)
-    types = {f.name: f.type for f in fields(kind)}
-    return [
-        kind(
-            **{
-                name: types[name](value or 0) if types[name] is not str else value
-                for name, value in row.items()
-            }
-        )
-        for row in table.to_dict("records")
-    ]
+    for field in fields(kind):
+        if field.type is not str:
+            table[field.name] = pd.to_numeric(table[field.name]).fillna(0).astype(field.type)
+    return [kind(**row) for row in table.to_dict("records")]
 
 
 @cache
@@ -149,13 +106,7 @@ def clips(edition: str | None = None) -> list[Clip]:
 
 
 def get_clip(name: str) -> Clip:
-    """Return a clip by name.
-
-    Raises
-    ------
-    ValueError
-        If there is none of that name.
-    """
+    """Return a clip by name."""
     if name not in _registry():
         raise ValueError(f"clip={name!r} is not in the registry; there are {', '.join(_registry())}")
     return _registry()[name]
@@ -170,13 +121,7 @@ def pairs(edition: str | None = None) -> list[Pair]:
 
 
 def get_pair(name: str, edition: str | None = None) -> Pair:
-    """Return a pair by name.
-
-    Raises
-    ------
-    ValueError
-        If there is none of that name.
-    """
+    """Return a pair by name."""
     found = {pair.pair: pair for pair in pairs(edition)}
     if name not in found:
         raise ValueError(f"pair={name!r} does not exist; there are {', '.join(found)}")
@@ -184,10 +129,7 @@ def get_pair(name: str, edition: str | None = None) -> Pair:
 
 
 def locate(clip: Clip) -> Path:
-    """Return where the file of a clip lies, or would lie once fetched.
-
-    Recordings are looked for in ``AUDIOSTYLE_MIRROR``, then in the folder of downloads.
-    """
+    """Return where the file of a clip lies, or would lie once fetched: recordings in the mirror before others."""
     if clip.edition == "bundled":
         return paths.registry_dir() / clip.path
     mirror = paths.mirror_dir()
@@ -196,28 +138,10 @@ def locate(clip: Clip) -> Path:
     return paths.data_dir() / clip.path
 
 
-def load_clip(name: str, *, sr: int = 22050, start: float | None = None, duration: float | None = None):
-    """Read a clip of the registry.
-
-    Parameters
-    ----------
-    name : str
-        Name in the registry.
-    sr : int
-        Sample rate in Hz.
-    start, duration : float or None
-        Cut in seconds; None takes the registry's.
-
-    Returns
-    -------
-    y : np.ndarray [shape=(n_samples,), dtype=float32]
-    sr : int
-
-    Raises
-    ------
-    FileNotFoundError
-        If the recording has not been fetched.
-    """
+def load_clip(
+    name: str, *, sr: int = 22050, start: float | None = None, duration: float | None = None
+) -> tuple[np.ndarray, int]:
+    """Read a clip of the registry, as `audiostyle.load_audio`; a cut of None, in seconds, is the registry's."""
     clip = get_clip(name)
     path = locate(clip)
     if not path.is_file():
@@ -229,28 +153,14 @@ def load_clip(name: str, *, sr: int = 22050, start: float | None = None, duratio
 
 
 def load_pair(pair: Pair, *, duration: float = 10.0, sr: int = 22050) -> PairAudio:
-    """Read both clips of a pair, and its target where there is one.
-
-    Parameters
-    ----------
-    pair : Pair
-    duration : float > 0
-        Seconds of each cut.
-    sr : int
-        Sample rate in Hz.
-
-    Returns
-    -------
-    PairAudio
-    """
-
-    def cut(clip: str, start: float) -> np.ndarray:
-        return load_clip(clip, sr=sr, start=start, duration=duration)[0]
-
-    target = cut(pair.target_clip, pair.target_start_s) if pair.target_clip else None
-    return PairAudio(
-        cut(pair.content_clip, pair.content_start_s), cut(pair.style_clip, pair.style_start_s), target, sr
+    """Read both clips of a pair, and its target where there is one, `duration` seconds of each."""
+    cuts = (
+        (pair.content_clip, pair.content_start_s),
+        (pair.style_clip, pair.style_start_s),
+        (pair.target_clip, pair.target_start_s),
     )
+    ys = (load_clip(clip, sr=sr, start=start, duration=duration)[0] if clip else None for clip, start in cuts)
+    return PairAudio(*ys, sr)
 
 
 def made_of(pair: Pair, duration: float) -> dict:
@@ -269,10 +179,7 @@ def current_edition() -> str:
 
 
 def fetch_clips(to: str | os.PathLike | None = None, *, progress: bool = True) -> list[Path]:
-    """Download the recordings of the registry, each checked against its sha256.
-
-    Files that are present and whole, in the mirror or in `to`, are left alone. A download that fails, is cut
-    short, goes on for more than 100 MB or has another checksum leaves no file.
+    """Download the recordings of the registry that are not whole in the mirror or in `to`; returns all files.
 
     Parameters
     ----------
@@ -281,83 +188,57 @@ def fetch_clips(to: str | os.PathLike | None = None, *, progress: bool = True) -
     progress : bool
         Show a progress bar for each download.
 
-    Returns
-    -------
-    list of pathlib.Path
-        The file of every recording.
-
     Raises
     ------
     RuntimeError
         If some could not be fetched; the message names the first of them with the reason and says what to do.
     """
+    recorded, folder = clips("recorded"), Path(to) if to is not None else paths.data_dir()
+    registry = pooch.create(
+        path=folder,
+        base_url="",
+        registry={clip.path: clip.sha256 for clip in recorded},
+        urls={clip.path: clip.url for clip in recorded},
+        retry_if_failed=1,
+    )
     fetched: list[Path] = []
     failed: dict[str, str] = {}
-    silent: set[str | None] = set()  # servers that did not answer, not to be waited for again
-    for clip in clips("recorded"):
-        present = Path(to) / clip.path if to is not None else locate(clip)
-        if present.is_file() and sha256(present) == clip.sha256:
+    for clip in recorded:
+        present = locate(clip)
+        if to is None and present.is_file() and sha256(present) == clip.sha256:
             fetched.append(present)
-            continue
-        target = (Path(to) if to is not None else paths.data_dir()) / clip.path
-        try:
-            if urlsplit(clip.url).hostname in silent:
-                raise requests.ConnectionError
-            _download(clip, target, progress)
-            fetched.append(target)
-        except (requests.ConnectionError, requests.Timeout):
-            silent.add(urlsplit(clip.url).hostname)
+        elif unreachable(clip.url) in failed.values():  # a server that did not answer is not waited for again
             failed[clip.clip] = unreachable(clip.url)
-        # requests' other errors are OSErrors.
-        except (OSError, ValueError) as error:
-            failed[clip.clip] = str(error)
+        else:
+            try:
+                fetched.append(Path(registry.fetch(clip.path, downloader=downloader(progress))))
+            except (requests.ConnectionError, requests.Timeout):
+                failed[clip.clip] = unreachable(clip.url)
+            except (OSError, ValueError) as error:  # requests' other errors are OSErrors
+                failed[clip.clip] = str(error)
     if failed:
-        reason = next(iter(failed.values()))
-        names = ", ".join(list(failed)[:_NAMED]) + (
-            f" and {len(failed) - _NAMED} more" if len(failed) > _NAMED else ""
-        )
+        more = f" and {len(failed) - _NAMED} more" if len(failed) > _NAMED else ""
         raise RuntimeError(
-            f"{len(failed)} of {len(clips('recorded'))} recordings could not be fetched ({names}): {reason}. Run the "
-            f"same command again, or set AUDIOSTYLE_MIRROR to a folder that holds the files"
+            f"{len(failed)} of {len(recorded)} recordings could not be fetched "
+            f"({', '.join(list(failed)[:_NAMED])}{more}): {next(iter(failed.values()))}. Run the same command again, "
+            f"or set AUDIOSTYLE_MIRROR to a folder that holds the files"
         )
     return fetched
 
 
-def _download(clip: Clip, target: Path, progress: bool) -> None:
-    """Download a recording, whole and with the registry's checksum or not at all."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with whole_file(target) as temporary:
-        with open(temporary, "wb") as file:
-            receive = pooch.HTTPDownloader(progressbar=progress, timeout=_TIMEOUT)
-            receive(clip.url, _Limited(file, MAX_MEGABYTES * 1_000_000, clip.url), None)
-        if (found := sha256(temporary)) != clip.sha256:
-            raise ValueError(f"{clip.url} has another checksum: sha256 {found}, not {clip.sha256}")
+def downloader(progress: bool = True) -> Callable[..., None]:
+    """Return what pooch downloads with: the files get the permissions that the umask gives, not the owner's alone."""
+    receive = pooch.HTTPDownloader(progressbar=progress, timeout=_TIMEOUT)
 
+    def download(url: str, temporary: str, registry: object) -> None:
+        os.unlink(temporary)  # of a mode that only its owner reads; opened again it is a new file
+        receive(url, temporary, registry)
 
-class _Limited:
-    """A file that takes only so many bytes: a server may send without end."""
-
-    def __init__(self, file: BinaryIO, most_bytes: int, name: str) -> None:
-        self._file, self._left, self._most, self._name = file, most_bytes, most_bytes, name
-
-    def write(self, data: bytes) -> None:
-        self._left -= len(data)
-        if self._left < 0:
-            raise ValueError(f"{self._name} is longer than {self._most} bytes, more than any recording has")
-        self._file.write(data)
-
-    def flush(self) -> None:
-        self._file.flush()
+    return download
 
 
 def unreachable(url: str) -> str:
-    """Return a sentence for a server that does not answer.
-
-    Examples
-    --------
-    >>> unreachable("https://openslr.org/resources/12/test-clean.tar.gz")
-    'openslr.org cannot be reached: the network is not there, or the server does not answer'
-    """
+    """Return a sentence for a server that does not answer."""
     return (
         f"{urlsplit(url).hostname} cannot be reached: the network is not there, or the server does not answer"
     )

@@ -1,4 +1,4 @@
-"""Collections of speech sorted by speaker: VCTK 0.80 and 0.92, LibriSpeech, and any ``<speaker>/<file>`` folder.
+"""Collections of speech sorted by speaker: VCTK, LibriSpeech, TIMIT, VoxCeleb, and folders of speakers.
 
 Order is part of the definition of an experiment: speakers are sorted as strings, utterances by file name, and
 "the first n" always means in that order.
@@ -7,19 +7,37 @@ Order is part of the definition of an experiment: speakers are sorted as strings
 import os
 import re
 import warnings
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from audiostyle.sound.audio import load_audio, set_level
+from audiostyle.sound.channels import mid_signal
 
 SAMPLE_RATE = 16000  # of every comparison of speakers: the lowest rate of the usual corpora
 SOUND_SUFFIXES = {".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif", ".opus", ".m4a"}
 
-_VCTK_FOLDERS = ("wav48_silence_trimmed", "wav48")
+# A folder of one of these names is a part of a corpus, and never a speaker.
+_PART = (
+    r"(?:(?:train(?:ing)?|test(?:ing)?|dev|val(?:id(?:ation)?)?|eval(?:uation)?)(?:[-_\d][^/]*)?"
+    r"|wavs?|flac|audio|clips|data)/"
+)
+# Layout, and the path of an utterance from the folder of the corpus on; for `folders` without the name of that.
+_LAYOUTS = (
+    ("vctk", r"(?:.*/)?wav48_silence_trimmed/(?P<speaker>[^/]+)/[^/]+(?<!_mic2)\.\w+"),
+    ("vctk", r"(?:.*/)?wav48/(?P<speaker>[^/]+)/[^/]+"),
+    ("timit", r"(?:.*/)?(?:train|test)/dr\d/(?P<speaker>[^/]+)/[^/]+"),
+    ("librispeech", r"(?:.*/)?(?P<speaker>\d+)/\d+/(?P=speaker)[-_][^/]+"),
+    ("voxceleb", r"(?:.*/)?(?P<speaker>id\d{5})/[^/]+/[^/]+"),
+    ("folders", rf"(?:{_PART})*(?P<speaker>(?!{_PART})[^/]+)/(?:{_PART})?[^/]+"),
+)
+KNOWN_LAYOUTS = (
+    "<speaker>/<file>, also below folders such as train and test; VCTK: wav48/<speaker>/<file>; LibriSpeech: "
+    "<speaker>/<chapter>/<speaker>-<chapter>-<number>.flac; TIMIT: TRAIN/DR1/<speaker>/<file>; VoxCeleb: "
+    "id<number>/<video>/<file>"
+)
 _VCTK_NAME = re.compile(r"^[ps]\d+_(\d+)(?:_mic\d)?$")
 _DIGIT_NAME = re.compile(r"^(\d)_(.+)_\d+$")
 _CHAPTER_NAME = re.compile(r"^\d+-\d+-\d+$")
@@ -27,17 +45,7 @@ _CHAPTER_NAME = re.compile(r"^\d+-\d+-\d+$")
 
 @dataclass(frozen=True)
 class Utterance:
-    """One recording of a corpus.
-
-    Parameters
-    ----------
-    speaker : str
-        Who speaks.
-    path : pathlib.Path
-        The sound file.
-    text : str or None
-        Name of the sentence, equal for two recordings of the same sentence; None where file names do not tell.
-    """
+    """One recording of a corpus; `text` names its sentence, and is None where the name of the file does not."""
 
     speaker: str
     path: Path
@@ -52,7 +60,7 @@ class Corpus:
     ----------
     name : str
         Name of the folder.
-    layout : {"vctk", "librispeech", "folders"}
+    layout : {"vctk", "librispeech", "timit", "voxceleb", "folders"}
         How the folder is organised.
     utterances : dict
         Speaker, sorted as a string, to a tuple of `Utterance`, sorted by file name.
@@ -71,27 +79,30 @@ class Corpus:
         """Return the number of utterances of each speaker."""
         return {speaker: len(items) for speaker, items in self.utterances.items()}
 
+    def __str__(self) -> str:
+        counts = sorted(self.counts().values())
+        each = f"{counts[0]}" if counts[0] == counts[-1] else f"{counts[0]} to {counts[-1]}"
+        return (
+            f"{self.name} ({self.layout}): {len(counts)} speakers of {each} utterances, {sum(counts)} in all"
+        )
+
 
 @dataclass(frozen=True)
 class Recordings:
     """Utterances that were read, all at 16 kHz and at the same level.
-
-    Every method is scored on the same `Recordings`.
 
     Parameters
     ----------
     name : str
         Name of the corpus.
     ys : tuple of np.ndarray [shape=(n_samples,), dtype=float32]
-        Waveforms, speaker after speaker.
+        Waveforms, speaker after speaker; empty where only sketches of them were kept.
     speakers : np.ndarray [shape=(n_items,)] of str
         Who speaks in each.
     texts : tuple of str or None
         Sentence of each, where known.
-    paths : tuple of pathlib.Path
-        File of each.
-    skipped : tuple of pathlib.Path
-        Files that could not be read or are silent.
+    paths, skipped : tuple of pathlib.Path
+        File of each, and the files that could not be read or are silent.
     """
 
     name: str
@@ -102,40 +113,30 @@ class Recordings:
     skipped: tuple[Path, ...] = ()
 
     def __len__(self) -> int:
-        return len(self.ys)
+        return len(self.speakers)
 
     def seconds(self) -> np.ndarray:
         """Return the duration of each utterance in seconds [shape=(n_items,)]."""
-        return self.n_samples / SAMPLE_RATE
-
-    @property
-    def n_samples(self) -> np.ndarray:
-        """Length of each utterance at 16 kHz [shape=(n_items,)]."""
-        return np.array([len(y) for y in self.ys])
+        return np.array([len(y) for y in self.ys]) / SAMPLE_RATE
 
 
 def find_corpus(path: str | os.PathLike) -> Corpus:
-    """List the utterances below a folder, whatever its layout.
+    """List the utterances below a folder in one of the layouts that are known.
 
-    Recognised are VCTK 0.80 (``wav48/p225/*.wav``), VCTK 0.92 (``wav48_silence_trimmed/p225/*_mic1.flac``; the
-    second microphone is left out), LibriSpeech (``<speaker>/<chapter>/*.flac``, also one or two folders further
-    down) and ``<speaker>/<file>``. A link in place of a speaker that leads nowhere is left out with a warning.
+    Hidden files and folders, VCTK's second microphone, and a second copy of a recording under the same name
+    (``SA1.WAV.wav`` beside ``SA1.WAV``) are left out.
 
     Parameters
     ----------
     path : str or path
-        The corpus, or the folder of its speakers.
-
-    Returns
-    -------
-    Corpus
+        The corpus.
 
     Raises
     ------
     FileNotFoundError
         If there is no such folder.
     ValueError
-        If it is no folder or holds no sound in a known layout.
+        If it is not a folder, or sound files lie in another layout: then it is not clear who speaks.
 
     Notebook: 08_vctk_speakers.ipynb
     """
@@ -146,62 +147,68 @@ def find_corpus(path: str | os.PathLike) -> Corpus:
         )
     if not root.is_dir():
         raise ValueError(f"{root} is a file; a folder with one folder for each speaker is needed")
-    name = root.resolve().name
-    for layout, top in _layouts(root):
-        utterances = _list_speakers(top, layout)
-        if utterances:
-            _warn_of_broken_links(top)
-            return Corpus(name, layout, utterances)
-    raise ValueError(
-        f"{root} holds no corpus: sound files are looked for in <speaker>/<file>, <speaker>/<chapter>/<file>, "
-        f"{' or '.join(f'{folder}/<speaker>/<file>' for folder in _VCTK_FOLDERS)}"
-    )
+    files = _sound_files(root)
+    for layout, pattern in _LAYOUTS:
+        anywhere = f"{root.resolve().name}/" if layout != "folders" else ""
+        found = {file: re.fullmatch(pattern, anywhere + name, re.IGNORECASE) for file, name in files.items()}
+        # Beside the first microphone VCTK has the second, and people keep copies at other rates.
+        if any(found.values()) and (layout == "vctk" or all(found.values())):
+            return Corpus(root.resolve().name, layout, _by_speaker(found))
+    others = [name for file, name in files.items() if not found[file]]
+    what = f"who speaks in {others[0]} is not clear" if others else "there are no sound files in folders"
+    raise ValueError(f"{root} holds no corpus in a layout that is known: {what}. Known are {KNOWN_LAYOUTS}")
 
 
-def _warn_of_broken_links(top: Path) -> None:
-    broken = sorted(str(f) for f in top.iterdir() if f.is_symlink() and not f.exists())
-    if broken:
-        warnings.warn(
-            f"{top}: left out {len(broken)} links that lead nowhere: {', '.join(broken)}", stacklevel=3
+def _sound_files(root: Path) -> dict[Path, str]:
+    """Return the sound files below the folders of a corpus, each with its path from there."""
+    files, broken = {}, []
+    for folder, folders, names in os.walk(root, followlinks=True):
+        inside = os.path.realpath(folder) + os.sep
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not name.startswith((".", "__MACOSX"))
+            and not inside.startswith(
+                os.path.realpath(os.path.join(folder, name)) + os.sep
+            )  # a circle of links
         )
+        for file in (Path(folder, name) for name in sorted(names) if not name.startswith(".")):
+            if file.suffix.lower() in SOUND_SUFFIXES and Path(folder) != root:
+                files[file] = file.relative_to(root).as_posix()
+            elif file.is_symlink() and not file.exists():
+                broken.append(file)
+    if broken:
+        listed = ", ".join(map(str, broken))
+        warnings.warn(f"{root}: left out {len(broken)} links that lead nowhere: {listed}", stacklevel=3)
+    return files
 
 
-def _layouts(root: Path) -> Iterator[tuple[str, Path]]:
-    for folder in _VCTK_FOLDERS:
-        if root.name == folder:
-            yield "vctk", root
-        for below in (root / folder, root / "VCTK-Corpus-0.92" / folder, root / "VCTK-Corpus" / folder):
-            if below.is_dir():
-                yield "vctk", below
-    yield "folders", root
-    yield "librispeech", root
-    for below in (root / "LibriSpeech", root):
-        if below.is_dir():
-            yield from (("librispeech", subset) for subset in sorted(below.iterdir()) if subset.is_dir())
+def _by_speaker(found: dict[Path, re.Match | None]) -> dict[str, tuple[Utterance, ...]]:
+    owned: dict[str, dict[Path, Path]] = {}
+    for file, match in found.items():
+        if match:
+            owned.setdefault(match["speaker"], {}).setdefault(_without_suffixes(file), file)
+    return {
+        speaker: tuple(
+            Utterance(speaker, file, _text_of(stem.name, speaker))
+            for stem, file in sorted(owned[speaker].items(), key=lambda own: (own[1].name, own[1]))
+        )
+        for speaker in sorted(owned)
+    }
 
 
-def _list_speakers(top: Path, layout: str) -> dict[str, tuple[Utterance, ...]]:
-    pattern = "*/*" if layout == "librispeech" else "*"
-    found = {}
-    for folder in sorted((f for f in top.iterdir() if f.is_dir()), key=lambda f: f.name):
-        files = (f for f in folder.glob(pattern) if f.suffix.lower() in SOUND_SUFFIXES)
-        files = sorted((f for f in files if not _is_left_out(f, layout)), key=lambda f: f.name)
-        if files:
-            found[folder.name] = tuple(Utterance(folder.name, f, _text_of(f, folder.name)) for f in files)
-    return found
+def _without_suffixes(file: Path) -> Path:
+    while file.suffix.lower() in SOUND_SUFFIXES:
+        file = file.with_suffix("")
+    return file
 
 
-def _is_left_out(path: Path, layout: str) -> bool:
-    return path.name.startswith(".") or (layout == "vctk" and path.stem.endswith("_mic2"))
-
-
-def _text_of(path: Path, speaker: str) -> str | None:
+def _text_of(stem: str, speaker: str) -> str | None:
     """Return the sentence that a file name tells, None where it tells none.
 
-    VCTK numbers its sentences (001 to 024 are the same text for nearly every speaker), ARCTIC names them, the
-    digits carry the digit. In LibriSpeech no sentence is read twice.
+    VCTK numbers its sentences (001 to 024 are the same text for nearly every speaker), ARCTIC and TIMIT name them,
+    the digits carry the digit. In LibriSpeech no sentence is read twice.
     """
-    stem = path.stem
     if match := _VCTK_NAME.match(stem):
         return match[1]
     if (match := _DIGIT_NAME.match(stem)) and match[2] == speaker:
@@ -219,13 +226,38 @@ def load_recordings(
 ) -> Recordings:
     """Read utterances at 16 kHz and bring each to a root mean square of 0.05.
 
-    A file that cannot be read, holds no sound or is silent, and a link that leads nowhere, is skipped with a warning
-    that names it, and the next one of that speaker takes its place.
+    Parameters
+    ----------
+    corpus, speakers, per_speaker
+        As in `collect`, with the same errors and warnings.
+
+    Returns
+    -------
+    Recordings
+    """
+    part = {"speakers": speakers, "per_speaker": per_speaker}
+    items, ys = collect(corpus, lambda items: map(read_utterance, items), **part)
+    return Recordings(items.name, tuple(ys), items.speakers, items.texts, items.paths, items.skipped)
+
+
+def collect(
+    corpus: Corpus | str | os.PathLike,
+    compute: Callable,
+    *,
+    speakers: Sequence[str] | int | None = None,
+    per_speaker: int | None = None,
+) -> tuple[Recordings, list]:
+    """Compute something of the first utterances of each speaker that can be read.
+
+    A file that cannot be read, holds no sound or is silent is skipped with a warning that names it, and the next one
+    of that speaker takes its place.
 
     Parameters
     ----------
     corpus : Corpus or path
         The corpus, or its folder.
+    compute : callable
+        From a list of `Utterance` to as many values, None where one cannot be read.
     speakers : sequence of str, int or None
         Their names, or the number of speakers to take from the first on; None takes all.
     per_speaker : int >= 2 or None
@@ -233,7 +265,10 @@ def load_recordings(
 
     Returns
     -------
-    Recordings
+    items : Recordings
+        What was kept, without waveforms.
+    values : list
+        What was computed of each.
 
     Raises
     ------
@@ -241,124 +276,88 @@ def load_recordings(
         If a speaker is unknown, fewer than two are left, or one has fewer than `per_speaker` (or two) utterances
         that can be read; the message lists the counts.
     """
-    corpus, chosen = choose_part(corpus, speakers=speakers, per_speaker=per_speaker)
-    kept: list[tuple[Utterance, np.ndarray]] = []
+    corpus = corpus if isinstance(corpus, Corpus) else find_corpus(corpus)
+    chosen = choose_speakers(corpus, speakers, per_speaker)
+    waiting = {speaker: list(corpus.utterances[speaker]) for speaker in chosen}
+    kept: dict[str, list[tuple[Utterance, object]]] = {speaker: [] for speaker in chosen}
     skipped: list[Path] = []
-    for speaker in chosen:
-        kept += _read_first(corpus.utterances[speaker], per_speaker, skipped)
-    warn_skipped(corpus.name, skipped)
-    owners = [item.speaker for item, _ in kept]
-    check_counts(corpus.name, chosen, owners, per_speaker)
-    return Recordings(
-        corpus.name,
-        tuple(y for _, y in kept),
-        np.array(owners),
-        tuple(item.text for item, _ in kept),
-        tuple(item.path for item, _ in kept),
-        tuple(skipped),
-    )
+    while batch := _next(waiting, kept, per_speaker):
+        for item, value in zip(batch, compute(batch), strict=True):
+            if value is None:
+                skipped.append(item.path)
+            else:
+                kept[item.speaker].append((item, value))
+    if skipped:
+        listed = ", ".join(map(str, skipped))
+        warnings.warn(
+            f"{corpus.name}: skipped {len(skipped)} files that are silent or cannot be read: {listed}",
+            stacklevel=3,
+        )
+    _check_counts(corpus.name, {speaker: len(kept[speaker]) for speaker in chosen}, per_speaker)
+    items = [item for speaker in chosen for item, _ in kept[speaker]]
+    about = Recordings(
+        corpus.name, (), np.array([item.speaker for item in items]), tuple(item.text for item in items),
+        tuple(item.path for item in items), tuple(skipped),
+    )  # fmt: skip
+    return about, [value for speaker in chosen for _, value in kept[speaker]]
 
 
-def choose_part(
-    corpus: Corpus | str | os.PathLike,
-    *,
-    speakers: Sequence[str] | int | None = None,
-    per_speaker: int | None = None,
-) -> tuple[Corpus, tuple[str, ...]]:
-    """Return a corpus and the names of the speakers to take; arguments and errors are those of `load_recordings`."""
-    if not isinstance(corpus, Corpus):
-        corpus = find_corpus(corpus)
+def _next(waiting: dict[str, list], kept: dict[str, list], per_speaker: int | None) -> list[Utterance]:
+    """Take from those that wait as many as each speaker lacks."""
+    batch = []
+    for speaker, items in waiting.items():
+        n = len(items) if per_speaker is None else per_speaker - len(kept[speaker])
+        batch += items[:n]
+        del items[:n]
+    return batch
+
+
+def choose_speakers(
+    corpus: Corpus, speakers: Sequence[str] | int | None = None, per_speaker: int | None = None
+) -> tuple[str, ...]:
+    """Return the names of the speakers to take; arguments and errors are those of `collect`."""
+    if isinstance(speakers, str):
+        raise TypeError(f"speakers={speakers!r} must be a list of names or a number of speakers")
     if per_speaker is not None and per_speaker < 2:
         raise ValueError(
             f"per_speaker={per_speaker} is not allowed; training and test need one utterance each"
         )
-    chosen = _choose_speakers(corpus, speakers)
-    owners = [item.speaker for speaker in chosen for item in corpus.utterances[speaker]]
-    check_counts(corpus.name, chosen, owners, per_speaker)
-    return corpus, chosen
-
-
-def check_counts(name: str, chosen: Sequence[str], owners: Sequence[str], per_speaker: int | None) -> None:
-    """Raise a ValueError that lists the counts unless each speaker has enough utterances.
-
-    Parameters
-    ----------
-    name : str
-        Of the corpus.
-    chosen : sequence of str
-        The speakers.
-    owners : sequence of str
-        The speaker of each utterance.
-    per_speaker : int or None
-        Utterances that each needs; None means two.
-    """
-    counts, needed = Counter(owners), per_speaker or 2
-    if any(counts[speaker] < needed for speaker in chosen):
-        listed = ", ".join(f"{speaker}: {counts[speaker]}" for speaker in chosen)
-        raise ValueError(f"{name}: every speaker needs {needed} or more utterances, and there are {listed}")
-
-
-def _choose_speakers(corpus: Corpus, speakers: Sequence[str] | int | None) -> tuple[str, ...]:
-    if speakers is None:
-        chosen = corpus.speakers
-    elif isinstance(speakers, int):
+    if isinstance(speakers, int):
         if not 2 <= speakers <= len(corpus.speakers):
             raise ValueError(
                 f"speakers={speakers}: {corpus.name} has {len(corpus.speakers)}; 2 or more are needed"
             )
-        chosen = corpus.speakers[:speakers]
-    else:
-        if isinstance(speakers, str):
-            raise TypeError(f"speakers={speakers!r} must be a list of names or a number of speakers")
-        unknown = sorted(set(speakers) - set(corpus.speakers))
-        if unknown:
-            raise ValueError(
-                f"{corpus.name} has no speaker {', '.join(unknown)}; it has {', '.join(corpus.speakers)}"
-            )
-        chosen = tuple(sorted(set(speakers)))
+        speakers = corpus.speakers[:speakers]
+    chosen = tuple(sorted(set(corpus.speakers if speakers is None else speakers)))
+    if unknown := sorted(set(chosen) - set(corpus.speakers)):
+        raise ValueError(
+            f"{corpus.name} has no speaker {', '.join(unknown)}; it has {', '.join(corpus.speakers)}"
+        )
     if len(chosen) < 2:
         raise ValueError(
             f"two or more speakers are needed; {corpus.name} gives {', '.join(chosen) or 'none'}"
         )
+    _check_counts(corpus.name, {speaker: len(corpus.utterances[speaker]) for speaker in chosen}, per_speaker)
     return chosen
 
 
-def _read_first(
-    items: Sequence[Utterance], wanted: int | None, skipped: list[Path]
-) -> list[tuple[Utterance, np.ndarray]]:
-    kept: list[tuple[Utterance, np.ndarray]] = []
-    for item in items:
-        if len(kept) == wanted:
-            break
-        y = read_utterance(item)
-        if y is None:
-            skipped.append(item.path)
-        else:
-            kept.append((item, y))
-    return kept
+def _check_counts(name: str, counts: dict[str, int], per_speaker: int | None) -> None:
+    needed = per_speaker or 2
+    if min(counts.values()) < needed:
+        listed = ", ".join(f"{speaker}: {count}" for speaker, count in counts.items())
+        raise ValueError(f"{name}: every speaker needs {needed} or more utterances, and there are {listed}")
 
 
 def read_utterance(item: Utterance) -> np.ndarray | None:
-    """Read an utterance at 16 kHz and bring it to a root mean square of 0.05.
+    """Read an utterance at 16 kHz, its channels mixed, and bring it to a root mean square of 0.05.
 
     Returns
     -------
     np.ndarray [shape=(n_samples,), dtype=float32] or None
-        None where the file cannot be read, holds no sound or is silent, or a link leads nowhere: whoever asks names
-        it in a warning.
+        None where the file cannot be read, holds no sound or is silent.
     """
     try:
-        y, _ = load_audio(item.path, sr=SAMPLE_RATE)
-        return set_level(y, name=str(item.path))
+        y, _ = load_audio(item.path, sr=SAMPLE_RATE, mono=False)
+        return set_level(mid_signal(y).y, name=str(item.path))
     except (ValueError, OSError):
         return None
-
-
-def warn_skipped(name: str, skipped: Sequence[Path], *, stacklevel: int = 2) -> None:
-    """Name the files of a corpus that were skipped in a warning, if there are any."""
-    if skipped:
-        warnings.warn(
-            f"{name}: skipped {len(skipped)} files that are silent or cannot be read: "
-            + ", ".join(str(path) for path in skipped),
-            stacklevel=stacklevel + 1,
-        )

@@ -49,11 +49,6 @@ def data_dir() -> Path:
     """Return the folder for downloaded recordings.
 
     ``AUDIOSTYLE_DATA_DIR``, else ``data/recorded`` of a checkout, else ``audiostyle/recorded`` in the user's cache.
-
-    Raises
-    ------
-    ValueError
-        If ``AUDIOSTYLE_DATA_DIR`` is set and names something that is not a folder.
     """
     repository = checkout()
     default = repository / "data" / "recorded" if repository else _user_cache() / "recorded"
@@ -61,24 +56,12 @@ def data_dir() -> Path:
 
 
 def mirror_dir() -> Path | None:
-    """Return the folder of already downloaded recordings, ``AUDIOSTYLE_MIRROR``, or None when unset.
-
-    Raises
-    ------
-    ValueError
-        If ``AUDIOSTYLE_MIRROR`` is set and names something that is not a folder.
-    """
+    """Return the folder of already downloaded recordings, ``AUDIOSTYLE_MIRROR``, or None when unset."""
     return _existing("AUDIOSTYLE_MIRROR")
 
 
 def results_root() -> Path:
-    """Return the folder of results: ``AUDIOSTYLE_RESULTS_DIR``, else ``results`` of a checkout or here.
-
-    Raises
-    ------
-    ValueError
-        If ``AUDIOSTYLE_RESULTS_DIR`` is set and names something that is not a folder.
-    """
+    """Return the folder of results: ``AUDIOSTYLE_RESULTS_DIR``, else ``results`` of a checkout or here."""
     return _existing("AUDIOSTYLE_RESULTS_DIR") or _here() / "results"
 
 

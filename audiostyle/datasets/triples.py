@@ -6,7 +6,7 @@ repository: half of them are for choosing a method's settings (*choose*), half f
 """
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import pandas as pd
@@ -23,17 +23,8 @@ ROLES = ("content", "style", "target")
 class Triple:
     """Three files, and what is known of them; of a folder's triples only the files are.
 
-    Parameters
-    ----------
-    name : str
-    content, style, target : pathlib.Path
-    content_instrument, style_instrument : str
-        Such as ``"flute"``; the target has the style's.
-    content_kind, style_kind : {"struck", "plucked", "bowed", "blown", ""}
-        How the instruments are sounded.
-    voices : int
-        Number of voices of the content's score; 0 where it is not known.
-    split : {"choose", "confirm", ""}
+    Instruments are such as ``"flute"``, their kinds ``"struck"``, ``"plucked"``, ``"bowed"`` or ``"blown"``; `voices`
+    counts the voices of the content's score. The target has the style's instrument.
     """
 
     name: str
@@ -59,10 +50,6 @@ def triples(split: str | None = None, *, folder: str | os.PathLike | None = None
         Folder of ``NAME_content.wav``, ``NAME_style.wav`` and ``NAME_target.wav`` to read instead, in the order of
         the names. It has no halves.
 
-    Returns
-    -------
-    list of Triple
-
     Raises
     ------
     ValueError
@@ -72,23 +59,17 @@ def triples(split: str | None = None, *, folder: str | os.PathLike | None = None
     --------
     >>> [triple.name for triple in triples("choose")][:3]
     ['flute_viola', 'viola_flute', 'piano_guitar']
-    >>> triples("confirm")[0].style_instrument
-    'violin'
     """
     if split is not None and split not in SPLITS:
         raise ValueError(f"split={split!r} is not allowed; it must be one of {', '.join(SPLITS)}, or None")
     if folder is None:
-        return [triple for triple in _bundled() if split in (None, triple.split)]
+        table = pd.read_csv(paths.registry_dir() / "truth.csv")
+        rows = table[[field.name for field in fields(Triple)]].to_dict("records")
+        found = [Triple(**row | {role: paths.registry_dir() / row[role] for role in ROLES}) for row in rows]
+        return [triple for triple in found if split in (None, triple.split)]
     if split is not None:
         raise ValueError(f"split={split!r}: a folder has no halves; leave split out")
     return _in_folder(Path(folder))
-
-
-def _bundled() -> list[Triple]:
-    table = pd.read_csv(paths.registry_dir() / "truth.csv")
-    known = table.drop(columns=["tune", "style_tune", "source", "style_source"])
-    rows = known[[name for name in known if not name.endswith("_sha256")]].to_dict("records")
-    return [Triple(**row | {role: paths.registry_dir() / row[role] for role in ROLES}) for row in rows]
 
 
 def _in_folder(folder: Path) -> list[Triple]:
@@ -106,23 +87,7 @@ def _in_folder(folder: Path) -> list[Triple]:
 
 
 def load_triple(triple: Triple, *, sr: int = 22050) -> PairAudio:
-    """Read the three sounds of a triple.
-
-    Parameters
-    ----------
-    triple : Triple
-    sr : int
-        Sample rate in Hz.
-
-    Returns
-    -------
-    PairAudio
-
-    Raises
-    ------
-    ValueError
-        If content and target differ in length by more than 50 ms, so that they cannot be in time.
-    """
+    """Read the three sounds of a triple, or say that content and target differ by more than 50 ms in length."""
     content, style, target = (load_audio(getattr(triple, role), sr=sr)[0] for role in ROLES)
     if abs(len(content) - len(target)) > sr // 20:
         raise ValueError(

@@ -110,7 +110,7 @@ def show_grid(table: pd.DataFrame, limit: float, *, title: str) -> Figure:
     Parameters
     ----------
     table : pandas.DataFrame
-        Rows of `audiostyle.speakers.probes.vary` and `vary_filters`.
+        Rows of `experiments.table1.vary` and `vary_filters`.
     limit : float
         Accuracy of the paper's distance with infinitely many filters.
     title : str
@@ -136,11 +136,11 @@ def show_sketches(table: pd.DataFrame, limit: float, shots: pd.DataFrame, *, tit
     Parameters
     ----------
     table : pandas.DataFrame
-        Rows of `audiostyle.speakers.probes.vary_pairs`.
+        Rows of `experiments.table1.vary_pairs`.
     limit : float
         Accuracy with whole Gram matrices.
     shots : pandas.DataFrame
-        Rows of `audiostyle.speakers.probes.few_shot`.
+        Rows of `experiments.table1.few_shot`.
     title : str
         Title of the figure.
 

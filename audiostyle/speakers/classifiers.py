@@ -1,225 +1,136 @@
 """Classifiers of utterances, and the baselines that features of the paper have to beat.
 
-Nothing here is trained beforehand: whatever is fitted is fitted on the training half of the corpus at hand.
+Nothing here is trained beforehand: whatever is fitted is fitted on the training half of the corpus at hand. Features
+are rows whose inner products are the kernel: sketches of Gram matrices, or `kernel_features` of the exact kernel.
 """
 
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
 import librosa
 import numpy as np
 import scipy.linalg
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import RidgeCV
 from sklearn.mixture import GaussianMixture
+from sklearn.neighbors import NearestNeighbors
+from sklearn.preprocessing import StandardScaler
 
 from audiostyle.datasets.corpora import SAMPLE_RATE
 from audiostyle.spectrogram import stft
 
 # Ridge, as a fraction of the mean eigenvalue of the centred kernel, among which leave-one-out chooses. The upper end
 # matters only with one or two training utterances per speaker, where leaving one out says little.
-RIDGES = tuple(10.0 ** np.arange(-6, -0.9, 0.5))
-# Items whose features are held in double precision at once, and training items by which rarity is told.
+RIDGES = 10.0 ** np.arange(-6, -0.9, 0.5)
+# Items that are held in double precision at once, and training items by which the ridge and rarity are told.
 _BLOCK, _KNOWN = 1024, 2048
-N_MFCC = 20
 N_COMPONENTS = 16
 
 
-@dataclass(frozen=True)
-class Part:
-    """Some rows of a matrix of features, which may lie on the disk: memory holds a block of them at a time.
+def kernel_features(K: np.ndarray) -> np.ndarray:
+    """Return features whose inner products are a positive semi-definite kernel [shape=(n, n)]."""
+    values, vectors = np.linalg.eigh(K)
+    return vectors * np.sqrt(np.maximum(values, 0.0))
+
+
+def classify(
+    views: Sequence[np.ndarray], speakers: np.ndarray, train: np.ndarray, test: np.ndarray, classifier: str
+) -> np.ndarray:
+    """Name the speaker of each test item.
 
     Parameters
     ----------
-    features : np.ndarray [shape=(n_items, n_features)]
-        Features of all items.
-    rows : np.ndarray [shape=(n_rows,)] of int, or None
-        Which of them; None takes all.
-    """
-
-    features: np.ndarray
-    rows: np.ndarray | None = None
-
-    @property
-    def indices(self) -> np.ndarray:
-        """Return the rows as numbers [shape=(n_rows,)]."""
-        return np.arange(len(self.features)) if self.rows is None else self.rows
-
-    def blocks(self) -> Iterator[tuple[slice, np.ndarray]]:
-        """Yield places among the rows, and the features there in double precision."""
-        indices = self.indices
-        for first in range(0, len(indices), _BLOCK):
-            place = slice(first, first + _BLOCK)
-            yield place, self.features[indices[place]].astype(float)
-
-    def at_most(self, n: int) -> np.ndarray:
-        """Return up to `n` rows in double precision, as far apart as they lie."""
-        indices = self.indices
-        return self.features[indices[:: -(-len(indices) // n)]].astype(float)
-
-
-def nearest_neighbour(distances: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Return the label of the nearest training item.
-
-    Parameters
-    ----------
-    distances : np.ndarray [shape=(n_test, n_train)]
-        Distances, smaller is nearer; the first of equal ones wins.
-    labels : np.ndarray [shape=(n_train,)]
-        Labels of the training items.
+    views : sequence of np.ndarray [shape=(n_items, n_features_i)]
+        Features of all items, of norm 1 for ``"ridge"``.
+    speakers : np.ndarray [shape=(n_items,)]
+        Of which only those of `train` are looked at.
+    train, test : np.ndarray of int
+        Items of each side.
+    classifier : {"nearest", "ridge"}
+        The nearest neighbour in the first view, or ridge regression in each, weighed by `weigh`.
 
     Returns
     -------
     np.ndarray [shape=(n_test,)]
-
-    Examples
-    --------
-    >>> nearest_neighbour(np.array([[2.0, 1.0]]), np.array(["a", "b"])).tolist()
-    ['b']
     """
-    return labels[np.argmin(distances, axis=1)]
+    labels = speakers[train]
+    if classifier == "nearest":
+        return labels[_nearest(views[0][train].astype(float), views[0][test].astype(float))]
+    total, _ = scores_and_rarity([(view[train], view[test]) for view in views], labels)
+    return np.unique(labels)[np.argmax(total, axis=1)]
 
 
-def ridge_classify(K_train: np.ndarray, K_test: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Classify by kernel ridge regression onto the indicators of the labels.
+def _nearest(known: np.ndarray, new: np.ndarray) -> np.ndarray:
+    neighbours = NearestNeighbors(n_neighbors=1, algorithm="brute").fit(known)
+    return neighbours.kneighbors(new, return_distance=False)[:, 0]
+
+
+def scores_and_rarity(
+    sides: Sequence[tuple[np.ndarray, np.ndarray]], labels: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Score new items by ridge regression in each view; returns the weighed scores and the least rarity of each item.
 
     Parameters
     ----------
-    K_train, K_test, labels
-        As in `ridge_scores`.
+    sides : sequence of (known, new)
+        Features of norm 1 [shape=(n_known, n_features_i)] and [shape=(n_new, n_features_i)].
+    labels : np.ndarray [shape=(n_known,)]
 
     Returns
     -------
-    np.ndarray [shape=(n_test,)]
-        The label with the largest regression value.
+    scores, rarity : np.ndarray [shape=(n_new, n_classes)], [shape=(n_new,)]
     """
-    return np.unique(labels)[np.argmax(ridge_scores(K_train, K_test, labels), axis=1)]
+    scores = [ridge_scores(known, labels, new) for known, new in sides]
+    rarities = [_rarity_of_features(known, new) for known, new in sides]
+    return weigh(scores, rarities), np.min(rarities, axis=0)
 
 
-def ridge_scores(K_train: np.ndarray, K_test: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Regress the indicators of the labels by kernel ridge regression.
+def ridge_scores(known: np.ndarray, labels: np.ndarray, new: np.ndarray) -> np.ndarray:
+    """Regress the indicators of the labels on features, with the ridge that leaves one out best.
 
-    The kernel is centred on the training items, so that the intercept is not penalised. The ridge is the one of
-    `RIDGES` with the smallest squared leave-one-out error, which has a closed form.
+    For as many utterances of each speaker this is linear discriminant analysis with a shrunk covariance, up to a
+    scale.
 
     Parameters
     ----------
-    K_train : np.ndarray [shape=(n_train, n_train)]
-        Kernel between training items, positive semi-definite.
-    K_test : np.ndarray [shape=(n_test, n_train)]
-        Kernel between test and training items.
-    labels : np.ndarray [shape=(n_train,)]
-        Labels of the training items.
+    known, new : np.ndarray [shape=(n_known, n_features)], [shape=(n_new, n_features)]
+        Features in any precision.
+    labels : np.ndarray [shape=(n_known,)]
+        Labels of the known ones.
 
     Returns
     -------
-    np.ndarray [shape=(n_test, n_classes)]
+    np.ndarray [shape=(n_new, n_classes)]
         Regression values, classes in the order of ``np.unique(labels)``.
-
-    Notes
-    -----
-    Saunders, Gammerman & Vovk, "Ridge regression learning algorithm in dual variables", ICML 1998. For as many
-    utterances of each speaker this is linear discriminant analysis with a shrunk covariance, up to a scale.
     """
-    indicators = _indicators(labels)
-    prior = indicators.mean(axis=0)
-    centred, centred_test = _centre(K_train, K_test)
-    values, vectors = np.linalg.eigh(centred)
-    values = np.maximum(values, 0.0)
-    projected = vectors.T @ (indicators - prior)
-    penalty = choose_ridge(values, vectors, indicators) * max(values.mean(), np.finfo(float).tiny)
-    return centred_test @ (vectors @ (projected / (values + penalty)[:, None])) + prior
+    indicators = (labels[:, None] == np.unique(labels)).astype(float)
+    few = spread(len(known))
+    Z = known[few].astype(float)
+    # The mean eigenvalue of the centred kernel is the total variance of the features, whatever the number of items.
+    model = RidgeCV(RIDGES * max(Z.var(axis=0).sum(), np.finfo(float).tiny)).fit(Z, indicators[few])
+    if len(few) == len(known):
+        return np.concatenate([model.predict(X) for X in _blocks(new)])
+    mean, prior = known.mean(axis=0, dtype=float), indicators.mean(axis=0)
+    covariance, towards = np.diag(np.full(known.shape[1], model.alpha_)), 0.0
+    for X, Y in zip(_blocks(known), _blocks(indicators), strict=True):
+        covariance += (X - mean).T @ (X - mean)
+        towards += (X - mean).T @ (Y - prior)
+    weights = scipy.linalg.solve(covariance, towards, assume_a="pos", overwrite_a=True)
+    return np.concatenate([(X - mean) @ weights for X in _blocks(new)]) + prior
 
 
-def feature_scores(train: Part, test: Part, labels: np.ndarray) -> np.ndarray:
-    """Regress the indicators of the labels on features: `ridge_scores` for the kernel of their inner products.
-
-    With more training items than features the regression is solved for the weights of the features, whose cost
-    grows linearly with the items; the ridge and its choice are the same.
-
-    Parameters
-    ----------
-    train, test : Part
-        Features of the items.
-    labels : np.ndarray [shape=(n_train,)]
-        Labels of the training items.
-
-    Returns
-    -------
-    np.ndarray [shape=(n_test, n_classes)]
-    """
-    n, n_features = len(labels), train.features.shape[1]
-    if n <= n_features:
-        own = train.at_most(n)
-        return ridge_scores(own @ own.T, np.concatenate([X @ own.T for _, X in test.blocks()]), labels)
-    indicators = _indicators(labels)
-    prior, mean = indicators.mean(axis=0), sum(X.sum(axis=0) for _, X in train.blocks()) / n
-    # In the order of LAPACK, which then works in its place.
-    covariance = np.zeros((n_features, n_features), order="F")
-    towards = np.zeros((n_features, len(prior)))
-    for place, X in train.blocks():
-        X -= mean
-        covariance += X.T @ X
-        towards += X.T @ (indicators[place] - prior)
-    values, vectors = scipy.linalg.eigh(covariance, overwrite_a=True)
-    values, projected = np.maximum(values, 0.0), vectors.T @ towards
-    # In units of the mean eigenvalue of the kernel, of which there are n.
-    penalties = np.array(RIDGES) * max(values.sum() / n, np.finfo(float).tiny)
-    errors = np.zeros(len(penalties))
-    for place, X in train.blocks():
-        X = (X - mean) @ vectors
-        for i, penalty in enumerate(penalties):
-            leverage = np.square(X) @ (1 / (values + penalty)) + 1 / n
-            fitted = X @ (projected / (values + penalty)[:, None]) + prior
-            errors[i] += np.square(_left_out(indicators[place] - fitted, leverage)).sum()
-    weights = vectors @ (projected / (values + penalties[np.argmin(errors)])[:, None])
-    return np.concatenate([(X - mean) @ weights for _, X in test.blocks()]) + prior
+def spread(n: int, most: int = _KNOWN) -> np.ndarray:
+    """Return at most so many of `n` items, as far apart as they lie."""
+    return np.arange(n)[:: -(-n // most)]
 
 
-def feature_vote(parts: Iterable[tuple[Part, Part]], labels: np.ndarray) -> np.ndarray:
-    """Classify by the `vote` of a ridge regression on each of several sets of features.
-
-    Parameters
-    ----------
-    parts : iterable of (train, test)
-        As in `feature_scores`, of norm 1.
-    labels : np.ndarray [shape=(n_train,)]
-        Labels of the training items.
-
-    Returns
-    -------
-    np.ndarray [shape=(n_test,)]
-    """
-    return np.unique(labels)[vote(*feature_opinions(parts, labels))]
+def _blocks(rows: np.ndarray) -> Iterator[np.ndarray]:
+    return (rows[first : first + _BLOCK].astype(float) for first in range(0, len(rows), _BLOCK))
 
 
-def feature_opinions(
-    parts: Iterable[tuple[Part, Part]], labels: np.ndarray
-) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Return the scores and rarities on which `feature_vote` decides; arguments are its."""
-    parts = list(parts)
-    scores = [feature_scores(train, test, labels) for train, test in parts]
-    return scores, [_rarity(train, test) for train, test in parts]
-
-
-def _rarity(train: Part, test: Part) -> np.ndarray:
-    # Against some thousand training items: the rarity of all others is told as well by those.
-    known = train.at_most(_KNOWN)
-    kernel = known @ known.T
-    return np.concatenate([rarity(kernel, X @ known.T) for _, X in test.blocks()])
-
-
-def nearest_features(train: Part, test: Part, labels: np.ndarray) -> np.ndarray:
-    """Return the label of the training item with the nearest features, in Euclidean distance."""
-    known = train.at_most(len(labels))
-    squares = np.square(known).sum(axis=1)
-    distances = (squares - 2 * (X @ known.T) for _, X in test.blocks())
-    return np.concatenate([nearest_neighbour(part, labels) for part in distances])
-
-
-def _indicators(labels: np.ndarray) -> np.ndarray:
-    classes, index = np.unique(labels, return_inverse=True)
-    return np.eye(len(classes))[index]
+def _rarity_of_features(known: np.ndarray, new: np.ndarray) -> np.ndarray:
+    known = known[spread(len(known))].astype(float)
+    return rarity(known @ known.T, np.concatenate([X @ known.T for X in _blocks(new)]))
 
 
 def rarity(K_train: np.ndarray, K_test: np.ndarray) -> np.ndarray:
@@ -249,13 +160,8 @@ def rarity(K_train: np.ndarray, K_test: np.ndarray) -> np.ndarray:
     np.fill_diagonal(others, -np.inf)
     nearest = others.max(axis=1)
     usual = np.median(nearest)
-    spread = max(usual - np.quantile(nearest, 0.05), 1e-3)
-    return np.maximum((usual - K_test.max(axis=1)) / spread, 1.0)
-
-
-def vote(scores: Sequence[np.ndarray], rarities: Sequence[np.ndarray]) -> np.ndarray:
-    """Return the class with the largest sum of scores, each weighed by `weigh` [shape=(n_test,), int]."""
-    return np.argmax(weigh(scores, rarities), axis=1)
+    lower_spread = max(usual - np.quantile(nearest, 0.05), 1e-3)
+    return np.maximum((usual - K_test.max(axis=1)) / lower_spread, 1.0)
 
 
 def weigh(scores: Sequence[np.ndarray], rarities: Sequence[np.ndarray]) -> np.ndarray:
@@ -265,10 +171,8 @@ def weigh(scores: Sequence[np.ndarray], rarities: Sequence[np.ndarray]) -> np.nd
 
     Parameters
     ----------
-    scores : sequence of np.ndarray [shape=(n_test, n_classes)]
+    scores, rarities : sequences of np.ndarray [shape=(n_test, n_classes)], [shape=(n_test,)]
         Of each classifier.
-    rarities : sequence of np.ndarray [shape=(n_test,)]
-        `rarity` of the test items to each.
 
     Returns
     -------
@@ -286,97 +190,53 @@ def weigh(scores: Sequence[np.ndarray], rarities: Sequence[np.ndarray]) -> np.nd
     return total + left[:, None] * scores[-1]
 
 
-def choose_ridge(values: np.ndarray, vectors: np.ndarray, targets: np.ndarray) -> float:
-    """Return the ridge of `RIDGES` with the smallest squared leave-one-out error.
+def classify_baseline(
+    method: str, ys: Sequence[np.ndarray], speakers: np.ndarray, train: np.ndarray, test: np.ndarray
+) -> np.ndarray:
+    """Name the speaker of each test item by a baseline; arguments are those of `classify`.
 
     Parameters
     ----------
-    values, vectors : np.ndarray [shape=(n,)], [shape=(n, n)]
-        Eigenvalues, non-negative, and eigenvectors of the centred kernel.
-    targets : np.ndarray [shape=(n, n_classes)]
-        Values to be regressed on.
-
-    Returns
-    -------
-    float
-        In units of the mean eigenvalue.
+    method : {"chance", "spectrum", "mfcc", "gmm"}
+        One speaker throughout, which is 1 / n_speakers when all have as many test items; the nearest long-term average
+        spectrum; the nearest mean and deviation of MFCC; or one Gaussian mixture of MFCC frames for each speaker.
+    ys : sequence of np.ndarray [shape=(n_samples,)]
+        Waveforms of all items.
     """
-    return min(
-        RIDGES, key=lambda ridge: float(np.square(_leave_one_out(values, vectors, targets, ridge)).sum())
-    )
+    if method == "chance":
+        return np.full(len(test), speakers[0])
+    if method == "gmm":
+        return _classify_by_mixtures(
+            [_mfcc(ys[i]) for i in train], speakers[train], [_mfcc(ys[i]) for i in test]
+        )
+    numbers = np.stack([_average_spectrum(y) if method == "spectrum" else _mfcc_statistics(y) for y in ys])
+    if method == "mfcc":
+        numbers = StandardScaler().fit(numbers[train]).transform(numbers)
+    return speakers[train][_nearest(numbers[train], numbers[test])]
 
 
-def _leave_one_out(values, vectors, targets, ridge: float) -> np.ndarray:
-    """Compute the residual of each item when it is left out, residual / (1 − leverage)."""
-    n = len(values)
-    shrink = values / (values + ridge * max(values.mean(), np.finfo(float).tiny))
-    leverage = np.square(vectors) @ shrink + 1 / n
-    mean = targets.mean(axis=0)
-    fitted = (vectors * shrink) @ (vectors.T @ (targets - mean)) + mean
-    return _left_out(targets - fitted, leverage)
-
-
-def _left_out(residual: np.ndarray, leverage: np.ndarray) -> np.ndarray:
-    return residual / np.maximum(1 - leverage, 1e-9)[:, None]
-
-
-def _centre(K_train: np.ndarray, K_test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    mean = K_train.mean(axis=0)
-    overall = mean.mean()
-    return (
-        K_train - mean - mean[:, None] + overall,
-        K_test - K_test.mean(axis=1, keepdims=True) - mean + overall,
-    )
-
-
-def average_spectrum(y: np.ndarray) -> np.ndarray:
+def _average_spectrum(y: np.ndarray) -> np.ndarray:
     """Return the long-term average spectrum in dB less its mean [shape=(513,)], 64 ms windows."""
     power = stft(y, n_fft=1024, hop_length=512, cover=False).abs().square().mean(dim=1).numpy()
     level = 10 * np.log10(power + 1e-8)
     return level - level.mean()
 
 
-def mfcc(y: np.ndarray) -> np.ndarray:
+def _mfcc(y: np.ndarray) -> np.ndarray:
     """Return 20 mel-frequency cepstral coefficients every 10 ms [shape=(n_frames, 20)], 25 ms windows."""
-    coefficients = librosa.feature.mfcc(
-        y=y, sr=SAMPLE_RATE, n_mfcc=N_MFCC, n_mels=40, n_fft=512, win_length=400, hop_length=160
-    )
-    return coefficients.T
+    return librosa.feature.mfcc(
+        y=y, sr=SAMPLE_RATE, n_mfcc=20, n_mels=40, n_fft=512, win_length=400, hop_length=160
+    ).T
 
 
-def mfcc_statistics(frames: np.ndarray) -> np.ndarray:
-    """Return mean and standard deviation of each coefficient [shape=(2 · n_mfcc,)]."""
+def _mfcc_statistics(y: np.ndarray) -> np.ndarray:
+    frames = _mfcc(y)
     return np.concatenate([frames.mean(axis=0), frames.std(axis=0)])
 
 
-def standardise(train: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Bring every column to zero mean and unit deviation on the training items."""
-    mean, deviation = train.mean(axis=0), np.maximum(train.std(axis=0), 1e-9)
-    return (train - mean) / deviation, (test - mean) / deviation
-
-
-def euclidean(test: np.ndarray, train: np.ndarray) -> np.ndarray:
-    """Return Euclidean distances [shape=(n_test, n_train)]."""
-    return np.linalg.norm(test[:, None] - train[None], axis=-1)
-
-
-def mixture_classify(train: list[np.ndarray], labels: np.ndarray, test: list[np.ndarray]) -> np.ndarray:
-    """Classify by one Gaussian mixture of MFCC frames for each speaker (Reynolds & Rose 1995).
-
-    Parameters
-    ----------
-    train, test : list of np.ndarray [shape=(n_frames, n_mfcc)]
-        Frames of each utterance.
-    labels : np.ndarray [shape=(n_train,)]
-        Speakers of the training utterances.
-
-    Returns
-    -------
-    np.ndarray [shape=(n_test,)]
-        The speaker whose mixture of up to 16 components, with diagonal covariance, gives the largest likelihood.
-    """
-    classes = np.unique(labels)
-    scores = []
+def _classify_by_mixtures(train: list[np.ndarray], labels: np.ndarray, test: list[np.ndarray]) -> np.ndarray:
+    """Name the speaker whose mixture of up to 16 components gives the largest likelihood (Reynolds & Rose 1995)."""
+    classes, scores = np.unique(labels), []
     for label in classes:
         frames = np.concatenate([x for x, own in zip(train, labels, strict=True) if own == label])
         frames = frames.astype(np.float64)  # float32 leaves some variances of one utterance negative

@@ -6,16 +6,14 @@ utterances; the distance of the paper is ‖K_aa‖² + ‖K_bb‖² − 2 ‖K_
 
 import math
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import torch
 
-from audiostyle.datasets import paths
-from audiostyle.datasets.corpora import SAMPLE_RATE, Recordings
-from audiostyle.datasets.keys import cache_key
+from audiostyle.config import check_positive
+from audiostyle.datasets.corpora import SAMPLE_RATE
 from audiostyle.encoders.infinite import InfiniteEncoder
 from audiostyle.encoders.random import RandomEncoder
 from audiostyle.sound.audio import fix_length
@@ -57,6 +55,10 @@ class FrontEnd:
     unit: bool = False
     band: tuple[float, float] | None = None
     floor_db: float | None = None
+
+    def shortest(self, kernel_size: int) -> int:
+        """Return the fewest samples that give one patch of so many frames."""
+        return n_samples_for((kernel_size - 1) * self.pool + 1, self.hop_length)
 
     def __call__(self, y: np.ndarray | torch.Tensor) -> torch.Tensor:
         """Return the frames of a waveform [shape=(n_bins, n_frames)]."""
@@ -104,12 +106,12 @@ class SpeakerMethod:
     cosine : bool
         Compare Gram matrices by the cosine between them, not by their Euclidean distance.
     classifier : {"nearest", "ridge"}
-        Nearest neighbour, or kernel ridge regression (needs `cosine`).
+        Nearest neighbour, or ridge regression (needs `cosine`).
     second : tuple of FrontEnd
         Front ends of a second classifier (only with ``"ridge"``). An utterance counts with it the more, the rarer it is
         to the first: see `audiostyle.speakers.classifiers.weigh`.
-    baseline : bool
-        Report it without an encoder.
+    width : int or None
+        Random filters; None is the limit of infinitely many.
     """
 
     front_ends: tuple[FrontEnd, ...] = (FrontEnd(),)
@@ -118,13 +120,18 @@ class SpeakerMethod:
     cosine: bool = False
     classifier: str = "nearest"
     second: tuple[FrontEnd, ...] = ()
-    baseline: bool = False
+    width: int | None = None
 
     @property
     def views(self) -> tuple["SpeakerMethod", ...]:
         """The method with the first front ends alone and, where there are any, with the second."""
         ends = (self.front_ends, self.second) if self.second else (self.front_ends,)
         return tuple(replace(self, front_ends=own, second=()) for own in ends)
+
+    @property
+    def shortest(self) -> int:
+        """Fewest samples that give one patch of every front end; shorter utterances are padded to it."""
+        return max(end.shortest(self.kernel_size) for end in self.front_ends)
 
 
 _PAPER = SpeakerMethod()
@@ -157,62 +164,74 @@ ABLATION = {
     "floored": _FLOORED,
     "best": _BEST,
 }
-SPEAKER_METHODS = {**ABLATION, "linear": replace(_PAPER, activation="none", baseline=True)}
+SPEAKER_METHODS = {**ABLATION, "linear": replace(_PAPER, activation="none")}
 BASELINES = ("chance", "spectrum", "mfcc", "gmm", "linear")
 
 
+def get_method(name: str) -> SpeakerMethod:
+    """Return a method by name; a number after a hyphen takes so many random filters in place of the limit.
+
+    Examples
+    --------
+    >>> get_method("paper-4096").width
+    4096
+    """
+    known, hyphen, n_filters = name.partition("-")
+    if known not in SPEAKER_METHODS or (hyphen and not n_filters.lstrip("-").isdigit()):
+        allowed = ", ".join(SPEAKER_METHODS | dict.fromkeys(BASELINES))
+        raise ValueError(
+            f"method={name!r} is not allowed; it must be one of {allowed}, or such as paper-4096"
+        )
+    if hyphen:
+        check_positive(n_filters=int(n_filters))
+    return replace(SPEAKER_METHODS[known], width=int(n_filters) if hyphen else None)
+
+
 def similarity(
-    items: Recordings,
+    ys: Iterable[np.ndarray],
     method: str | SpeakerMethod,
     *,
-    encoder: str = "infinite",
-    n_filters: int = 4096,
     seed: int = 0,
     device: str = "cpu",
-    n_jobs: int = 1,
+    cache: str | os.PathLike | None = None,
     progress: bool = False,
-    cache: str | os.PathLike | bool = False,
 ) -> np.ndarray:
     """Compute the inner products of Gram matrices between all utterances.
 
     Parameters
     ----------
-    items : Recordings
-        The utterances.
+    ys : iterable of np.ndarray [shape=(n_samples,)]
+        Waveforms at 16 kHz.
     method : str or SpeakerMethod
-        A name of `SPEAKER_METHODS`, or settings of your own. Of a method with a second classifier the kernel of the
-        first is computed; `SpeakerMethod.views` gives both.
-    encoder, n_filters, device, n_jobs, progress, cache
-        As in `speaker_table`.
+        A name, or settings of your own. Of a method with a second classifier the kernel of the first is computed;
+        `SpeakerMethod.views` gives both.
     seed : int
-        Seed of the random filters.
+        Seed of random filters.
+    device : str
+        Torch device.
+    cache, progress
+        As in `audiostyle.speakers.gram_distance.pairwise_gram_inner`.
 
     Returns
     -------
     np.ndarray [shape=(n_items, n_items)]
         ‖K_ab‖² per pair of patches; with `SpeakerMethod.cosine` divided by ‖K_aa‖ ‖K_bb‖, within [−1, 1].
     """
-    method = SPEAKER_METHODS[method] if isinstance(method, str) else method
+    method = get_method(method) if isinstance(method, str) else method
     if len(method.front_ends) > 1 and not method.cosine:
         raise ValueError("the kernels of several front ends can be averaged only with cosine=True")
     options = {"kernel_size": method.kernel_size, "activation": method.activation, "device": device}
-    if encoder == "random":
-        options |= {"n_filters": n_filters, "seed": seed}
-    settings = cache_key(__name__, encoder=encoder, **options)
-    made = RandomEncoder(**options) if encoder == "random" else InfiniteEncoder(**options)
-    folder = paths.cache_dir() / "speakers" if cache is True else Path(cache) if cache else None
-    total = np.zeros((len(items), len(items)))
-    for front_end in method.front_ends:
-        inner = pairwise_gram_inner(
-            made,
-            (_frames(y, front_end, method.kernel_size) for y in items.ys),
-            n_jobs=n_jobs,
-            cache=folder,
-            settings=settings,
-            progress=progress,
-        )
-        total += cosine(inner) if method.cosine else inner
-    return total / len(method.front_ends)
+    if method.width is None:
+        encoder = InfiniteEncoder(**options)
+    else:
+        encoder = RandomEncoder(method.width, seed=seed, **options)
+    ys, kernels = list(ys), []
+    for end in method.front_ends:
+        frames = (end(fix_length(y, max(len(y), end.shortest(method.kernel_size)))) for y in ys)
+        settings = {"method": asdict(replace(method, front_ends=(end,))), "seed": seed}
+        inner = pairwise_gram_inner(encoder, frames, cache=cache, settings=settings, progress=progress)
+        kernels.append(cosine(inner) if method.cosine else inner)
+    return np.mean(kernels, axis=0)
 
 
 def cosine(inner: np.ndarray) -> np.ndarray:
@@ -225,22 +244,3 @@ def squared_distances(inner: np.ndarray) -> np.ndarray:
     """Turn inner products into squared distances ‖G_a − G_b‖² [shape=(n, n), non-negative]."""
     squares = np.diag(inner)
     return np.maximum(squares + squares[:, None] - 2 * inner, 0.0)
-
-
-def count_short(n_samples: Sequence[int], method: SpeakerMethod) -> int:
-    """Return how many utterances are shorter than one patch and are zero-padded to it."""
-    return sum(n < shortest(method) for n in n_samples)
-
-
-def shortest(method: SpeakerMethod) -> int:
-    """Return the fewest samples that give one patch of every front end of a method."""
-    return max(_shortest(front_end, method.kernel_size) for front_end in method.front_ends)
-
-
-def _shortest(front_end: FrontEnd, kernel_size: int) -> int:
-    return n_samples_for((kernel_size - 1) * front_end.pool + 1, front_end.hop_length)
-
-
-def _frames(y: np.ndarray, front_end: FrontEnd, kernel_size: int) -> torch.Tensor:
-    shortest = _shortest(front_end, kernel_size)
-    return front_end(y if len(y) >= shortest else fix_length(y, shortest))

@@ -1,1 +1,1 @@
-"""Transfers of files: one, many, and what makes a result again."""
+"""What notebooks and benchmarks share: presets, runs of the pairs, studies and where results go."""

@@ -3,7 +3,6 @@
 import hashlib
 import http.server
 import io
-import shutil
 import tarfile
 import threading
 import zipfile
@@ -12,6 +11,8 @@ import pytest
 
 from audiostyle.datasets import archives, corpora
 
+# Answers of 404, and connections that broke, are closed when they are forgotten.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 DESIGNS = ((1, 3), (2, 2))
 WANTED = {"p225": 3, "p226": 2}
 
@@ -135,24 +136,6 @@ def tar_of(*members):
 LIBRI = [(f"LibriSpeech/test-clean/{s}/1/{s}-1-000{u}.flac", b"flac" * 99) for s in (61, 121) for u in (0, 1)]
 
 
-def compressed_archives():
-    """A zip and a tar with each way of compression."""
-    for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
-        buffer = io.BytesIO()
-        with zipfile.ZipFile(buffer, "w", method) as archive:
-            for name in expected():
-                archive.writestr(name, name.encode() * 30)
-        yield buffer.getvalue()
-    for mode in ("w", "w:gz", "w:bz2", "w:xz"):
-        buffer = io.BytesIO()
-        with tarfile.open(fileobj=buffer, mode=mode) as archive:
-            for name in expected():
-                info = tarfile.TarInfo(name)
-                info.size = 300
-                archive.addfile(info, io.BytesIO(bytes(300)))
-        yield buffer.getvalue()
-
-
 @pytest.mark.parametrize("suffix", [True, False])
 @pytest.mark.parametrize("prefix", ["", "VCTK-Corpus-0.92/"])
 def test_only_the_members_needed_are_downloaded(serve, tmp_path, suffix, prefix):
@@ -211,23 +194,6 @@ def test_a_connection_that_breaks_leaves_no_half_file_and_continues(serve, tmp_p
     assert files_below(tmp_path) == expected()
 
 
-@pytest.mark.parametrize("ranges", [True, False])
-@pytest.mark.parametrize(
-    "name",
-    [
-        "../wav48_silence_trimmed/p224/p224_001_mic1.flac",
-        "wav48_silence_trimmed/../../p224/p224_001_mic1.flac",
-    ],
-)
-def test_a_member_outside_the_folder_is_refused(serve, tmp_path, ranges, name):
-    body = vctk_zip(extra=[name, name.replace("001", "002"), name.replace("001", "003")])
-    server = serve(body, ranges=ranges)
-    target = tmp_path / "corpus"
-    with pytest.raises(ValueError, match="outside"):
-        fetch(server, target)
-    assert [f for f in files_below(tmp_path) if not f.endswith(".zip")] == []
-
-
 def test_an_archive_cut_short_is_named(serve, tmp_path):
     body = vctk_zip()
     for ranges in (True, False):
@@ -238,154 +204,66 @@ def test_an_archive_cut_short_is_named(serve, tmp_path):
 
 
 def test_a_wrong_checksum_is_an_error_and_removes_the_download(serve, tmp_path):
-    server = serve(vctk_zip(), ranges=False)
-    with pytest.raises(ValueError, match=r"MD5 .* differs from the published 0000"):
-        fetch(server, tmp_path, md5="0000")
+    for fetch_it in (archives.fetch_vctk, archives.fetch_librispeech):
+        with pytest.raises(ValueError, match=r"MD5 hash of .* expected md5:0000"):
+            fetch_it(tmp_path, url=serve(vctk_zip(), ranges=False).url, md5="0000", progress=False)
     assert files_below(tmp_path) == []
 
 
-def test_too_small_an_archive_is_an_error(serve, tmp_path):
-    server = serve(vctk_zip(), ranges=True)
-    with pytest.raises(ValueError, match="holds 2 speakers of VCTK, 3 are needed"):
-        fetch(server, tmp_path, designs=[(3, 1)])
-    with pytest.raises(ValueError, match="4 utterances of p225, 9 are needed"):
-        fetch(server, tmp_path, designs=[(1, 9)])
-
-
-def test_a_missing_archive_is_an_error(serve, tmp_path):
+def test_what_cannot_be_fetched_is_said(serve, tmp_path):
     server = serve(b"", ranges=True)
-    with pytest.raises(OSError, match="404"):
-        archives.fetch_vctk(tmp_path, url=server.url + "x", progress=False)
-    with pytest.raises(OSError, match="404"):
-        archives.fetch_librispeech(tmp_path, url=server.url + "x", progress=False)
+    for fetch_it in (archives.fetch_vctk, archives.fetch_librispeech):
+        with pytest.raises(OSError, match="404"):
+            fetch_it(tmp_path, url=server.url + "x", progress=False)
+        with pytest.raises(OSError, match=r"^nowhere.invalid cannot be reached: the network is not there"):
+            fetch_it(tmp_path, url="http://nowhere.invalid/archive.zip", progress=False)
+    assert files_below(tmp_path) == []
 
 
-@pytest.mark.parametrize("ranges", [True, False])
-def test_a_download_resumes(serve, tmp_path, ranges):
-    body = bytes(range(256)) * 2000
-    server = serve(body, ranges=ranges, break_after=100_000)
-    target = tmp_path / "file.bin"
-    with pytest.raises(OSError, match="100000 of 512000 bytes came; a second call continues"):
-        archives.download(server.url, target, md5(body), most_bytes=10**6, progress=False)
-    assert files_below(tmp_path) == ["file.bin.part"]
-    server.break_after = None
-    server.sent = 0
-    assert (
-        archives.download(server.url, target, md5(body), most_bytes=10**6, progress=False).read_bytes()
-        == body
-    )
-    assert server.sent == (412_000 if ranges else 512_000)
-    assert files_below(tmp_path) == ["file.bin"]
-    server.sent = 0
-    archives.download(server.url, target, md5(body), most_bytes=10**6, progress=False)
-    assert server.sent == 0
+@pytest.mark.parametrize(
+    ("designs", "message"),
+    [([(3, 1)], "2 speakers of VCTK, 3 are"), ([(1, 9)], "4 utterances of p225, 9 are")],
+)
+def test_too_small_an_archive_is_an_error(designs, message):
+    with zipfile.ZipFile(io.BytesIO(vctk_zip())) as archive, pytest.raises(ValueError, match=message):
+        archives.choose_vctk(archive.namelist(), designs)
 
 
-def test_a_download_that_was_complete_but_not_checked_is_only_checked(serve, tmp_path):
-    body = b"whole" * 100
-    server = serve(body, ranges=True)
-    (tmp_path / "file.bin.part").write_bytes(body)
-    archives.download(server.url, tmp_path / "file.bin", md5(body), most_bytes=10**6, progress=False)
-    assert (tmp_path / "file.bin").read_bytes() == body
+@pytest.mark.parametrize(
+    "name", ["../p224/p224_00{}_mic1.flac", "wav48_silence_trimmed/../../x_00{}_mic1.flac"]
+)
+def test_members_outside_the_folder_are_none_of_vctk(serve, tmp_path, name):
+    names = [f"wav48_silence_trimmed/{name}".format(i) for i in range(4)]
+    fetch(serve(vctk_zip(extra=names), ranges=True), tmp_path / "corpus")
+    assert files_below(tmp_path) == [f"corpus/{name}" for name in expected()]
 
 
-def test_librispeech_is_unpacked_once(serve, tmp_path):
+def test_librispeech_is_unpacked_once_and_whole(serve, tmp_path):
     server = serve(tar_of(*LIBRI), ranges=True)
+    (tmp_path / "archive.zip").write_bytes(tar_of(*LIBRI[:2]))  # another, which is downloaded again
     for _ in range(2):
         archives.fetch_librispeech(tmp_path, url=server.url, md5=md5(server.body), progress=False)
     assert len(server.requested) == 1
-    assert [f for f in files_below(tmp_path) if f.endswith(".flac")] == sorted(name for name, _ in LIBRI)
-    assert not (tmp_path / "archive.zip").exists()
+    assert files_below(tmp_path) == sorted(name for name, _ in LIBRI)
     assert corpora.find_corpus(tmp_path).counts() == {"121": 2, "61": 2}
 
 
-def test_an_archive_at_hand_that_is_another_is_downloaded_again(serve, tmp_path):
-    server = serve(tar_of(*LIBRI), ranges=True)
-    (tmp_path / "archive.zip").write_bytes(tar_of(*LIBRI[:2]))
-    archives.fetch_librispeech(tmp_path, url=server.url, md5=md5(server.body), progress=False)
-    assert [f for f in files_below(tmp_path) if f.endswith(".flac")] == sorted(name for name, _ in LIBRI)
-
-
-def test_a_member_that_was_half_unpacked_is_unpacked_again(tmp_path):
-    (tmp_path / "whole.tar.gz").write_bytes(tar_of(*LIBRI))
-    name, content = LIBRI[1]
-    (tmp_path / "to" / name).parent.mkdir(parents=True)
-    (tmp_path / "to" / name).write_bytes(content[:50])
-    archives.extract_tar(tmp_path / "whole.tar.gz", tmp_path / "to")
-    assert (tmp_path / "to" / name).read_bytes() == content
-
-
 @pytest.mark.parametrize(
-    ("member", "message"),
-    [(("../evil", b"x"), "outside"), (("/evil", b"x"), "outside"), (("LibriSpeech/link", None), "regular")],
-)
-def test_a_tar_that_leaves_its_folder_is_refused_whole(serve, tmp_path, member, message):
-    server = serve(tar_of(*LIBRI, member), ranges=True)
-    target = tmp_path / "corpus"
-    for _ in range(2):  # what failed once is not taken for done
-        with pytest.raises(ValueError, match=message):
-            archives.fetch_librispeech(target, url=server.url, md5=md5(server.body), progress=False)
-        assert files_below(tmp_path) == ["corpus/archive.zip"]
-
-
-def test_a_damaged_tar_is_named(tmp_path):
-    whole = tar_of(*LIBRI)
-    damaged = tmp_path / "damaged.tar.gz"
-    damaged.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(ValueError, match=r"damaged.tar.gz: the archive is damaged"):
-        archives.extract_tar(damaged, tmp_path / "to")
-    assert not (tmp_path / "to").exists()
-
-
-def test_a_network_that_is_not_there_is_said(tmp_path):
-    url = "http://nowhere.invalid/archive.zip"
-    for fetch_it in (archives.fetch_vctk, archives.fetch_librispeech):
-        with pytest.raises(OSError, match=r"^nowhere.invalid cannot be reached: the network is not there"):
-            fetch_it(tmp_path, url=url, progress=False)
-    assert files_below(tmp_path) == []
-
-
-@pytest.mark.parametrize("length", [True, False])
-def test_a_download_stops_at_its_limit(serve, tmp_path, length):
-    body = bytes(5_000_000)
-    server = serve(body, ranges=False)
-    if not length:
-        server.RequestHandlerClass = type("Endless", (Handler,), {"send_header": lambda *args: None})
-    # The length that the server announces is enough; without one it is noticed when too much has come.
-    found = len(body) if length else r"(1[2-9]|2)\d{5,6}"
-    with pytest.raises(ValueError, match=f": {found} bytes or more, and at most 1200000 are expected"):
-        archives.download(server.url, tmp_path / "a", md5(body), most_bytes=1_200_000, progress=False)
-    assert files_below(tmp_path) == []
-
-
-def test_members_larger_than_the_limit_are_refused_before_one_is_written(serve, tmp_path):
-    server = serve(vctk_zip(), ranges=True)
-    with pytest.raises(ValueError, match="3000 bytes or more, and at most 2999 are expected"):
-        fetch(server, tmp_path, most_bytes=2999)
-    assert files_below(tmp_path) == []
-    fetch(server, tmp_path, most_bytes=3000)
-    assert files_below(tmp_path) == expected()
-
-
-@pytest.mark.parametrize(
-    ("members", "message"),
+    "body",
     [
-        ([("n" * 300, b"x")], "is no name of a file"),
-        ([("é" * 128 + "/a", b"x")], "is no name of a file"),
-        ([("a", b"x"), ("a/b", b"x")], "is a file and a folder"),
-        ([("a/b", b"x"), ("a", b"x")], "is a file and a folder"),
-        ([("there", b"x")], "is a file and a folder"),
-        ([("file/b", b"x")], "lies below a file"),
+        tar_of(*LIBRI, ("../evil", b"x")),
+        tar_of(*LIBRI, ("LibriSpeech/link", None)),
+        tar_of(*LIBRI)[:100],
+        b"no archive",
+        b"",
     ],
 )
-def test_names_that_cannot_be_files_are_refused_whole(tmp_path, members, message):
-    archive = tmp_path / "a.tar.gz"
-    archive.write_bytes(tar_of(*LIBRI, *members))
-    (tmp_path / "to" / "there").mkdir(parents=True)
-    (tmp_path / "to" / "file").touch()
-    with pytest.raises(ValueError, match=message):
-        archives.extract_tar(archive, tmp_path / "to")
-    assert files_below(tmp_path / "to") == ["file"]
+def test_a_tar_that_is_damaged_or_leaves_its_folder_is_refused_whole(serve, tmp_path, body):
+    server, target = serve(body, ranges=True), tmp_path / "corpus"
+    for _ in range(2):  # what failed once is not taken for done
+        with pytest.raises(ValueError, match="the archive is damaged, or not to be trusted"):
+            archives.fetch_librispeech(target, url=server.url, md5=md5(server.body), progress=False)
+        assert files_below(tmp_path) == ["corpus/archive.zip"]
 
 
 def test_an_encrypted_member_and_an_unknown_method_are_damage(serve, tmp_path):
@@ -398,29 +276,3 @@ def test_an_encrypted_member_and_an_unknown_method_are_damage(serve, tmp_path):
         for ranges in (True, False):
             with pytest.raises(ValueError, match="the archive is damaged"):
                 fetch(serve(bytes(body), ranges=ranges), tmp_path)
-
-
-def test_random_damage_ends_in_one_error_and_stays_in_the_folder(tmp_path, rng):
-    whole = list(compressed_archives())
-    outcomes = set()
-    for i in range(600):
-        data = bytearray(whole[i % len(whole)])
-        for _ in range(rng.integers(1, 5)):
-            at = rng.integers(min(len(data), 600))
-            data[at if rng.random() < 0.5 else -1 - at] = rng.integers(256)
-        archive, box = tmp_path / "archive", tmp_path / "box"
-        archive.write_bytes(data)
-        try:
-            if i % len(whole) < 4:
-                archives.extract_zip(archive, box / "to", DESIGNS, most_bytes=10**6)
-            else:
-                archives.extract_tar(archive, box / "to")
-            outcome = "unpacked"
-        except ValueError as error:  # anything else fails the test
-            outcome = str(error)
-        assert outcome == "unpacked" or "archive" in outcome, outcome
-        outcomes.add("damaged" if "the archive is damaged" in outcome else outcome)
-        assert all(name.startswith("box/to/") or name == "archive" for name in files_below(tmp_path))
-        assert not list(tmp_path.rglob(".*"))
-        shutil.rmtree(box, ignore_errors=True)
-    assert {"unpacked", "damaged"} < outcomes

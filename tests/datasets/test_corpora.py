@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from audiostyle.datasets.corpora import find_corpus, load_recordings
+from audiostyle.datasets.corpora import Utterance, find_corpus, load_recordings, read_utterance
 from audiostyle.sound.audio import save_audio
 from audiostyle.sound.levels import rms
 
@@ -15,141 +15,203 @@ def write(path, seed=0, *, seconds=0.3, sr=16000, level=0.1):
     return path
 
 
-def names(corpus):
-    return {speaker: [item.path.name for item in items] for speaker, items in corpus.utterances.items()}
+def fill(root, *names):
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
 
 
-def test_vctk_080(tmp_path):
-    for name in ("p226/p226_002.wav", "p226/p226_001.wav", "p225/p225_010.wav", "p225/p225_009.wav"):
-        write(tmp_path / "wav48" / name)
-    (tmp_path / "txt" / "p225").mkdir(parents=True)
-    corpus = find_corpus(tmp_path)
-    assert (corpus.layout, corpus.name) == ("vctk", tmp_path.name)
-    assert names(corpus) == {
-        "p225": ["p225_009.wav", "p225_010.wav"],
-        "p226": ["p226_001.wav", "p226_002.wav"],
-    }
-    assert [item.text for item in corpus.utterances["p225"]] == ["009", "010"]
-    assert names(find_corpus(tmp_path / "wav48")) == names(corpus)
+LIBRI = ("61/70970/61-70970-0000.flac", "61/70968/61-70968-0001.flac", "121/1/121-1-0000.flac")
+LIBRI_FOUND = {"121": ["121-1-0000.flac"], "61": ["61-70968-0001.flac", "61-70970-0000.flac"]}
+# Files of a folder called X; the layout; the files of each speaker.
+LAYOUTS = {
+    "VCTK 0.80": (
+        ["wav48/p226/p226_002.wav", "wav48/p226/p226_001.wav", "wav48/p225/p225_010.wav"],
+        "vctk",
+        {"p225": ["p225_010.wav"], "p226": ["p226_001.wav", "p226_002.wav"]},
+    ),
+    "VCTK 0.92, the first microphone, beside 0.80": (
+        [
+            f"VCTK-Corpus-0.92/wav48_silence_trimmed/{s}/{s}_001_mic{m}.flac"
+            for s in ("p225", "s5")
+            for m in (1, 2)
+        ]
+        + ["wav48/p225/p225_001.wav"],
+        "vctk",
+        {"p225": ["p225_001_mic1.flac"], "s5": ["s5_001_mic1.flac"]},
+    ),
+    "LibriSpeech": (LIBRI, "librispeech", LIBRI_FOUND),
+    "a subset of it": ([f"LibriSpeech/test-clean/{name}" for name in LIBRI], "librispeech", LIBRI_FOUND),
+    "two subsets side by side": (
+        [f"test-clean/{LIBRI[0]}", f"test-clean/{LIBRI[1]}", f"dev-clean/{LIBRI[2]}"],
+        "librispeech",
+        LIBRI_FOUND,
+    ),
+    "TIMIT": (
+        [
+            "TRAIN/DR1/FCJF0/SA1.WAV",
+            "TRAIN/DR1/FCJF0/SA1.WAV.wav",
+            "TEST/DR2/MABC0/SX9.WAV",
+            "TEST/DR2/MABC0/SA1.WAV",
+        ],
+        "timit",
+        {"FCJF0": ["SA1.WAV"], "MABC0": ["SA1.WAV", "SX9.WAV"]},
+    ),
+    "VoxCeleb": (
+        ["wav/id10001/a-Z_9/00001.wav", "wav/id10002/b/00001.wav"],
+        "voxceleb",
+        {"id10001": ["00001.wav"], "id10002": ["00001.wav"]},
+    ),
+    "train and test": (
+        ["train/anna/1.wav", "test/anna/2.wav", "train/bert/1.wav", "test/bert/2.wav"],
+        "folders",
+        {"anna": ["1.wav", "2.wav"], "bert": ["1.wav", "2.wav"]},
+    ),
+    "sounds one folder down": (
+        ["data/valeria/wav/1.wav", "data/dev_patel/wav/1.wav", "data/notes.txt"],
+        None,
+        {},
+    ),
+    "ARCTIC as it comes": (
+        ["cmu_us_bdl_arctic/wav/arctic_a0001.wav", "cmu_us_slt_arctic/wav/arctic_a0001.wav"],
+        "folders",
+        {"cmu_us_bdl_arctic": ["arctic_a0001.wav"], "cmu_us_slt_arctic": ["arctic_a0001.wav"]},
+    ),
+    "hidden files and folders": (
+        [
+            "anna/x.wav",
+            "anna/._x.wav",
+            ".cache/y.wav",
+            "bert/.old/z.wav",
+            "bert/x.wav",
+            "__MACOSX/anna/._x.wav",
+        ],
+        "folders",
+        {"anna": ["x.wav"], "bert": ["x.wav"]},
+    ),
+    "speakers called valerie and trainor": (
+        ["valerie/1.wav", "trainor/1.wav", "lone.wav"],
+        "folders",
+        {"trainor": ["1.wav"], "valerie": ["1.wav"]},
+    ),
+    "no speakers but train and test": (["train/1.wav", "test/2.wav"], None, {}),
+    "women and men": (["women/anna/1.wav", "men/bert/1.wav"], None, {}),
+    "two depths": (["anna/1.wav", "bert/monday/1.wav"], None, {}),
+    "two corpora": ([*LIBRI, "arctic/bdl/arctic_a0001.wav"], None, {}),
+    "no sounds": (["anna/1.txt", "alone.wav"], None, {}),
+}
 
 
-def test_vctk_092_takes_the_first_microphone(tmp_path):
-    for speaker in ("p225", "s5"):
-        for microphone in (1, 2):
-            write(tmp_path / "wav48_silence_trimmed" / speaker / f"{speaker}_001_mic{microphone}.flac")
-    corpus = find_corpus(tmp_path)
-    assert names(corpus) == {"p225": ["p225_001_mic1.flac"], "s5": ["s5_001_mic1.flac"]}
-    assert corpus.utterances["s5"][0].text == "001"
+@pytest.mark.parametrize("case", LAYOUTS)
+def test_a_layout_is_recognised_or_the_known_ones_are_told(tmp_path, case):
+    files, layout, found = LAYOUTS[case]
+    fill(tmp_path / "X", *files)
+    if layout is None:
+        with pytest.raises(
+            ValueError, match=r"X holds no corpus .*Known are <speaker>/<file>.*VCTK.*LibriSpeech"
+        ):
+            find_corpus(tmp_path / "X")
+        return
+    corpus = find_corpus(tmp_path / "X")
+    assert {s: [item.path.name for item in items] for s, items in corpus.utterances.items()} == found
+    assert (corpus.name, corpus.layout, list(corpus.speakers)) == ("X", layout, sorted(found))
+    n = sum(map(len, found.values()))
+    assert f"X ({layout}): 2 speakers of " in str(corpus)
+    assert str(corpus).endswith(f" {n} in all")
 
 
-@pytest.mark.parametrize("below", ["", "test-clean", "LibriSpeech/test-clean"])
-def test_librispeech_at_any_depth(tmp_path, below):
-    for name in ("61/70970/61-70970-0000.flac", "61/70968/61-70968-0001.flac", "121/1/121-1-0000.flac"):
-        write(tmp_path / below / name)
-    corpus = find_corpus(tmp_path)
-    assert corpus.layout == "librispeech"
-    assert names(corpus) == {"121": ["121-1-0000.flac"], "61": ["61-70968-0001.flac", "61-70970-0000.flac"]}
-    assert {item.text for items in corpus.utterances.values() for item in items} == {None}
+def test_the_folder_of_the_speakers_itself(tmp_path):
+    fill(tmp_path / "wav48", "p225/p225_001.wav", "p226/p226_001.wav")
+    fill(tmp_path / "TRAIN", "DR1/FCJF0/SA1.WAV")
+    assert find_corpus(tmp_path / "wav48").layout == "vctk"
+    assert find_corpus(tmp_path / "TRAIN").speakers == ("FCJF0",)
+    with pytest.raises(ValueError, match=r"X/wav48 is a file|is a file"):
+        find_corpus(tmp_path / "TRAIN" / "DR1" / "FCJF0" / "SA1.WAV")
 
 
-def test_plain_folders_and_the_sentences_their_names_tell(tmp_path):
-    for name in (
-        "bdl/arctic_a0002.wav",
-        "slt/arctic_a0002.wav",
-        "theo/7_theo_12.wav",
-        "theo/theo take 3.wav",
-    ):
-        write(tmp_path / name)
-    (tmp_path / "bdl" / "notes.txt").write_text("not a sound")
-    corpus = find_corpus(tmp_path)
-    texts = {item.path.name: item.text for items in corpus.utterances.values() for item in items}
-    assert corpus.speakers == ("bdl", "slt", "theo")
-    assert texts == {"arctic_a0002.wav": "arctic_a0002", "7_theo_12.wav": "7", "theo take 3.wav": None}
+def test_sentences_that_names_tell(tmp_path):
+    names = ("bdl/arctic_a0002.wav", "slt/arctic_a0002.wav", "theo/7_theo_12.wav", "theo/theo take 3.wav")
+    fill(tmp_path, *names, "p225/p225_009_mic1.flac", "61/61-70970-0000.flac")
+    texts = {item.path.name: item.text for own in find_corpus(tmp_path).utterances.values() for item in own}
+    assert texts == {
+        "arctic_a0002.wav": "arctic_a0002", "7_theo_12.wav": "7", "theo take 3.wav": None,
+        "p225_009_mic1.flac": "009", "61-70970-0000.flac": None,
+    }  # fmt: skip
 
 
-def test_hidden_files_are_no_speech(tmp_path):
-    """Such as the resource forks that some systems leave beside every file they copy."""
-    for layout in ("a/{}", "test-clean/61/1/{}", "wav48/p225/{}"):
-        root = tmp_path / layout.split("/")[0]
-        for name in ("x.wav", "._x.wav", ".y.flac"):
-            write(root / layout.format(name))
-        assert [*names(find_corpus(root)).values()] == [["x.wav"]], layout
+def test_links(tmp_path):
+    fill(tmp_path, "anna/1.wav", "bert/1.wav")
+    (tmp_path / "cyd").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "dora").symlink_to(tmp_path / "anna")
+    (tmp_path / "anna" / "round").symlink_to(tmp_path)
+    with pytest.warns(UserWarning, match=r"left out 1 links that lead nowhere: .*cyd"):
+        assert find_corpus(tmp_path).speakers == ("anna", "bert", "dora")
 
 
-def test_speakers_are_sorted_as_strings_and_the_first_n_are_taken(tmp_path):
+@pytest.fixture
+def corpus(tmp_path):
+    """Speakers whose order as strings is not that of their numbers, three utterances each."""
     for speaker in ("9", "10", "1089"):
         for number in (3, 1, 2):
             write(tmp_path / speaker / f"{number}.wav", seed=int(speaker) + number)
-    assert find_corpus(tmp_path).speakers == ("10", "1089", "9")
-    items = load_recordings(tmp_path, speakers=2, per_speaker=2)
+    return tmp_path
+
+
+def test_speakers_are_sorted_as_strings_and_the_first_n_are_taken(corpus):
+    items = load_recordings(corpus, speakers=2, per_speaker=2)
     assert items.speakers.tolist() == ["10", "10", "1089", "1089"]
     assert [path.name for path in items.paths] == ["1.wav", "2.wav"] * 2
-    named = load_recordings(tmp_path, speakers=["9", "10"])
-    assert named.speakers.tolist() == ["10"] * 3 + ["9"] * 3
+    assert load_recordings(corpus, speakers=["9", "10"]).speakers.tolist() == ["10"] * 3 + ["9"] * 3
 
 
-def test_everything_is_read_at_16_khz_and_levelled(tmp_path):
-    for speaker, sr, level in (("a", 8000, 0.01), ("b", 48000, 0.5)):
-        for number in range(2):
-            write(tmp_path / speaker / f"{number}.wav", seed=number, sr=sr, level=level, seconds=0.5)
-    items = load_recordings(tmp_path)
-    np.testing.assert_allclose(items.seconds(), 0.5, atol=1e-3)
-    assert [rms(y) for y in items.ys] == pytest.approx([0.05] * 4, rel=1e-4)
-
-
-def test_files_that_are_silent_or_broken_are_skipped_and_named(tmp_path):
-    for speaker in ("a", "b"):
-        for number in range(4):
-            write(tmp_path / speaker / f"{number}.wav", seed=number)
-    (tmp_path / "a" / "0.wav").write_bytes(b"RIFF no sound at all")
-    (tmp_path / "b" / "1.wav").write_bytes(b"")
-    save_audio(tmp_path / "b" / "2.wav", np.zeros(4000, dtype=np.float32), 16000)
-    with pytest.warns(UserWarning, match=r"skipped 3 files .*a/0\.wav, .*b/1\.wav, .*b/2\.wav"):
-        items = load_recordings(tmp_path, per_speaker=2)
-    assert [path.name for path in items.paths] == ["1.wav", "2.wav", "0.wav", "3.wav"]
-    assert len(items.skipped) == 3
-
-
-def test_too_few_utterances_list_the_counts(tmp_path):
-    for speaker, count in (("a", 3), ("b", 1)):
-        for number in range(count):
-            write(tmp_path / speaker / f"{number}.wav", seed=number)
-    with pytest.raises(ValueError, match="needs 2 or more utterances, and there are a: 3, b: 1"):
-        load_recordings(tmp_path)
-    with pytest.raises(ValueError, match="needs 3 or more utterances, and there are a: 3, b: 1"):
-        load_recordings(tmp_path, per_speaker=3)
-
-
-def test_too_few_readable_utterances_list_the_counts(tmp_path):
-    for speaker in ("a", "b"):
-        for number in range(2):
-            write(tmp_path / speaker / f"{number}.wav", seed=number)
-    (tmp_path / "b" / "1.wav").write_bytes(b"")
+def test_files_that_are_silent_or_broken_are_skipped_and_named(corpus):
+    (corpus / "9" / "1.wav").write_bytes(b"RIFF no sound at all")
+    save_audio(corpus / "10" / "1.wav", np.zeros(4000, dtype=np.float32), 16000)
+    with pytest.warns(UserWarning, match=r"skipped 2 files .*10/1\.wav, .*9/1\.wav"):
+        items = load_recordings(corpus, per_speaker=2)
+    assert [path.name for path in items.paths] == ["2.wav", "3.wav", "1.wav", "2.wav", "2.wav", "3.wav"]
+    assert len(items.skipped) == 2
+    with pytest.raises(ValueError, match=r"needs 4 .* 10: 3, 1089: 3"):
+        load_recordings(corpus, per_speaker=4)
     with (
-        pytest.warns(UserWarning, match="skipped 1 files"),
-        pytest.raises(ValueError, match="and there are a: 2, b: 1"),
+        pytest.warns(UserWarning, match="skipped 2"),
+        pytest.raises(ValueError, match=r"needs 3 or more .* 10: 2, 1089: 3, 9: 2"),
     ):
-        load_recordings(tmp_path)
+        load_recordings(corpus, per_speaker=3)
 
 
-def test_bad_questions_get_clear_answers(tmp_path):
-    for speaker in ("a", "b"):
-        for number in range(2):
-            write(tmp_path / speaker / f"{number}.wav", seed=number)
-    with pytest.raises(ValueError, match="no speaker c; it has a, b"):
-        load_recordings(tmp_path, speakers=["a", "c"])
-    with pytest.raises(ValueError, match="two or more speakers are needed"):
-        load_recordings(tmp_path, speakers=["a"])
-    with pytest.raises(ValueError, match="speakers=3"):
-        load_recordings(tmp_path, speakers=3)
-    with pytest.raises(TypeError, match="list of names"):
-        load_recordings(tmp_path, speakers="ab")
-    with pytest.raises(ValueError, match="per_speaker=1"):
-        load_recordings(tmp_path, per_speaker=1)
+def test_everything_is_read_at_16_khz_levelled_and_its_channels_mixed(tmp_path):
+    """Of channels that cancel the loudest is heard, not the roundings that their mean leaves."""
+    voice = np.random.default_rng(0).standard_normal(8000).astype(np.float32) / 40
+    noise = 1e-4 * np.random.default_rng(1).standard_normal((2, 8000)).astype(np.float32)
+    sounds = {
+        "mono": voice,
+        "inverted": np.stack([voice, -voice]) + noise,
+        "stereo": np.stack([voice, 0.5 * voice]),
+    }
+    heard = {}
+    for name, y in sounds.items():
+        save_audio(tmp_path / f"{name}.wav", y, 16000, subtype="FLOAT")
+        heard[name] = read_utterance(Utterance("", tmp_path / f"{name}.wav"))
+        assert rms(heard[name]) == pytest.approx(0.05, rel=1e-4)
+        assert abs(np.corrcoef(heard[name], voice)[0, 1]) > 0.999
+    slow = read_utterance(Utterance("", write(tmp_path / "8k.wav", sr=8000, seconds=0.5, level=0.01)))
+    assert len(slow) == pytest.approx(8000, abs=16)
+    assert rms(slow) == pytest.approx(0.05, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("part", "error", "message"),
+    [
+        ({"speakers": ["9", "c"]}, ValueError, "no speaker c; it has 10, 1089, 9"),
+        ({"speakers": ["9"]}, ValueError, "two or more speakers are needed"),
+        ({"speakers": 4}, ValueError, "speakers=4"),
+        ({"speakers": "910"}, TypeError, "list of names"),
+        ({"per_speaker": 1}, ValueError, "per_speaker=1"),
+    ],
+)
+def test_bad_questions_get_clear_answers(corpus, part, error, message):
+    with pytest.raises(error, match=message):
+        load_recordings(corpus, **part)
     with pytest.raises(FileNotFoundError, match="fetch vctk"):
-        find_corpus(tmp_path / "nowhere")
-    with pytest.raises(ValueError, match="is a file"):
-        find_corpus(tmp_path / "a" / "0.wav")
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(ValueError, match="holds no corpus"):
-        find_corpus(tmp_path / "empty")
+        find_corpus(corpus / "nowhere")

@@ -1,79 +1,118 @@
+"""Classifiers by hand and against scikit-learn; nothing but the training half is learned from."""
+
 import numpy as np
 import pytest
 from sklearn.kernel_ridge import KernelRidge
 
-from audiostyle.speakers import classifiers
-from audiostyle.speakers.table import wilson_interval
+from audiostyle.speakers.classifiers import (
+    RIDGES,
+    classify,
+    classify_baseline,
+    kernel_features,
+    rarity,
+    ridge_scores,
+    scores_and_rarity,
+    weigh,
+)
+
+CLASSES = np.array(["a", "b", "c"])
 
 
-class TestClassifiers:
-    def problem(self, rng, n_each=8, spread=1.5):
-        centres = 2 * rng.standard_normal((3, 5))
-        points = np.concatenate([c + spread * rng.standard_normal((n_each, 5)) for c in centres])
-        return points, np.repeat(["a", "b", "c"], n_each)
+def problem(rng, n_each=8, spread=1.5, n_features=5):
+    centres = 2 * rng.standard_normal((3, n_features))
+    points = np.concatenate([c + spread * rng.standard_normal((n_each, n_features)) for c in centres])
+    return points, np.repeat(CLASSES, n_each)
 
-    def test_ridge_equals_sklearn_on_the_centred_kernel(self, rng):
-        points, labels = self.problem(rng)
-        train, test = np.arange(0, 24, 2), np.arange(1, 24, 2)
-        X, Z = points[train] - points[train].mean(0), points[test] - points[train].mean(0)
-        kernel = points @ points.T + 7  # a constant in the kernel is removed by centring
-        values = np.linalg.eigvalsh(X @ X.T).clip(0)
-        one_hot = np.eye(3)[np.unique(labels[train], return_inverse=True)[1]]
-        errors = []
-        for ridge in classifiers.RIDGES:
-            # Leave-one-out by hand, the mean refitted each time and the penalty kept.
-            residual = 0.0
-            for i in range(len(train)):
-                rest = np.delete(np.arange(len(train)), i)
-                centre, level = X[rest].mean(0), one_hot[rest].mean(0)
-                model = KernelRidge(alpha=ridge * values.mean()).fit(X[rest] - centre, one_hot[rest] - level)
-                residual += np.square(model.predict((X[i] - centre)[None]) + level - one_hot[i]).sum()
-            errors.append(residual)
-        alpha = classifiers.RIDGES[int(np.argmin(errors))] * values.mean()
-        expected = KernelRidge(alpha=alpha).fit(X, one_hot - one_hot.mean(0)).predict(Z) + one_hot.mean(0)
-        found = classifiers.ridge_classify(
-            kernel[np.ix_(train, train)], kernel[np.ix_(test, train)], labels[train]
-        )
-        assert found.tolist() == np.array(["a", "b", "c"])[expected.argmax(1)].tolist()
 
-    def test_leave_one_out_residuals_are_exact(self, rng):
-        points, labels = self.problem(rng)
-        X = points - points.mean(0)
-        one_hot = np.eye(3)[np.unique(labels, return_inverse=True)[1]]
-        values, vectors = np.linalg.eigh(X @ X.T)
-        found = classifiers._leave_one_out(values.clip(0), vectors, one_hot, 0.1)
-        rest = np.arange(1, len(X))
-        centre, level = X[rest].mean(0), one_hot[rest].mean(0)
-        model = KernelRidge(alpha=0.1 * values.clip(0).mean()).fit(X[rest] - centre, one_hot[rest] - level)
-        expected = one_hot[0] - model.predict((X[0] - centre)[None])[0] - level
-        np.testing.assert_allclose(found[0], expected, atol=1e-9)
+def by_hand(known, labels, new, ridge):
+    """Kernel ridge regression on centred features, the ridge in units of the mean eigenvalue of their kernel."""
+    targets = (labels[:, None] == np.unique(labels)).astype(float)
+    X, prior = known - known.mean(0), targets.mean(0)
+    alpha = ridge * np.trace(X @ X.T) / len(X)
+    return KernelRidge(alpha=alpha).fit(X, targets - prior).predict(new - known.mean(0)) + prior
 
-    def test_ridge_never_sees_the_test_half(self, rng):
-        points, labels = self.problem(rng)
-        kernel = points @ points.T
-        one = classifiers.ridge_classify(kernel[:12, :12], kernel[12:13, :12], labels[:12])
-        many = classifiers.ridge_classify(kernel[:12, :12], kernel[12:, :12], labels[:12])
-        assert one[0] == many[0]
 
-    def test_ridge_with_one_item_of_each(self):
-        kernel = np.array([[1.0, 0.2, 0.1], [0.2, 1.0, 0.3], [0.1, 0.3, 1.0]])
-        assert classifiers.ridge_classify(kernel, kernel, np.array(["a", "b", "c"])).tolist() == [
-            "a",
-            "b",
-            "c",
-        ]
+def left_out(known, labels, ridge):
+    """Squared leave-one-out error, the mean refitted each time and the penalty kept."""
+    targets = (labels[:, None] == np.unique(labels)).astype(float)
+    alpha = ridge * np.square(known - known.mean(0)).sum() / len(known)
+    error = 0.0
+    for i in range(len(known)):
+        rest = np.delete(np.arange(len(known)), i)
+        centre, level = known[rest].mean(0), targets[rest].mean(0)
+        model = KernelRidge(alpha=alpha).fit(known[rest] - centre, targets[rest] - level)
+        error += np.square(model.predict((known[i] - centre)[None]) + level - targets[i]).sum()
+    return error
 
-    def test_standardised_items_do_not_depend_on_the_other_test_items(self, rng):
-        train, test = rng.normal(3, 2, (50, 4)), rng.normal(0, 1, (6, 4))
-        own, others = classifiers.standardise(train, test)
-        np.testing.assert_allclose(own.mean(0), 0, atol=1e-12)
-        np.testing.assert_allclose(own.std(0), 1)
-        np.testing.assert_allclose(others, (test - train.mean(0)) / train.std(0))
-        np.testing.assert_array_equal(classifiers.standardise(train, test[:1])[1], others[:1])
 
-    def test_wilson_interval_of_the_paper(self):
-        # 74 of 80, by hand: p = .925, centre (.925 + 1.92073/80) / 1.048018, half width .0596.
-        low, high = wilson_interval(74, 80)
-        assert (low, high) == pytest.approx((0.8459, 0.9652), abs=1e-4)
-        assert wilson_interval(0, 10)[0] == 0
-        assert wilson_interval(10, 10)[1] == pytest.approx(1, abs=1e-12)
+@pytest.mark.parametrize("n_features", [5, 40], ids=["more items", "more features"])
+@pytest.mark.parametrize("offset", [0, 7])
+def test_ridge_is_the_one_that_leaves_one_out_best(rng, n_features, offset):
+    points, labels = problem(rng, n_features=n_features)
+    points += offset  # a constant is the intercept's affair
+    known, new, own = points[::2], points[1::2], labels[::2]
+    best = min(RIDGES, key=lambda ridge: left_out(known, own, ridge))
+    np.testing.assert_allclose(ridge_scores(known, own, new), by_hand(known, own, new, best), atol=1e-6)
+    one = ridge_scores(known, own, new[:1])
+    np.testing.assert_allclose(one, ridge_scores(known, own, new)[:1], atol=1e-9)
+
+
+def test_of_many_items_all_are_fitted(rng):
+    points, labels = problem(rng, n_each=1500)
+    order = rng.permutation(len(points))
+    known, own, new = points[order], labels[order], rng.standard_normal((1100, 5))
+    found = ridge_scores(known.astype(np.float32), own, new)
+    off = [np.abs(by_hand(known, own, new, ridge) - found).max() for ridge in RIDGES]
+    assert min(off) < 1e-6  # float32 features
+    assert np.abs(by_hand(known[::2], own[::2], new, RIDGES[np.argmin(off)]) - found).max() > 1e-4
+
+
+def test_one_item_of_each_names_itself():
+    kernel = np.array([[1.0, 0.2, 0.1], [0.2, 1.0, 0.3], [0.1, 0.3, 1.0]])
+    Z = kernel_features(kernel)
+    np.testing.assert_allclose(Z @ Z.T, kernel, atol=1e-12)
+    assert np.argmax(ridge_scores(Z, CLASSES, Z), axis=1).tolist() == [0, 1, 2]
+
+
+def test_nearest_is_the_nearest_of_all(rng):
+    Z, speakers = rng.standard_normal((41, 3)), rng.permutation(41)
+    train, test = np.arange(30), np.arange(30, 41)
+    expected = np.linalg.norm(Z[test, None] - Z[train], axis=-1).argmin(axis=1)
+    found = classify([Z], speakers, train, test, "nearest")
+    np.testing.assert_array_equal(found, speakers[train][expected])
+
+
+def test_labels_of_the_test_half_are_not_looked_at(rng):
+    points, speakers = problem(rng)
+    points /= np.linalg.norm(points, axis=1, keepdims=True)
+    train, test = np.arange(0, 24, 2), np.arange(1, 24, 2)
+    hidden = speakers.copy()
+    hidden[test] = "?"
+    ys = [0.05 * rng.standard_normal(4000).astype(np.float32) for _ in points]
+    for classifier in ("nearest", "ridge"):
+        found = classify([points, points], speakers, train, test, classifier)
+        assert found.tolist() == classify([points, points], hidden, train, test, classifier).tolist()
+    for method in ("spectrum", "mfcc", "gmm"):
+        found = classify_baseline(method, ys, speakers, train, test)
+        assert found.tolist() == classify_baseline(method, ys, hidden, train, test).tolist()
+
+
+def test_rarity_by_hand():
+    kernel = np.array([[1, 0.9, 0.1], [0.9, 1, 0.2], [0.1, 0.2, 1]])
+    # nearest others .9, .9, .2: median .9, 5 % quantile .2 + .1 × .7 = .27
+    found = rarity(kernel, np.array([[0.2, 0.9, 0.1], [0.0, -0.36, -0.5]]))
+    np.testing.assert_allclose(found, [1, 0.9 / 0.63])
+
+
+def test_the_second_counts_for_what_is_rare_to_the_first(rng):
+    scores = [np.array([[0.9, 0.1], [0.9, 0.1]]), np.array([[0.4, 0.6], [0.4, 0.6]])]
+    total = weigh(scores, [np.array([1.0, 3.0]), np.array([1.0, 1.0])])
+    # 8/9 of 0.6 and a ninth of 0.1 beside 8/9 of 0.4 and a ninth of 0.9
+    np.testing.assert_allclose(total, [[0.9, 0.1], [(0.9 + 3.2) / 9, (0.1 + 4.8) / 9]])
+    np.testing.assert_array_equal(weigh(scores[:1], [np.ones(2)]), scores[0])
+    near, far = rng.standard_normal((2, 6, 4)) + np.array([[[9.0]], [[-9.0]]])
+    near, far = (Z / np.linalg.norm(Z, axis=1, keepdims=True) for Z in (near, far))
+    _, rare = scores_and_rarity([(near[:4], far[4:])], np.array(list("aabb")))
+    assert np.all(rare > 2)
+    _, rare = scores_and_rarity([(near[:4], far[:2]), (near[:4], near[:2])], np.array(list("aabb")))
+    np.testing.assert_array_equal(rare, 1)  # to the classifier that knows it best

@@ -1,0 +1,184 @@
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from audiostyle import InfiniteEncoder
+from audiostyle.datasets.clips import PairAudio
+from audiostyle.studies import neighbours, truth
+from benchmarks import neighbours as benchmark
+from experiments.neighbours import NEIGHBOURS, FrontEnd, Patches, branches
+from experiments.pairs import COPY_CONTENT, COPY_STYLE
+from experiments.results import committed
+
+SR = 22050
+
+
+@pytest.fixture
+def audio(make_melody):
+    """Two tunes and two timbres; two seconds."""
+    tune, other = [220, 277, 330, 440] * 2, [330, 262, 392, 294] * 2
+    dark, bright = [1, 0.3], [0.3, 1, 0.6, 0.9, 0.4]
+    content, style, target = (
+        make_melody(notes, harmonics=h) for notes, h in ((tune, dark), (other, bright), (tune, bright))
+    )
+    return PairAudio(content, style, target, SR)
+
+
+def test_settings_of_the_neighbours_are_those_of_their_papers():
+    """`README`'s sources: 4096 filters of 16 frames and SELU; 4096, 1024 and 256 filters of 5, 50 and 11 frames."""
+    tomczak, barry_kim = NEIGHBOURS["tomczak"], NEIGHBOURS["barry_kim"]
+    for way in (tomczak, barry_kim):
+        assert (way.config.encoder, way.config.activation) == ("random", "selu")
+        assert (way.samples, way.start) == (True, "noise")
+        assert (way.config.sr, way.config.n_fft) == (22050, 2048)
+    assert (tomczak.config.n_filters, tomczak.config.kernel_size, tomczak.rhythm) == (4096, 16, "content")
+    found = branches(barry_kim.front_ends, 11, 4096)
+    assert [(b.front_end, b.pooled, b.kernel_size, b.n_filters) for b in found] == [
+        ("linear", False, 5, 4096),
+        ("mel", False, 50, 1024),
+        ("cqt", True, 11, 256),
+    ]
+    assert barry_kim.units == "gradients"
+
+
+def test_every_setting_differs_from_the_plain_one_as_its_name_says():
+    settings = neighbours.settings()
+    assert len(set(settings.values())) == len(settings)
+    for name, config in settings.items():
+        if name.split()[0] in NEIGHBOURS:
+            continue
+        assert ("pooled" in config.front_ends) == ("pooled" in name)
+        assert (config.front_ends.count("+") == 2) == ("three" in name)
+        assert (config.rhythm == "content") == name.endswith(f"+ {neighbours.RHYTHM}")
+        assert (config.rhythm == "style") == name.endswith(neighbours.OF_STYLE)
+        assert (config.units == "gradients") == name.endswith(neighbours.BALANCED)
+        assert (config.start == "matched") == name.startswith(neighbours.THEN)
+
+
+def test_only_random_filters_have_seeds(audio, monkeypatch):
+    asked = []
+
+    def make_sound(name, content, style, sr, method):
+        asked.append((name, method and method.settings["way"].config.seed))
+        return content
+
+    monkeypatch.setattr(truth, "make_sound", make_sound)
+    names = (COPY_CONTENT, "mel", "tomczak", "tomczak limit")
+    list(neighbours.rows("choose", "a", audio, names))
+    assert asked == [(COPY_CONTENT, None), ("mel", 0), ("tomczak", 0), ("tomczak", 1), ("tomczak limit", 0)]
+
+
+def test_numbers_of_the_copies_are_known(audio):
+    content = neighbours.sound_numbers(0.3 * audio.content, audio)
+    style = neighbours.sound_numbers(audio.style, audio)
+    target = neighbours.sound_numbers(audio.target, audio)
+    for name in (
+        "style_share_limit",
+        "chroma_similarity",
+        "onset_f",
+        "tempo_ratio",
+        "beat_f",
+        "content_rhythm",
+    ):
+        assert content[name] == pytest.approx(1, abs=1e-4), name
+    for name, value in {
+        "style_share_limit": 0,
+        "mfcc_distance": 0,
+        "style_notes": 1,
+        "style_rhythm": 1,
+    }.items():
+        assert style[name] == pytest.approx(value, abs=1e-4), name
+    assert target["lsd"] == pytest.approx(0, abs=1e-5)
+    assert content["lsd"] > 1
+    assert list(content) == [
+        *neighbours.TRUTH_MEASURES,
+        *neighbours.STYLE_MEASURES,
+        *neighbours.CONTENT_MEASURES,
+    ]
+
+
+def test_without_a_target_there_is_no_truth(audio):
+    found = neighbours.sound_numbers(audio.content, PairAudio(audio.content, audio.style, None, SR))
+    assert all(np.isnan(found[name]) for name in neighbours.TRUTH_MEASURES)
+
+
+def test_rows_are_made_once_and_averaged_over_seeds_then_pairs(audio):
+    names = ("linear + rhythm", COPY_CONTENT)
+    made = [pd.DataFrame(neighbours.rows("choose", p, audio, names, n_iter=2)) for p in "ab"]
+    assert made[0]["lsd"].tolist() == made[1]["lsd"].tolist()
+    table = pd.concat(made)
+    again = made[0].assign(seed=1, lsd=made[0]["lsd"] + 2)
+    means = neighbours.mean_table(pd.concat([table, again]))
+    assert means["method"].tolist() == [COPY_CONTENT, "linear + rhythm"]
+    assert means["pairs"].tolist() == [2, 2]
+    # pair a has two seeds, 0 and 2 apart: its mean is 1 above that of b
+    assert means["lsd"][1] == pytest.approx(made[0]["lsd"][0] + 0.5)
+
+
+def test_best_is_never_a_copy():
+    table = pd.DataFrame({"method": [COPY_CONTENT, COPY_STYLE, "mel", "three"], "lsd": [1.0, 2.0, 4.0, 3.0]})
+    assert neighbours.best(table, "lsd")["method"] == "three"
+    assert neighbours.best(table, "lsd", higher=True)["method"] == "mel"
+
+
+def test_benchmark_keeps_rows_that_it_does_not_make(audio, monkeypatch, capsys):
+    monkeypatch.setattr(benchmark, "sounds", lambda which: [("a", audio)])
+    benchmark.main(["--set", "choose", "--methods", COPY_CONTENT])
+    benchmark.main(["--set", "confirm", "--methods", f"{COPY_CONTENT},{COPY_STYLE}"])
+    table = benchmark.Results("paper").load_table("neighbours")
+    assert sorted(zip(table["set"], table["method"], strict=True)) == [
+        ("choose", COPY_CONTENT),
+        ("confirm", COPY_CONTENT),
+        ("confirm", COPY_STYLE),
+    ]
+    assert "copy the style" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        benchmark.main(["--methods", "other"])
+
+
+def test_benchmark_knows_every_set():
+    assert next(name for name, _ in benchmark.sounds("choose")) == "flute_viola"
+    assert len(list(benchmark.sounds("pairs"))) == 6
+
+
+def test_slope_error_sees_a_wrong_gradient(monkeypatch):
+    C, A = torch.rand(2, 6, 9, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    encoder = InfiniteEncoder(3, dtype=torch.float64)
+    assert neighbours.slope_error(encoder, C, A) < 1e-6
+    monkeypatch.setattr(InfiniteEncoder, "add_distance_gradient", lambda self, gradient, *given: gradient)
+    assert neighbours.slope_error(encoder, C, A) > 1e-3
+
+
+def test_apart_is_a_share_of_silence():
+    X = torch.rand(6, 9, dtype=torch.float64)
+    encoder = InfiniteEncoder(3, dtype=torch.float64)
+    assert neighbours.apart(encoder, X, X) == pytest.approx(0, abs=1e-12)
+    assert neighbours.apart(encoder, torch.zeros_like(X), X) == pytest.approx(1, rel=1e-9)
+
+
+def test_convergence_stays_under_its_bound_and_falls_with_its_slope():
+    X = torch.rand(8, 9, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    errors = neighbours.convergence(X, Patches(FrontEnd(8), 3, n_bands=4), (16, 256), 10)
+    assert (errors["random filters"] < errors["bound"]).all()
+    ratio = errors.loc[16] / errors.loc[256]
+    assert ratio["bound"] == pytest.approx(4)
+    # ten banks know a root mean square to some 1 / √20 = 22 %, twice
+    assert ratio["random filters"] == pytest.approx(4, rel=0.6)
+
+
+def test_live_settings_are_the_neighbours_and_their_limits():
+    found = neighbours.live_settings(7, 64)
+    assert list(found) == ["tomczak", "tomczak limit", "barry_kim", "barry_kim limit"]
+    assert {(c.config.n_iter, c.start) for c in found.values()} == {(7, "content")}
+    assert [c.config.encoder for c in found.values()] == ["random", "infinite"] * 2
+    assert found["tomczak"].config.n_filters == 64
+
+
+def test_stored_table_has_every_method_on_every_pair():
+    table = committed("neighbours")
+    assert set(table["method"]) == set(neighbours.NAMES)
+    seeds = table.groupby(["set", "pair", "method"]).size().unstack()
+    assert seeds.notna().all(axis=None)
+    assert set(seeds["tomczak"]) == set(seeds["barry_kim"]) == {neighbours.N_SEEDS}
+    assert seeds.groupby("set").size().to_dict() == {"choose": 7, "confirm": 7, "pairs": 6}
