@@ -23,7 +23,7 @@ env: .venv/.installed  ## create .venv with the pinned dependencies
 	$(BIN)/pip install --quiet --upgrade pip
 	$(if $(TORCH_INDEX),$(BIN)/pip install --quiet --index-url $(TORCH_INDEX) \
 	  $$(grep -oE 'torch==[0-9.]+' constraints.txt))
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --config-settings editable_mode=compat --editable '.[dev]'
 	$(BIN)/python -c 'from audiostyle.sound import processes; processes.compile_librosa()'
 	@touch $@
 
@@ -73,12 +73,12 @@ screenshots: env .venv/.browser  ## draw the pictures of the widgets in results/
 	@touch $@
 
 reproduce: env  ## every result again: tables, figures, notebook outputs (hours; a stopped run continues)
-	$(BIN)/python -m benchmarks.reproduce
+	$(BIN)/python -m experiments.reproduce
 
 bench: env  ## measure speed and memory into results/paper/benchmarks.csv and bench_phase.csv
-	$(BIN)/python -m benchmarks.run
-	$(BIN)/python -m benchmarks.bench_phase
-	$(BIN)/python -m benchmarks.readme
+	$(BIN)/python -m experiments.speed
+	$(BIN)/python -m experiments.phase
+	$(BIN)/python -m experiments.tables
 
 sounds: env  ## make the sounds of the site from the bundled clips (minutes for each of the paper's setting)
 	$(BIN)/python -m website.sounds

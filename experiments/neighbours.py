@@ -1,512 +1,320 @@
-"""What the paper's two neighbours add to its losses: other front ends, style pooled over frequency, and rhythm.
+"""The paper's two neighbours measured: their own settings, each of their ideas in the limit, and combinations.
 
-Barry & Kim 2018, reference [2] of the paper, look at the sound through several time-frequency representations at once;
-Tomczak, Southall & Hockman 2018, reference [4], hold on to a rhythm. Both stand on public hooks: an encoder with a view
-before it, and an extra term of the loss.
+``python -m experiments.neighbours`` writes ``results/paper/neighbours.csv``, which notebook 12 reads: a row for each
+pair, method and seed, on the repository's triples, whose truth is known (sets ``choose`` and ``confirm``), and on the
+six pairs (set ``pairs``). Rows that are not made now are kept, and so are sounds, in ``results/cache/truth``. The
+neighbours' own settings are run with a sixteenth of their filters; with all of them a pair takes hours.
+
+    python -m experiments.neighbours --set choose --methods "linear,three,three + rhythm"
 """
 
-import re
-from dataclasses import dataclass, replace
+import argparse
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
-import librosa
+import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import torch
+from matplotlib.figure import Figure
 
-from audiostyle.config import TransferConfig, check_allowed, check_positive
-from audiostyle.encoders import make_encoder
-from audiostyle.encoders.base import Encoded, Encoder
-from audiostyle.losses import Evaluation, TransferLoss
-from audiostyle.matching import SEMITONES, match_timbre, transposed
+from audiostyle.datasets import clips
+from audiostyle.datasets.clips import PairAudio
+from audiostyle.datasets.triples import SPLITS, load_triple, triples
+from audiostyle.encoders.base import Encoder
+from audiostyle.encoders.infinite import InfiniteEncoder
+from audiostyle.encoders.random import RandomEncoder
+from audiostyle.figures.charts import LINE_COLOURS, MARKERS, show_lines
+from audiostyle.losses import TransferLoss, mean_square, style_loss
+from audiostyle.measures.content import (
+    beat_agreement,
+    chroma_similarity,
+    note_similarity,
+    onset_f_measure,
+    tempo_ratio,
+)
+from audiostyle.measures.table import COPY_CONTENT, COPY_STYLE, EQUALISER, MATCHED, judge_losses
+from audiostyle.measures.timbre import mfcc_distance
+from audiostyle.measures.truth import truth_numbers
 from audiostyle.sound.audio import set_level
-from audiostyle.sound.levels import match_loudness
-from audiostyle.spectrogram import as_tensor, frequencies, log_magnitude
-from audiostyle.transfer import make_sound, noise_like, optimise
-
-# Mel bands, and semitones of constant Q; Barry & Kim's patches have 11 bands.
-N_MELS, N_SEMITONES, N_BANDS = 128, 84, 11
-FRONT_ENDS = ("linear", "mel", "cqt")
-_POOLED = "pooled_"
-_ITEM = re.compile(rf"(?P<name>(?:{_POOLED})?(?:{'|'.join(FRONT_ENDS)}))(?P<options>(?::[knw][0-9.]+)*)")
-
-
-@dataclass(frozen=True)
-class Branch:
-    """A front end, and what stands behind it.
-
-    Parameters
-    ----------
-    front_end : {"linear", "mel", "cqt"}
-    pooled : bool
-        Whether the Gram matrix is pooled over frequency as well as time.
-    kernel_size, n_filters : int
-        As in `audiostyle.TransferConfig`.
-    weight : float > 0
-        Of both its losses, relative to the other branches'.
-    """
-
-    front_end: str
-    pooled: bool
-    kernel_size: int
-    n_filters: int
-    weight: float = 1.0
-
-
-def branches(text: str, kernel_size: int, n_filters: int) -> tuple[Branch, ...]:
-    """Read the front ends of a configuration.
-
-    Parameters
-    ----------
-    text : str
-        ``NAME[:kFRAMES][:nFILTERS][:wWEIGHT]``, joined by ``+``; NAME is linear, mel or cqt, with ``pooled_`` before
-        it where the style is pooled over frequency.
-    kernel_size, n_filters : int
-        Of front ends that name none.
-
-    Returns
-    -------
-    tuple of Branch
-
-    Raises
-    ------
-    ValueError
-        If the text is none of these, or a number is not above 0 or not whole where it counts something.
-
-    Examples
-    --------
-    >>> [(b.front_end, b.pooled, b.kernel_size, b.weight) for b in branches("linear+pooled_cqt:k5:w2", 11, 4096)]
-    [('linear', False, 11, 1.0), ('cqt', True, 5, 2.0)]
-    """
-    return tuple(_branch(item, text, kernel_size, n_filters) for item in text.split("+"))
-
-
-def _branch(item: str, text: str, kernel_size: int, n_filters: int) -> Branch:
-    match = _ITEM.fullmatch(item)
-    if match is None:
-        raise ValueError(
-            f"front_ends={text!r} is not allowed; it must be names joined by +, each of {', '.join(FRONT_ENDS)} "
-            f"or {_POOLED}NAME, followed by :kFRAMES, :nFILTERS or :wWEIGHT where wanted"
-        )
-    given = {option[0]: option[1:] for option in match["options"].split(":")[1:]}
-    try:
-        counts = [
-            int(given.get(letter, default)) for letter, default in (("k", kernel_size), ("n", n_filters))
-        ]
-        weight = float(given.get("w", 1))
-    except ValueError:
-        raise ValueError(f"front_ends={text!r}: {item} holds what is no number, or no whole one") from None
-    if min(*counts, weight) <= 0:
-        raise ValueError(f"front_ends={text!r}: the numbers of {item} must be above 0")
-    name = match["name"]
-    return Branch(name.removeprefix(_POOLED), name.startswith(_POOLED), *counts, weight)
-
-
-# Semitones upwards from C1, in Hz.
-LOWEST, PER_OCTAVE = 32.703, 12
-
-
-class FrontEnd:
-    """A fixed map of log magnitudes [shape=(n_bins, n_frames)]; by itself the identity.
-
-    Parameters
-    ----------
-    n_bins : int > 0
-        Rows of what it returns.
-
-    Attributes
-    ----------
-    frames : int
-        Frames that a column of the result depends on.
-    """
-
-    frames = 1
-
-    def __init__(self, n_bins: int) -> None:
-        check_positive(n_bins=n_bins)
-        self.n_bins = n_bins
-
-    def n_columns(self, n_frames: int) -> int:
-        """Return the columns of the result for that many frames."""
-        return n_frames
-
-    def __call__(self, X: torch.Tensor) -> torch.Tensor:
-        """Map a clip; differentiable.
-
-        Returns
-        -------
-        torch.Tensor [shape=(n_bins, n_columns)]
-        """
-        return X
-
-
-class Bands(FrontEnd):
-    """Log magnitudes of bands, ``log1p(M · S)`` for linear magnitudes S.
-
-    Parameters
-    ----------
-    matrix : np.ndarray [shape=(n_bands, n_bins), non-negative]
-        Weights of the bins in each band.
-
-    Examples
-    --------
-    >>> pairs = Bands(np.array([[1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 1.0]]))
-    >>> pairs(torch.log1p(torch.tensor([[1.0], [2.0], [0.0], [0.0]]))).exp().round(decimals=4).tolist()
-    [[4.0], [1.0]]
-    """
-
-    def __init__(self, matrix: np.ndarray) -> None:
-        super().__init__(len(matrix))
-        self.matrix = torch.as_tensor(matrix, dtype=torch.float32)
-
-    def __call__(self, X: torch.Tensor) -> torch.Tensor:
-        """Map log magnitudes to those of the bands [shape=(n_bands, n_frames)].
-
-        Raises
-        ------
-        ValueError
-            If there are not as many bins as the matrix has columns.
-        """
-        if X.shape[0] != self.matrix.shape[1]:
-            raise ValueError(
-                f"the spectrogram has {X.shape[0]} bins and the front end is made for {self.matrix.shape[1]}; "
-                f"make it with the n_fft of the spectrogram"
-            )
-        return torch.log1p(self.matrix.to(X) @ torch.expm1(X))
-
-
-def _of_unit_norm(matrix: np.ndarray) -> np.ndarray:
-    """Scale rows so that noise is as strong in a wide band as in a narrow one; rows of nothing stay."""
-    return matrix / np.maximum(np.linalg.norm(matrix, axis=1, keepdims=True), np.finfo(matrix.dtype).tiny)
-
-
-def mel_bands(sr: int, n_fft: int, n_mels: int = N_MELS) -> Bands:
-    """Return the front end of triangular mel bands (librosa's, Slaney's scale), each of unit norm."""
-    return Bands(_of_unit_norm(librosa.filters.mel(sr=sr, n_fft=n_fft, n_mels=n_mels, norm=None)))
-
-
-def constant_q_bands(sr: int, n_fft: int) -> Bands:
-    """Return the front end of constant Q: 84 semitones upwards from 32.7 Hz, each of unit norm.
-
-    A row is the magnitude response of a Hann-windowed exponential of ``Q · sr / f`` samples (Brown 1991), on the bins
-    of the STFT. No row is narrower than the STFT's own resolution: below some Q · sr / n_fft (180 Hz as configured) all
-    have the bandwidth of its window. Semitones above half the sample rate are left out.
-
-    Parameters
-    ----------
-    sr : int
-        Sample rate in Hz.
-    n_fft : int > 0
-
-    Returns
-    -------
-    Bands
-    """
-    centres = LOWEST * 2.0 ** (np.arange(N_SEMITONES) / PER_OCTAVE)
-    centres = centres[centres < sr / 2]
-    q = 1 / (2 ** (1 / PER_OCTAVE) - 1)
-    lengths = np.minimum(q * sr / centres, n_fft)
-    time = np.arange(n_fft) - n_fft // 2
-    inside = np.abs(time) < lengths[:, None] / 2
-    windows = inside * (0.5 + 0.5 * np.cos(2 * np.pi * time / lengths[:, None]))
-    atoms = windows * np.exp(2j * np.pi * centres[:, None] / sr * time)
-    response = np.abs(np.fft.fft(atoms, axis=1))[:, : len(frequencies(sr, n_fft))]
-    # Side lobes of the Hann window, 31 dB down and lower, would let every row see every bin.
-    response[response < 0.02 * response.max(axis=1, keepdims=True)] = 0
-    return Bands(_of_unit_norm(response))
-
-
-class Patches(FrontEnd):
-    """Patches of a few bands and frames, at every band and every few frames, each a column.
-
-    The patches of all bands are one set, so that a Gram matrix of what an encoder with one frame makes of them is
-    pooled over frequency as well as time, and a clip moved up by whole bands has the same one (Barry & Kim 2018,
-    constant-Q branch): the frame kernel compares the patch at each band with those at all others.
-
-    Parameters
-    ----------
-    below : FrontEnd
-        Gives the bands.
-    kernel_size : int > 0
-        Frames of a patch.
-    n_bands : int > 0
-        Bands of a patch; there are as many as `below` has at most.
-    stride : int > 0
-        Frames between patches. The pairs of patches, and so the time, fall with its square.
-
-    Notes
-    -----
-    Zeros follow up to a whole number of strides, so that no frame is left out.
-
-    Examples
-    --------
-    >>> Patches(FrontEnd(5), kernel_size=2, n_bands=3)(torch.ones(5, 4)).shape  # 3 bands × 3 times
-    torch.Size([6, 9])
-    """
-
-    def __init__(
-        self, below: FrontEnd, kernel_size: int = 11, *, n_bands: int = N_BANDS, stride: int = 1
-    ) -> None:
-        check_positive(kernel_size=kernel_size, n_bands=n_bands, stride=stride)
-        self.below, self.stride, self.frames = below, stride, kernel_size
-        self.n_bands = min(n_bands, below.n_bins)
-        super().__init__(self.n_bands * kernel_size)
-
-    def n_columns(self, n_frames: int) -> int:
-        """Return the number of patches in that many frames."""
-        return (self.below.n_bins - self.n_bands + 1) * (1 + -(-(n_frames - self.frames) // self.stride))
-
-    def __call__(self, X: torch.Tensor) -> torch.Tensor:
-        """Cut patches [shape=(n_bands · kernel_size, n_columns)]."""
-        Y = self.below(X)
-        Y = torch.nn.functional.pad(Y, (0, -(Y.shape[1] - self.frames) % self.stride))
-        cut = Y.unfold(0, self.n_bands, 1).unfold(1, self.frames, self.stride)
-        return cut.permute(2, 3, 0, 1).reshape(self.n_bins, -1)
-
-
-class FrontEndEncoder(Encoder):
-    """An encoder behind a front end.
-
-    Parameters
-    ----------
-    inner : Encoder
-        Encoder of what the front end returns.
-    front_end : FrontEnd
-
-    Raises
-    ------
-    ValueError
-        If a patch of `Patches` is not one frame of the encoder.
-
-    Notebook: 12_neighbours.ipynb
-
-    Examples
-    --------
-    >>> from audiostyle import InfiniteEncoder
-    >>> pooled = FrontEndEncoder(InfiniteEncoder(1), Patches(FrontEnd(4), kernel_size=1, n_bands=2))
-    >>> X = torch.tensor([[0.0, 1.0, 2.0, 0.0]]).T
-    >>> pooled.n_patches(1), bool(pooled.gram_inner(X, X) == pooled.gram_inner(X, X.roll(1, 0)))
-    (3, False)
-    """
-
-    def __init__(self, inner: Encoder, front_end: FrontEnd) -> None:
-        if front_end.frames > 1 and inner.kernel_size > 1:
-            raise ValueError(
-                f"an encoder of patches has kernel_size=1, not {inner.kernel_size}: Patches cut the frames"
-            )
-        self.front_end, self.inner = front_end, inner
-        self.kernel_size = front_end.frames + inner.kernel_size - 1
-        self.device, self.dtype = inner.device, inner.dtype
-        self._kernel, self._gram_inner = inner._kernel, inner._gram_inner
-        self._patch_distance = inner._patch_distance
-
-    def n_patches(self, n_frames: int) -> int:
-        """Return the number of patches in a clip of `n_frames` frames; over all bands where they are pooled."""
-        super().n_patches(n_frames)
-        return self.inner.n_patches(self.front_end.n_columns(n_frames))
-
-    def patch_energy(self, X: torch.Tensor) -> float:
-        """Compute the mean of ½ ‖patch‖² of what the front end returns."""
-        return self.inner.patch_energy(self.front_end(as_tensor(X)))
-
-    def _encode(self, X: torch.Tensor) -> Encoded:
-        return self.inner.encode(self.front_end(X))
-
-
-# Onset strengths of silence are raised to this, far under those of any audible change.
-_LEAST = 1e-6
-
-
-def onset_strength(X: np.ndarray | torch.Tensor) -> torch.Tensor:
-    """Compute how much the log magnitudes rise from each frame to the next, summed over bins (spectral flux).
-
-    Parameters
-    ----------
-    X : array or tensor [shape=(n_bins, n_frames)]
-        Log magnitudes.
-
-    Returns
-    -------
-    torch.Tensor [shape=(n_frames - 1,), non-negative]
-
-    Examples
-    --------
-    >>> onset_strength(torch.tensor([[0.0, 2.0, 1.0], [0.0, 1.0, 4.0]])).tolist()
-    [3.0, 3.0]
-    """
-    return as_tensor(X).diff(dim=1).clamp_min(0).sum(dim=0)
-
-
-class RhythmLoss:
-    """Cosine distance between the onset strengths of a clip and of a reference (Tomczak and others 2018).
-
-    Parameters
-    ----------
-    reference : array or tensor [shape=(n_bins, n_frames_reference)]
-        Log magnitudes of the clip whose rhythm is wanted.
-    n_frames : int > 1
-        Frames of the clips to judge. A longer reference is cut, a shorter one repeated.
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than two frames.
-
-    Notebook: 12_neighbours.ipynb
-
-    Examples
-    --------
-    >>> X = torch.rand(5, 8)
-    >>> RhythmLoss(X, 8)(2 * X).total  # louder is no other rhythm
-    0.0
-    """
-
-    def __init__(self, reference: np.ndarray | torch.Tensor, n_frames: int) -> None:
-        strength = onset_strength(reference)
-        if min(n_frames - 1, len(strength)) < 1:
-            raise ValueError("a rhythm needs clips of two frames at least; take longer ones")
-        wanted = strength.repeat(-(-(n_frames - 1) // len(strength)))[: n_frames - 1]
-        self._wanted = wanted / wanted.norm().clamp_min(_LEAST)
-
-    def distance(self, X: torch.Tensor) -> torch.Tensor:
-        """Compute 1 − cosine, 0 to 1 [shape=()]; as half the squared chord, which does not cancel."""
-        strength = onset_strength(X)
-        return 0.5 * (strength / strength.norm().clamp_min(_LEAST) - self._wanted.to(X)).square().sum()
-
-    def __call__(self, X: torch.Tensor) -> Evaluation:
-        """Evaluate the distance and its gradient in X [shape=(n_bins, n_frames)]."""
-        X = X.detach().requires_grad_(True)
-        value = self.distance(X)
-        (gradient,) = torch.autograd.grad(value, X)
-        return Evaluation(0.0, 0.0, float(value.detach()), gradient)
-
-
-@dataclass(frozen=True)
-class Way:
-    """Settings of a transfer that takes up the neighbours' ideas.
-
-    Parameters
-    ----------
-    config : TransferConfig
-        Everything else.
-    front_ends : str
-        As `branches` reads them.
-    rhythm : {"none", "content", "style"}
-        Whose onset strengths to hold on to, by a term of its own.
-    rhythm_weight : float >= 0
-        Weight of that term: of the cosine distance, at every balance.
-    units : {"losses", "gradients"}
-        What both losses of each front end are divided by: E and s0, or, as Barry & Kim balance theirs, the norms of
-        their gradients at noise. The rhythm is divided by the norm of its gradient too.
-    start : {"content", "noise", "matched"}
-        What the optimisation starts from; ``"matched"`` adds texture to the matched timbre, which it holds on to.
-    samples : bool
-        Optimise the samples of the sound, as both papers do.
-    """
-
-    config: TransferConfig
-    front_ends: str = "linear"
-    rhythm: str = "none"
-    rhythm_weight: float = 1.0
-    units: str = "losses"
-    start: str = "content"
-    samples: bool = False
-
-
-_SAMPLES = Way(TransferConfig(encoder="random", activation="selu"), start="noise", samples=True)
-# Systems that the paper builds on, as close as their texts give (notebook 12 has what differs).
-NEIGHBOURS = {
-    # Tomczak, Southall & Hockman 2018: filters of 16 frames, rhythm held by the onset strengths.
-    "tomczak": replace(
-        _SAMPLES, config=replace(_SAMPLES.config, kernel_size=16, balance=0.8), rhythm="content"
-    ),
-    # Barry & Kim 2018: three front ends, style of the third pooled over frequency, gradients balanced.
-    "barry_kim": replace(
-        _SAMPLES, front_ends="linear:k5:n4096+mel:k50:n1024+pooled_cqt:k11:n256", units="gradients"
-    ),
+from audiostyle.spectrogram import log_magnitude, times
+from experiments import truth
+from experiments.front_ends import (
+    NEIGHBOURS,
+    FrontEnd,
+    FrontEndEncoder,
+    Patches,
+    RhythmLoss,
+    Way,
+    branches,
+    onset_strength,
+    transfer,
+)
+from experiments.presets import GRAM
+from experiments.results import Results
+
+FRONT_ENDS = {
+    "linear": "linear",
+    "mel": "mel",
+    "constant-Q": "cqt",
+    "pooled constant-Q": "pooled_cqt",
+    "three": "linear+mel+cqt",
+    "three pooled": "linear+mel+pooled_cqt",
 }
+LINEAR, RHYTHM, THEN = "linear", "rhythm", "matched then"
+KEYS = ["set", "pair", "method", "seed"]
+REFERENCES = (COPY_CONTENT, COPY_STYLE, EQUALISER, MATCHED)
+# Iterations, and how many times fewer filters than the papers have, so that a table takes hours and not days. With so
+# few of both, noise would stay noise: the random ones start from the content, their limits from noise as the papers do.
+WORK, LIMIT_ITER, FEWER, N_SEEDS = 40, 100, 16, 2
+# Of the result against the target; against the style; against the content.
+TRUTH_MEASURES = ("lsd", "mcd", "chroma", "target_onset_f")
+STYLE_MEASURES = ("style_share_limit", "mfcc_distance", "style_notes", "style_rhythm")
+CONTENT_MEASURES = ("chroma_similarity", "onset_f", "tempo_ratio", "beat_f", "content_rhythm")
 
 
-def make_encoders(way: Way) -> tuple[list[Encoder], list[float]]:
-    """Return the encoder behind each front end, and the weight of each beside the first's."""
-    named = branches(way.front_ends, way.config.kernel_size, way.config.n_filters)
-    return [_encoder(branch, way.config) for branch in named], [b.weight / named[0].weight for b in named]
+def with_fewer_filters(way: Way, times: int = FEWER) -> Way:
+    """Return a setting with so many times fewer filters in every front end.
 
-
-def _encoder(branch: Branch, config: TransferConfig) -> Encoder:
-    pooled = branch.pooled
-    own = {"kernel_size": 1 if pooled else branch.kernel_size, "n_filters": branch.n_filters}
-    encoder = make_encoder(replace(config, **own))
-    if branch.front_end == "linear" and not pooled:
-        return encoder
-    if branch.front_end == "linear":
-        bands = FrontEnd(1 + config.n_fft // 2)
-    else:
-        bands = {"mel": mel_bands, "cqt": constant_q_bands}[branch.front_end](config.sr, config.n_fft)
-    # Side by side in time: with one at every frame there would be kernel_size² times the pairs to compare.
-    stride = branch.kernel_size
-    return FrontEndEncoder(encoder, Patches(bands, branch.kernel_size, stride=stride) if pooled else bands)
-
-
-def make_terms(way: Way, content: torch.Tensor, style: torch.Tensor) -> dict:
-    """Return what `audiostyle.transfer.optimise` needs for log magnitudes: ``encoder``, ``units`` and ``extra``.
-
-    The objective is that of the first front end; those of the others and the rhythm are its extra term. Each front end
-    has units of its own, so that it weighs as its weight says.
+    Examples
+    --------
+    >>> with_fewer_filters(NEIGHBOURS["barry_kim"]).front_ends
+    'linear:k5:n256+mel:k50:n64+pooled_cqt:k11:n16'
     """
-    encoders, weights = make_encoders(way)
-    balance, share = way.config.balance, sum(weights)
-    at_noise = noise_like(content, way.config.seed) if way.units == "gradients" else None
-    units = [None if at_noise is None else _gradient_units(e, content, style, at_noise) for e in encoders]
-    terms = [
-        (weight, TransferLoss(encoder, content, style, balance=balance, units=unit))
-        for encoder, weight, unit in zip(encoders[1:], weights[1:], units[1:], strict=True)
+    config = replace(way.config, n_filters=way.config.n_filters // times)
+    named = branches(way.front_ends, config.kernel_size, way.config.n_filters)
+    items = [
+        item.replace(f":n{branch.n_filters}", f":n{branch.n_filters // times}")
+        for item, branch in zip(way.front_ends.split("+"), named, strict=True)
     ]
-    if way.rhythm != "none":
-        rhythm = RhythmLoss(style if way.rhythm == "style" else content, content.shape[1])
-        norm = 1.0 if at_noise is None else float(rhythm(at_noise).gradient.norm())
-        terms.append((way.rhythm_weight * share / norm, rhythm))
-
-    def extra(X: torch.Tensor) -> tuple[float, torch.Tensor]:
-        found = [(weight, term(X)) for weight, term in terms]
-        return sum(w * value.total for w, value in found), sum(w * value.gradient for w, value in found)
-
-    return {"encoder": encoders[0], "units": units[0], "extra": extra if terms else None}
+    return replace(way, config=config, front_ends="+".join(items))
 
 
-def _gradient_units(encoder: Encoder, content, style, at_noise: torch.Tensor) -> tuple[float, float]:
-    """Return the norms of the gradients of content and style loss at noise."""
-    return tuple(
-        float(TransferLoss(encoder, content, style, units=(1.0, 1.0), balance=b)(at_noise).gradient.norm())
-        for b in (0.0, 1.0)
-    )
+def both_systems(n_iter: int, times: int, limit_iter: int | None = None) -> dict[str, Way]:
+    """Return both neighbours with fewer filters, from the content on, and their limits: ReLU, infinitely many filters.
 
-
-def transfer(content: np.ndarray, style: np.ndarray, sr: int, way: Way) -> np.ndarray:
-    """Return the content in the style of another clip, at the content's loudness.
-
-    Parameters
-    ----------
-    content, style : np.ndarray [shape=(n_samples,)]
-        Waveforms at ``way.config.sr``.
-    sr : int
-        That rate in Hz.
-    way : Way
+    The limits start from noise if they have iterations of their own, else from the content too.
     """
-    config = way.config
-    check_allowed(sr == config.sr, "sr", sr, f"{config.sr} Hz as configured")
-    loudness, start = content, way.start
-    if start == "matched":
-        match = match_timbre(content, style, sr=sr, device=config.device)
-        # Transpositions of the style with at least this share of the most used one's weight take part.
-        least = 0.3 * match.semitones.max()
-        used = [s for s, share in zip(SEMITONES, match.semitones, strict=True) if share > least]
-        content, style = match.y, np.concatenate([transposed(style, s, sr=sr) for s in used])
-        config, start = replace(config, balance=2 * config.balance - 1), "content"
-    frames = {"n_fft": config.n_fft, "hop_length": config.hop_length}
-    C, A = (
-        log_magnitude(as_tensor(set_level(y, config.level), device=config.device), **frames)
-        for y in (content, style)
+    found = {}
+    for name, way in NEIGHBOURS.items():
+        short = replace(way, start="content", config=replace(way.config, n_iter=n_iter))
+        whole = way if limit_iter else short
+        limit = replace(
+            whole.config, encoder="infinite", activation="relu", method="gram", n_iter=limit_iter or n_iter
+        )
+        found |= {name: with_fewer_filters(short, times), f"{name} limit": replace(whole, config=limit)}
+    return found
+
+
+def settings(n_iter: int = WORK, limit_iter: int = LIMIT_ITER) -> dict[str, Way]:
+    """Return what is compared, by name, with the most iterations of each and those of the neighbours' limits."""
+    base = Way(replace(GRAM, n_iter=n_iter))
+    found = {}
+    for name, front_ends in FRONT_ENDS.items():
+        found[name] = replace(base, front_ends=front_ends)
+        found[f"{name} + {RHYTHM}"] = replace(base, front_ends=front_ends, rhythm="content")
+    found[f"{LINEAR} + rhythm of the style"] = replace(base, rhythm="style")
+    for name in (LINEAR, "three"):
+        found[f"{name} + balanced gradients"] = replace(base, front_ends=FRONT_ENDS[name], units="gradients")
+    found |= both_systems(n_iter, FEWER, limit_iter)
+    # Texture on top of the matched timbre: balance 0.6 is 0.2 of the optimisation's.
+    after = replace(base, start="matched", config=replace(base.config, balance=0.6))
+    found[f"{THEN} {LINEAR}"] = after
+    found[f"{THEN} three"] = replace(after, front_ends=FRONT_ENDS["three"])
+    found[f"{THEN} {LINEAR} + {RHYTHM}"] = replace(after, rhythm="content")
+    return found
+
+
+NAMES = (*REFERENCES, *settings())
+
+
+def rows(
+    which: str, pair: str, audio: PairAudio, names: Iterable[str] = NAMES, **work: int
+) -> Iterator[dict]:
+    """Yield a row for each method of `NAMES` and seed: ``set, pair, method, seed`` and `sound_numbers`.
+
+    Sounds that were made before are read from the cache; `work` is for `settings`.
+    """
+    ways = settings(**work)
+    for name in names:
+        random = name in ways and ways[name].config.encoder == "random"
+        for seed in range(N_SEEDS if random else 1):
+            method = None
+            if name in ways:
+                way = replace(ways[name], config=replace(ways[name].config, seed=seed))
+                method = truth.Method(transfer, {"way": way})
+            y = truth.make_sound(name, audio.content, audio.style, audio.sr, method)
+            yield {"set": which, "pair": pair, "method": name, "seed": seed, **sound_numbers(y, audio)}
+
+
+def sound_numbers(y: np.ndarray, audio: PairAudio) -> dict[str, float]:
+    """Put numbers to a result at any level.
+
+    Returns
+    -------
+    dict of str to float
+        `TRUTH_MEASURES`, against the target (`audiostyle.measures.truth.truth_numbers`); NaN where there is none.
+        `STYLE_MEASURES`: style loss of the sound over that of the content (limit), distance of mean MFCCs, likeness of
+        the notes (`audiostyle.measures.content.note_similarity`) and of the onset strengths, as a cosine.
+        `CONTENT_MEASURES`: chroma, onsets, tempo, beats, and the cosine of the onset strengths.
+    """
+    content, style, sr = audio.content, audio.style, audio.sr
+    y = set_level(y)
+    of_truth = dict.fromkeys(TRUTH_MEASURES, float("nan"))
+    if audio.target is not None:
+        found = truth_numbers(y, audio.target, sr)
+        of_truth = dict(zip(TRUTH_MEASURES, (found[m] for m in truth.MEASURES), strict=True))
+    X, C, A = (log_magnitude(set_level(x)) for x in (y, content, style))
+    of_content, of_style = (1 - float(RhythmLoss(clip, X.shape[1]).distance(X)) for clip in (C, A))
+    return {
+        **of_truth,
+        "style_share_limit": judge_losses(y, content, style)["style_share_limit"],
+        "mfcc_distance": mfcc_distance(y, style, sr),
+        "style_notes": note_similarity(y, style, sr),
+        "style_rhythm": of_style,
+        "chroma_similarity": chroma_similarity(y, content, sr),
+        "onset_f": onset_f_measure(y, content, sr),
+        "tempo_ratio": tempo_ratio(y, content, sr),
+        "beat_f": beat_agreement(y, content, sr),
+        "content_rhythm": of_content,
+    }
+
+
+def mean_table(table: pd.DataFrame) -> pd.DataFrame:
+    """Average `rows` over seeds, then over pairs: for each set and method ``pairs``, their number, and the means."""
+    measures = [*TRUTH_MEASURES, *STYLE_MEASURES, *CONTENT_MEASURES]
+    of_pairs = table.groupby(["set", "pair", "method"], sort=False)[measures].mean().reset_index()
+    grouped = of_pairs.groupby(["set", "method"], sort=False)
+    means = grouped[measures].mean()
+    means.insert(0, "pairs", grouped.size())
+    return truth.in_order(means.reset_index(), NAMES)
+
+
+def slope_error(encoder: Encoder, content: torch.Tensor, style: torch.Tensor, *, step: float = 1e-6) -> float:
+    """Return how far the gradient of the objective is from a difference quotient, relative, at 0.9 of the content.
+
+    Half the direction is random; the other half is the gradient, so that the slope is large beside the rounding. The
+    encoder has dtype float64; the clips are log magnitudes [shape=(n_bins, n_frames)].
+    """
+    loss, X = TransferLoss(encoder, content.double(), style), 0.9 * content.double()
+    noise, gradient = torch.randn(X.shape, generator=torch.Generator().manual_seed(0)).to(X), loss(X).gradient
+    v = noise / noise.norm() + gradient / gradient.norm()
+    slope = (loss(X + step * v).total - loss(X - step * v).total) / (2 * step)
+    return abs(float((gradient * v).sum()) / slope - 1)
+
+
+def apart(encoder: Encoder, X: torch.Tensor, Y: torch.Tensor) -> float:
+    """Return the style loss of X against Y as a share of that of silence, mean(K_yy²)."""
+    return float(style_loss(encoder, X, Y) / mean_square(encoder, Y, Y))
+
+
+def convergence(X: torch.Tensor, front_end: Patches, sizes: Sequence[int], n_banks: int) -> pd.DataFrame:
+    """Compare the pooled kernel of N random filters, so many banks of each size, with its limit.
+
+    Returns
+    -------
+    pd.DataFrame
+        By N, as shares of ‖K‖: ``random filters``, the root mean square of ‖K_N − K‖ over the banks, and ``bound``, its
+        expectation's at most: the variance of an entry is at most 3/2 ‖p‖² ‖q‖² / N, since E max(u, 0)⁴ = 3σ⁴/2.
+    """
+    one_frame = {"kernel_size": 1, "dtype": X.dtype}
+    K = FrontEndEncoder(InfiniteEncoder(**one_frame), front_end).kernel(X, X)
+    found = {}
+    for n in sizes:
+        banks = (RandomEncoder(n, seed=seed, **one_frame) for seed in range(n_banks))
+        kernels = (FrontEndEncoder(bank, front_end).kernel(X, X) for bank in banks)
+        squared = np.mean([float((kernel - K).square().sum()) for kernel in kernels])
+        # K of a patch with itself is ½ ‖p‖².
+        bound = 1.5 / n * float((2 * K.diagonal()).sum()) ** 2
+        found[n] = {"random filters": squared**0.5, "bound": bound**0.5}
+    return pd.DataFrame(found).T / float(K.norm())
+
+
+def show_front_ends(log_S: torch.Tensor, front_ends: dict[str, FrontEnd], *, sr: int, title: str) -> Figure:
+    """Draw a clip (log magnitudes) as each front end shows it to the encoder, one above the other."""
+    size = (9, 2.6 * len(front_ends))
+    fig, axes = plt.subplots(len(front_ends), 1, figsize=size, sharex=True, layout="constrained")
+    end = times(log_S.shape[1], sr)[-1]
+    for ax, (name, front_end) in zip(axes, front_ends.items(), strict=True):
+        seen = front_end(log_S).numpy()
+        look = {"origin": "lower", "aspect": "auto", "cmap": "magma", "interpolation": "none"}
+        image = ax.imshow(seen, extent=(0, end, 0, len(seen)), **look)
+        ax.set(title=f"{name}: {len(seen)} rows", ylabel="row")
+        fig.colorbar(image, ax=ax, label="log(1 + magnitude)")
+    ax.set_xlabel("time (s)")
+    fig.suptitle(title)
+    return fig
+
+
+def show_convergence(errors: pd.DataFrame, *, title: str) -> Figure:
+    """Draw `convergence` on logarithmic axes."""
+    fig, ax = plt.subplots(figsize=(6.5, 3.6), layout="constrained")
+    axis = {"xlabel": "filters N", "ylabel": "relative error", "title": title}
+    show_lines(list(errors.index), {str(name): errors[name].tolist() for name in errors}, ax=ax, **axis)
+    ax.set(xscale="log", yscale="log")
+    return fig
+
+
+def show_onsets(spectra: dict[str, torch.Tensor], *, sr: int, title: str) -> Figure:
+    """Draw the onset strengths of clips (log magnitudes), each divided by its greatest, one above the other."""
+    size = (9, 1.1 * len(spectra) + 0.8)
+    fig, axes = plt.subplots(len(spectra), 1, figsize=size, sharex=True, layout="constrained")
+    for ax, (name, log_S), colour in zip(axes, spectra.items(), LINE_COLOURS, strict=False):
+        strength = onset_strength(log_S).numpy()
+        shown = strength / max(strength.max(), np.finfo(strength.dtype).tiny)
+        ax.fill_between(times(len(strength) + 1, sr)[1:], shown, color=colour)
+        ax.set(ylim=(0, 1.05), yticks=[])
+        ax.set_ylabel(name, rotation=0, ha="right", va="center")
+    ax.set_xlabel("time (s)")
+    fig.suptitle(title)
+    return fig
+
+
+def show_means(means: pd.DataFrame, measure: str, *, label: str) -> Figure:
+    """Draw a column of `mean_table` for every method, a marker for each set."""
+    methods = list(dict.fromkeys(means["method"]))
+    fig, ax = plt.subplots(figsize=(8.5, 0.27 * len(methods) + 1.4), layout="constrained")
+    sets = means.groupby("set", sort=False)
+    for (which, own), marker, colour in zip(sets, MARKERS, LINE_COLOURS, strict=False):
+        heights = [methods.index(method) for method in own["method"]]
+        ax.plot(own[measure], heights, marker, color=colour, ls="none", ms=7, alpha=0.85, label=which)
+    ax.set(yticks=range(len(methods)), yticklabels=methods, xlabel=label)
+    ax.invert_yaxis()
+    ax.grid(alpha=0.3)
+    ax.legend()
+    return fig
+
+
+def sounds(which: str) -> Iterator[tuple[str, PairAudio]]:
+    """Yield the name and the sounds of every pair of a set."""
+    if which == "pairs":
+        for pair in clips.pairs(clips.current_edition()):
+            yield pair.pair, clips.load_pair(pair)
+    else:
+        for triple in triples(which):
+            yield triple.name, load_triple(triple)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Make rows and print the means."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    terms = make_terms(replace(way, config=config), C, A)
-    optimum = optimise(content, style, config, start=start, samples=way.samples, **terms)
-    y, *_ = make_sound(optimum, content, config)
-    return match_loudness(y, loudness, sr).y
+    sets = (*SPLITS, "pairs")
+    parser.add_argument("--set", choices=sets, action="append", help="all by default")
+    parser.add_argument("--methods", type=truth.names_of, default=NAMES, help=f"any of {', '.join(NAMES)}")
+    arguments = parser.parse_args(argv)
+    if unknown := set(arguments.methods) - set(NAMES):
+        parser.error(f"no method is called {', '.join(sorted(unknown))}")
+    results = Results("paper")
+    for which in arguments.set or sets:
+        for pair, audio in sounds(which):
+            made = pd.DataFrame(truth.told(rows(which, pair, audio, arguments.methods)))
+            results.update_table(made, "neighbours", keys=KEYS)
+    means = mean_table(results.load_table("neighbours"))
+    sys.stdout.write(means.to_string(index=False, float_format="%.3f") + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -153,7 +153,7 @@ def test_seeds_that_no_generator_takes(seed):
         config.TransferConfig(seed=seed)
     with pytest.raises(ValueError, match=message):
         RandomEncoder(8, seed=seed)
-    for init in ("random", "pghi", "zero"):
+    for init in ("random", "zero"):
         with pytest.raises(ValueError, match=message):
             griffin_lim(np.ones((5, 4), np.float32), n_iter=1, hop_length=4, init=init, seed=seed)
 

@@ -14,7 +14,7 @@ from audiostyle.losses import (
     paper_style_loss,
     style_loss,
 )
-from benchmarks.methods import ExplicitLoss
+from experiments.speed import ExplicitLoss
 
 DOUBLE = torch.float64
 

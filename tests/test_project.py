@@ -10,7 +10,7 @@ import yaml
 from packaging.requirements import Requirement
 
 from audiostyle.datasets import paths
-from benchmarks import readme
+from experiments import tables
 
 ROOT = paths.root()
 PACKAGE = ROOT / "audiostyle"
@@ -82,18 +82,18 @@ def test_package_does_not_print_or_swallow():
                 )
 
 
-@pytest.mark.parametrize("page", readme.pages(), ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.parametrize("page", tables.pages(), ids=lambda page: str(page.relative_to(ROOT)))
 def test_readme_tables_equal_the_csv_files(page):
     text = page.read_text()
     assert "<!-- table: " in text
-    assert readme.render(text) == text
+    assert tables.render(text) == text
 
 
 def test_readme_is_short():
     assert len((ROOT / "README.md").read_text().split()) <= 1200
 
 
-@pytest.mark.parametrize("page", readme.pages(), ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.parametrize("page", tables.pages(), ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_of_the_pages_lead_somewhere(page):
     """Links within the repository, and where a feature of similar systems is found here."""
     text = page.read_text()

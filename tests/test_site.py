@@ -9,7 +9,7 @@ import soundfile
 
 from audiostyle.datasets import paths
 from audiostyle.sound.files import sha256
-from audiostyle.studies import truth
+from experiments import truth
 from experiments.results import committed
 from website import build, sounds
 from website.places import FIRST, METHODS, places

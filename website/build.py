@@ -28,9 +28,9 @@ from PIL import Image
 from audiostyle.datasets import paths
 from audiostyle.sound.levels import rms
 from audiostyle.spectrogram import RANGE_DB, frequencies, magnitudes, to_decibels
-from audiostyle.studies import truth
 from audiostyle.widgets.form import script, stylesheet
 from audiostyle.widgets.player import css_colours, png_bytes
+from experiments import truth
 from experiments.results import committed
 from notebooks.run import notebooks, to_html
 from website import sounds

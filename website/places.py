@@ -9,7 +9,7 @@ import pandas as pd
 from audiostyle.datasets import paths
 from audiostyle.datasets.clips import PairAudio, get_clip, load_pair, locate, pairs
 from audiostyle.datasets.triples import Triple, load_triple, triples
-from audiostyle.studies import truth
+from experiments import truth
 
 # Of the study of truth, in the order of the player: what files and the page call them.
 METHODS = {

@@ -11,9 +11,7 @@ clips, which are in the public domain (CC0), and so in the public domain themsel
 import argparse
 import hashlib
 import io
-import json
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +21,7 @@ import soundfile
 from audiostyle.datasets import paths
 from audiostyle.measures.truth import log_spectral_distance
 from audiostyle.sound.files import sha256, whole_file
-from audiostyle.studies import truth
+from experiments import truth
 from website.places import METHODS, Place, places
 
 # Peaks of files of a lossy format come out somewhat larger than they went in.
@@ -37,14 +35,9 @@ def folder() -> Path:
 
 
 def table() -> pd.DataFrame:
-    """Return a row for each committed sound: ``place, method, file, settings, target_lsd, sha256``."""
+    """Return a row for each committed sound: ``place, method, file, target_lsd, sha256``."""
     path = folder() / "sounds.csv"
     return pd.read_csv(path) if path.is_file() else pd.DataFrame(columns=KEYS)
-
-
-def settings_of(method: str) -> str:
-    """Return the settings of a method, as JSON."""
-    return json.dumps(truth.METHODS[method].settings, default=asdict, sort_keys=True)
 
 
 def ogg_bytes(y: np.ndarray, sr: int) -> bytes:
@@ -69,7 +62,6 @@ def make(place: Place, method: str) -> dict:
         "place": place.name,
         "method": method,
         "file": path.name,
-        "settings": settings_of(method),
         "target_lsd": None if audio.target is None else log_spectral_distance(y, audio.target, audio.sr),
         "sha256": sha256(path),
     }

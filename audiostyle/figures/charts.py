@@ -35,48 +35,14 @@ def show_bars(values: dict[str, float], *, ax: Axes, xlabel: str, title: str) ->
 
 
 def show_matrix(
-    M: np.ndarray,
-    *,
-    ax: Axes,
-    title: str,
-    xlabel: str,
-    ylabel: str,
-    cmap: str = "viridis",
-    extent: tuple[float, float, float, float] | None = None,
-    vmin: float | None = None,
-    vmax: float | None = None,
-    label: str = "",
+    M: np.ndarray, *, ax: Axes, title: str, xlabel: str, ylabel: str, label: str = "", **look
 ) -> Axes:
-    """Draw a matrix with a colour bar, its first row at the bottom.
+    """Draw a matrix with a colour bar called `label`, its first row at the bottom; returns the axes.
 
-    Parameters
-    ----------
-    M : np.ndarray [shape=(n_rows, n_columns)]
-    ax : matplotlib.axes.Axes
-    title, xlabel, ylabel : str
-    cmap : str
-        Name of the colour map.
-    extent : tuple of float or None
-        Left, right, bottom and top of the axes; None counts rows and columns.
-    vmin, vmax : float or None
-        Ends of the colours; give one value to matrices that are compared.
-    label : str
-        What the colour bar shows.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
+    `look` is of matplotlib's ``imshow``: ``cmap``; ``extent``, left, right, bottom and top of the axes, else rows and
+    columns are counted; ``vmin`` and ``vmax``, of which matrices that are compared get one value.
     """
-    image = ax.imshow(
-        M,
-        aspect="auto",
-        origin="lower",
-        cmap=cmap,
-        interpolation="nearest",
-        extent=extent,
-        vmin=vmin,
-        vmax=vmax,
-    )
+    image = ax.imshow(M, **{"aspect": "auto", "origin": "lower", "interpolation": "nearest"} | look)
     ax.set(title=title, xlabel=xlabel, ylabel=ylabel)
     ax.figure.colorbar(image, ax=ax, label=label)
     return ax

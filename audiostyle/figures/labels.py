@@ -24,16 +24,13 @@ def place_labels(
 
     Parameters
     ----------
-    anchors : np.ndarray [shape=(n_labels, 2)]
-        Where the centre of each would best be.
-    sizes : np.ndarray [shape=(n_labels, 2), positive]
-        Width and height of each.
+    anchors, sizes : np.ndarray [shape=(n_labels, 2)]
+        Where the centre of each would best be, and its width and height.
     bounds : tuple of float
         Left, lowest, right and highest coordinate that a label may reach.
-    taken : sequence of np.ndarray [shape=(4,)]
-        Centre, width and height of boxes that are kept free as well.
-    points : sequence of np.ndarray [shape=(4,)]
-        The same of boxes that are kept free where a label finds room beside them that is not far from what it names.
+    taken, points : sequence of np.ndarray [shape=(4,)]
+        Centre, width and height of boxes that are kept free as well; of points only where a label finds room beside
+        them that is not far from what it names.
 
     Returns
     -------
@@ -59,16 +56,10 @@ def place_labels(
 
 
 def separate_labels(ax: Axes, points: np.ndarray) -> None:
-    """Move the texts of some axes apart, into the axes, and beside points where that is near.
+    """Move the texts of some axes apart, into the axes, and beside points [shape=(n_points, 2)] where that is near.
 
-    To be called when the figure is complete: what matters is where texts stand in pixels.
-
-    Parameters
-    ----------
-    ax : matplotlib.axes.Axes
-        Whose texts, with their centres at data coordinates.
-    points : np.ndarray [shape=(n_points, 2)]
-        Data coordinates of marks.
+    Texts and points have data coordinates. To be called when the figure is complete: what matters is where texts
+    stand in pixels.
     """
     ax.figure.draw_without_rendering()
     extents = [text.get_window_extent() for text in ax.texts]

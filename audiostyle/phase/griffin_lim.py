@@ -4,10 +4,9 @@ import numpy as np
 import torch
 
 from audiostyle.config import check_seed
-from audiostyle.phase.pghi import phase_gradient_heap
 from audiostyle.spectrogram import as_tensor, istft, n_samples_for, stft
 
-INITS = ("random", "zero", "pghi")
+INITS = ("random", "zero")
 # Fast Griffin-Lim, Perraudin et al. 2013: its momentum, and iterations that come as close as some hundred plain ones
 # (notebook 01).
 FAST_MOMENTUM = 0.99
@@ -42,9 +41,8 @@ def griffin_lim(
         Samples between frames.
     momentum : float in [0, 1)
         0 is the original algorithm.
-    init : {"random", "zero", "pghi"} or np.ndarray [shape=(n_bins, n_frames)]
-        Initial phase: uniform from `seed`, zero, integrated from the magnitudes
-        (`audiostyle.phase.pghi.phase_gradient_heap`), or an array in radians.
+    init : {"random", "zero"} or np.ndarray [shape=(n_bins, n_frames)]
+        Initial phase: uniform from `seed`, zero, or an array in radians.
     seed : int
         Seed of the random phase.
     length : int or None
@@ -81,7 +79,7 @@ def griffin_lim(
     """
     S = check_magnitudes(S, n_iter, hop_length, momentum)
     length = n_samples_for(S.shape[1], hop_length) if length is None else length
-    target, unit = target_and_phase(S, init, seed, hop_length, device)
+    target, unit = target_and_phase(S, init, seed, device)
     n_fft = 2 * (target.shape[0] - 1)
     previous = torch.zeros_like(unit)
     convergence = []
@@ -143,15 +141,15 @@ def fit_frames(D: torch.Tensor, n_frames: int) -> torch.Tensor:
     return torch.nn.functional.pad(D, (0, n_frames - D.shape[1])) if D.shape[1] != n_frames else D
 
 
-def target_and_phase(S, init, seed: int, hop_length: int, device) -> tuple[torch.Tensor, torch.Tensor]:
+def target_and_phase(S, init, seed: int, device) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the magnitudes and the unit phasors of the initial phase, laid out as `stft` lays out its result."""
     check_seed(seed)
     target = as_tensor(S, device=device).T.contiguous().T
-    phase = _initial_phase(target, init, seed, hop_length)
+    phase = _initial_phase(target, init, seed)
     return target, torch.polar(torch.ones_like(target), phase.T.contiguous().T)
 
 
-def _initial_phase(target: torch.Tensor, init: str | np.ndarray, seed: int, hop_length: int) -> torch.Tensor:
+def _initial_phase(target: torch.Tensor, init: str | np.ndarray, seed: int) -> torch.Tensor:
     if isinstance(init, str):
         if init not in INITS:
             raise ValueError(
@@ -159,9 +157,6 @@ def _initial_phase(target: torch.Tensor, init: str | np.ndarray, seed: int, hop_
             )
         if init == "zero":
             return torch.zeros_like(target)
-        if init == "pghi":
-            phase = phase_gradient_heap(target.cpu().numpy(), hop_length, seed=seed)
-            return torch.as_tensor(phase).to(target)
         generator = torch.Generator().manual_seed(seed)
         uniform = torch.rand(target.shape, generator=generator, dtype=torch.float64)
         return (2 * torch.pi * uniform).to(target)

@@ -1,1 +1,1 @@
-"""What notebooks and benchmarks share: presets, runs of the pairs, studies and where results go."""
+"""Transfers of files: one, many, and what makes a result again."""

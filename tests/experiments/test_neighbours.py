@@ -1,257 +1,128 @@
-"""Front ends, style pooled over frequency and rhythm, and the objective that they make together."""
-
 from dataclasses import replace
 
-import librosa
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
-from audiostyle import InfiniteEncoder, RandomEncoder, TransferConfig
-from audiostyle.losses import TransferLoss, content_loss, loss_units, style_loss
-from audiostyle.phase.polish import WaveformLoss
-from audiostyle.spectrogram import log_magnitude
-from audiostyle.transfer import noise_like
-from experiments.neighbours import (
-    LOWEST,
-    NEIGHBOURS,
-    Branch,
-    FrontEnd,
-    FrontEndEncoder,
-    Patches,
-    RhythmLoss,
-    Way,
-    branches,
-    constant_q_bands,
-    make_terms,
-    mel_bands,
-    onset_strength,
-    transfer,
-)
+from audiostyle import InfiniteEncoder
+from audiostyle.datasets.clips import PairAudio
+from experiments import neighbours, truth
+from experiments.front_ends import NEIGHBOURS, FrontEnd, Patches, branches
+from experiments.neighbours import COPY_CONTENT, COPY_STYLE
+from experiments.results import Results
 
-DOUBLE = torch.float64
-SR = 8000
-STFT = {"n_fft": 256, "hop_length": 128}
-LIMIT = {"dtype": DOUBLE}
-
-
-def clip(seed, n_frames, n_bins=129):
-    return torch.rand(n_bins, n_frames, generator=torch.Generator().manual_seed(seed), dtype=DOUBLE)
-
-
-MEL, CQT = mel_bands(SR, 256, 20), constant_q_bands(SR, 256)
-FRONT_ENDS = {
-    "mel": FrontEndEncoder(InfiniteEncoder(3, **LIMIT), MEL),
-    "pooled constant-Q": FrontEndEncoder(InfiniteEncoder(1, **LIMIT), Patches(CQT, 3, stride=2)),
-    "pooled linear": FrontEndEncoder(InfiniteEncoder(1, **LIMIT), Patches(FrontEnd(129), 3, stride=2)),
-    "random mel": FrontEndEncoder(RandomEncoder(16, kernel_size=3, **LIMIT), MEL),
-}
-
-
-def slope(function, X, v, step=1e-5):
-    return (function(X + step * v).total - function(X - step * v).total) / (2 * step)
-
-
-@pytest.mark.parametrize("encoder", FRONT_ENDS.values(), ids=FRONT_ENDS)
-def test_an_encoder_behind_a_front_end_keeps_to_the_contract(encoder):
-    """Losses are those of what the front end returns; gradients go on through it, to the samples too."""
-    X, C, A = clip(0, 9), clip(1, 9), clip(2, 7)
-    inner, seen = encoder.inner, [encoder.front_end(Y) for Y in (X, C, A)]
-    assert encoder.n_patches(9) == inner.n_patches(seen[0].shape[1])
-    assert float(content_loss(encoder, X, C)) == pytest.approx(
-        float(content_loss(inner, *seen[:2])), rel=1e-12
-    )
-    assert float(style_loss(encoder, X, A)) == pytest.approx(
-        float(style_loss(inner, seen[0], seen[2])), rel=1e-9
-    )
-    assert loss_units(encoder, C, A) == pytest.approx(loss_units(inner, *seen[1:]), rel=1e-12)
-    loss = TransferLoss(encoder, C, A, balance=0.6)
-    gradient = loss(X).gradient
-    for seed in range(3, 6):
-        v = clip(seed, 9) - 0.5
-        assert float((gradient * v).sum()) == pytest.approx(slope(loss, X, v), rel=1e-6)
-    c, y, v = 0.05 * torch.randn(3, 2000, generator=torch.Generator().manual_seed(0), dtype=DOUBLE)
-    waveform = WaveformLoss(TransferLoss(encoder, log_magnitude(c, **STFT), A), **STFT)
-    assert float(waveform(y).gradient @ v) == pytest.approx(slope(waveform, y, v, 1e-6), rel=1e-6)
-
-
-def tone(frequency, sr=22050):
-    return 0.05 * np.sin(2 * np.pi * frequency * np.arange(sr) / sr).astype(np.float32)
-
-
-@pytest.mark.parametrize("semitone", [36, 71])
-def test_a_tone_is_loudest_in_its_band(semitone):
-    heard = constant_q_bands(22050, 2048)(log_magnitude(tone(LOWEST * 2 ** (semitone / 12))))
-    assert int(heard[:, 5:-5].mean(dim=1).argmax()) == semitone
-    centres = librosa.mel_frequencies(n_mels=130, fmax=11025)[1:-1]
-    heard = mel_bands(22050, 2048)(log_magnitude(tone(centres[semitone])))
-    assert int(heard[:, 5:-5].mean(dim=1).argmax()) == semitone
-
-
-def test_bands_are_of_unit_norm_and_never_negative():
-    for bands in (mel_bands(22050, 2048), constant_q_bands(22050, 2048)):
-        assert float(bands.matrix.min()) >= 0
-        assert torch.allclose(bands.matrix.norm(dim=1), torch.ones(bands.n_bins))
-
-
-def moved(X, n):
-    """A clip moved up by whole bands; what is moved over the edge must be silent."""
-    assert not X[len(X) - n :].any()
-    return torch.nn.functional.pad(X, (0, 0, n, 0))[: len(X)]
-
-
-def test_a_style_and_its_transposition_by_whole_bands_are_one_to_a_pooled_gram_matrix():
-    # silence around the sound, so that patches at both edges are empty before and after
-    A = torch.nn.functional.pad(clip(1, 12, 10), (0, 0, 8, 8))
-    X = clip(0, 9, len(A))
-    pooled = FrontEndEncoder(InfiniteEncoder(1, **LIMIT), Patches(FrontEnd(len(A)), 3, n_bands=4))
-    plain = InfiniteEncoder(3, **LIMIT)
-    before, after = (float(style_loss(pooled, X, style)) for style in (A, moved(A, 3)))
-    assert after == pytest.approx(before, rel=1e-12)
-    assert float(style_loss(pooled, A, moved(A, 3))) < 1e-12 * float(pooled.gram_inner(A, A))
-    assert float(style_loss(plain, X, moved(A, 3))) != pytest.approx(float(style_loss(plain, X, A)), rel=1e-3)
-
-
-def test_patches_by_hand():
-    X = torch.arange(12.0).reshape(3, 4)
-    patches = Patches(FrontEnd(3), 2, n_bands=2, stride=2)(X)
-    assert patches.T.tolist() == [[0, 1, 4, 5], [2, 3, 6, 7], [4, 5, 8, 9], [6, 7, 10, 11]]
-
-
-@pytest.mark.parametrize("n_frames", range(3, 12))
-def test_every_frame_is_in_a_patch(n_frames):
-    X = torch.rand(6, n_frames, requires_grad=True)
-    patches = Patches(FrontEnd(6), 3, n_bands=2, stride=2)
-    cut = patches(X)
-    assert cut.shape[1] == patches.n_columns(n_frames)
-    cut.sum().backward()
-    assert bool((X.grad > 0).all())
-
-
-def test_pooled_random_filters_are_a_convolution_over_both_axes():
-    X = clip(0, 9, 7)
-    encoder = RandomEncoder(5, kernel_size=1, **LIMIT)
-    pooled = FrontEndEncoder(encoder, Patches(FrontEnd(7), 3, n_bands=4))
-    filters = encoder.filters(12).reshape(5, 1, 4, 3)
-    features = torch.relu(torch.nn.functional.conv2d(X[None, None], filters)).reshape(5, -1)
-    gram = features @ features.T / 5
-    assert float(pooled.gram_inner(X, X)) == pytest.approx(float(gram.square().sum()), rel=1e-12)
-
-
-@pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (lambda: MEL(torch.ones(1025, 3)), "has 1025 bins and the front end is made for 129"),
-        (lambda: FrontEndEncoder(InfiniteEncoder(3), Patches(FrontEnd(3), 3)), "kernel_size=1, not 3"),
-        (lambda: RhythmLoss(clip(0, 1), 9), "two frames"),
-        *(
-            (lambda text=text: branches(text, 11, 8), "front_ends=")
-            for text in (
-                "",
-                "linear+",
-                "gammatone",
-                "pooled_",
-                "mel:x3",
-                "mel:k1.5",
-                "mel:w1.2.3",
-                "mel:k0",
-                "mel:w0",
-            )
-        ),
-    ],
-)
-def test_bad_input_is_named(make, message):
-    with pytest.raises(ValueError, match=message):
-        make()
-
-
-def test_front_ends_are_read_with_their_numbers():
-    assert branches("linear:k5+mel:k50:n1024+pooled_cqt:w0.5:k7", 11, 256) == (
-        Branch("linear", False, 5, 256),
-        Branch("mel", False, 50, 1024),
-        Branch("cqt", True, 7, 256, 0.5),
-    )
-
-
-def cosine_distance(a, b):
-    return 1 - float(a @ b / (a.norm() * b.norm()))
-
-
-def test_rhythm_is_one_less_the_cosine_of_the_onset_strengths_with_its_gradient():
-    X, R = clip(0, 9, 6), clip(1, 9, 6)
-    loss = RhythmLoss(R, 9)
-    assert loss(X).total == pytest.approx(cosine_distance(onset_strength(X), onset_strength(R)), rel=1e-12)
-    v = clip(3, 9, 6) - 0.5
-    assert float((loss(X).gradient * v).sum()) == pytest.approx(slope(loss, X, v, 1e-6), rel=1e-6)
-    silent = torch.zeros(6, 9, dtype=DOUBLE)
-    assert loss(silent).total == pytest.approx(0.5)
-    assert bool(loss(silent).gradient.isfinite().all())
-
-
-def test_a_longer_rhythm_is_cut_and_a_shorter_one_repeated():
-    long, short, X = clip(0, 20, 6), clip(1, 5, 6), clip(2, 9, 6)
-    strength = onset_strength(X)
-    assert RhythmLoss(long, 9)(X).total == pytest.approx(cosine_distance(strength, onset_strength(long)[:8]))
-    repeated = onset_strength(short).repeat(2)
-    assert RhythmLoss(short, 9)(X).total == pytest.approx(cosine_distance(strength, repeated))
-
-
-SMALL = Way(TransferConfig(method="gram", sr=SR, n_fft=256, hop_length=128, kernel_size=3, n_filters=8))
-THREE = replace(SMALL, front_ends="linear:k2+mel:w2+pooled_cqt:k4")
+SR = 22050
 
 
 @pytest.fixture
-def clips(rng):
-    return [log_magnitude(0.05 * y, n_fft=256, hop_length=128).float() for y in rng.normal(size=(2, 3000))]
-
-
-def objective(way, clips):
-    return TransferLoss(
-        content=clips[0], style=clips[1], balance=way.config.balance, **make_terms(way, *clips)
+def audio(make_melody):
+    """Two tunes and two timbres; two seconds."""
+    tune, other = [220, 277, 330, 440] * 2, [330, 262, 392, 294] * 2
+    dark, bright = [1, 0.3], [0.3, 1, 0.6, 0.9, 0.4]
+    content, style, target = (
+        make_melody(notes, harmonics=h) for notes, h in ((tune, dark), (other, bright), (tune, bright))
     )
+    return PairAudio(content, style, target, SR)
 
 
-def test_every_front_end_weighs_as_its_weight_says(clips):
-    """With its own E and s0; the first weighs 1."""
-    X = clips[0] * 0.9
-    totals = [
-        objective(replace(SMALL, front_ends=name), clips)(X).total for name in THREE.front_ends.split("+")
+def test_settings_of_the_neighbours_are_those_of_their_papers():
+    """`README`'s sources: 4096 filters of 16 frames and SELU; 4096, 1024 and 256 filters of 5, 50 and 11 frames."""
+    tomczak, barry_kim = NEIGHBOURS["tomczak"], NEIGHBOURS["barry_kim"]
+    for way in (tomczak, barry_kim):
+        assert (way.config.encoder, way.config.activation, way.samples, way.start) == (
+            "random", "selu", True, "noise"
+        )  # fmt: skip
+    assert (tomczak.config.n_filters, tomczak.config.kernel_size, tomczak.rhythm) == (4096, 16, "content")
+    found = branches(barry_kim.front_ends, barry_kim.config.kernel_size, barry_kim.config.n_filters)
+    assert [(b.front_end, b.pooled, b.kernel_size, b.n_filters) for b in found] == [
+        ("linear", False, 5, 4096),
+        ("mel", False, 50, 1024),
+        ("cqt", True, 11, 256),
     ]
-    assert objective(THREE, clips)(X).total == pytest.approx(totals[0] + 2 * totals[1] + totals[2], rel=1e-5)
-    alone = objective(SMALL, clips)
-    assert alone.extra is None
-    assert alone.units == loss_units(InfiniteEncoder(3), *clips)
+    assert barry_kim.units == "gradients"
 
 
-@pytest.mark.parametrize("balance", [0.0, 1.0])
-def test_balanced_gradients_have_one_norm_at_noise(clips, balance):
-    """Of both losses of every front end, and of the rhythm, times its weight."""
-    for way in (*(replace(SMALL, front_ends=name) for name in ("linear:k2", "mel", "pooled_cqt:k4")),):
-        way = replace(way, units="gradients", config=replace(way.config, balance=balance))
-        X = noise_like(clips[0], 0)
-        plain = objective(way, clips)(X)
-        assert float(plain.gradient.norm()) == pytest.approx(1, rel=1e-3)
-        more = objective(replace(way, rhythm="style", rhythm_weight=3.0), clips)(X)
-        assert float((more.gradient - plain.gradient).norm()) == pytest.approx(3, rel=1e-3)
+def test_every_setting_differs_from_the_plain_one_as_its_name_says():
+    settings = neighbours.settings()
+    assert len(set(settings.values())) == len(settings)
+    for name, way in settings.items():
+        if name.split()[0] in NEIGHBOURS:
+            continue
+        assert ("pooled" in way.front_ends) == ("pooled" in name)
+        assert (way.front_ends.count("+") == 2) == ("three" in name)
+        assert (way.rhythm == "content") == name.endswith("+ rhythm")
+        assert (way.rhythm == "style") == name.endswith("of the style")
+        assert (way.units == "gradients") == name.endswith("gradients")
+        assert (way.start == "matched") == name.startswith(neighbours.THEN)
 
 
-def test_both_neighbours_make_a_sound(content, style):
-    content, style = (np.resize(y, 60000) for y in (content, style))
-    for way in NEIGHBOURS.values():
-        config = replace(way.config, n_filters=8, n_iter=2)
-        front_ends = way.front_ends.replace("n4096", "n8").replace("n1024", "n8").replace("n256", "n8")
-        y = transfer(content, style, 22050, replace(way, config=config, front_ends=front_ends))
-        assert y.shape == content.shape
-        assert np.isfinite(y).all()
+def test_only_random_filters_have_seeds(audio, monkeypatch):
+    asked = []
+
+    def make_sound(name, content, style, sr, method):
+        asked.append((name, method and method.settings["way"].config.seed))
+        return content
+
+    monkeypatch.setattr(truth, "make_sound", make_sound)
+    names = (COPY_CONTENT, "mel", "tomczak", "tomczak limit")
+    list(neighbours.rows("choose", "a", audio, names))
+    assert asked == [(COPY_CONTENT, None), ("mel", 0), ("tomczak", 0), ("tomczak", 1), ("tomczak limit", 0)]
 
 
-def test_rhythm_of_the_content_is_kept_better_with_its_term(content, style):
-    """What the option is for: nearer onsets at the same balance, also after matched timbre."""
-    left = {}
-    for rhythm in ("none", "content", "style"):
-        way = Way(TransferConfig(method="gram", n_iter=20, balance=0.8), rhythm=rhythm, rhythm_weight=5.0)
-        X, C = (log_magnitude(y) for y in (transfer(content, style, 22050, way), content))
-        left[rhythm] = RhythmLoss(C, X.shape[1])(X).total
-    assert left["content"] < min(left["none"], left["style"])
-    way = Way(TransferConfig(n_iter=2, balance=0.6), start="matched", front_ends="linear+mel")
-    assert transfer(content, style, 22050, way).shape == content.shape
+def test_numbers_of_the_copies_are_known(audio):
+    content = neighbours.sound_numbers(0.3 * audio.content, audio)
+    style = neighbours.sound_numbers(audio.style, audio)
+    target = neighbours.sound_numbers(audio.target, audio)
+    for name in ("style_share_limit", *neighbours.CONTENT_MEASURES):
+        assert content[name] == pytest.approx(1, abs=1e-4), name
+    ends = {"style_share_limit": 0, "mfcc_distance": 0, "style_notes": 1, "style_rhythm": 1}
+    for name, value in ends.items():
+        assert style[name] == pytest.approx(value, abs=1e-4), name
+    assert target["lsd"] == pytest.approx(0, abs=1e-5)
+    assert content["lsd"] > 1
+    unknown = neighbours.sound_numbers(audio.content, replace(audio, target=None))
+    assert all(np.isnan(unknown[name]) for name in neighbours.TRUTH_MEASURES)
+
+
+def test_rows_are_averaged_over_seeds_then_pairs(audio):
+    names = ("linear + rhythm", COPY_CONTENT)
+    made = [pd.DataFrame(neighbours.rows("choose", p, audio, names, n_iter=2)) for p in "ab"]
+    assert made[0]["lsd"].tolist() == made[1]["lsd"].tolist()
+    again = made[0].assign(seed=1, lsd=made[0]["lsd"] + 2)
+    means = neighbours.mean_table(pd.concat([*made, again]))
+    assert means["method"].tolist() == [COPY_CONTENT, "linear + rhythm"]
+    assert means["pairs"].tolist() == [2, 2]
+    # pair a has two seeds, 0 and 2 apart: its mean is 1 above that of b
+    assert means["lsd"][1] == pytest.approx(made[0]["lsd"][0] + 0.5)
+
+
+def test_rows_that_are_not_made_are_kept(audio, monkeypatch, capsys):
+    monkeypatch.setattr(neighbours, "sounds", lambda which: [("a", audio)])
+    neighbours.main(["--set", "choose", "--methods", COPY_CONTENT])
+    neighbours.main(["--set", "confirm", "--methods", f"{COPY_CONTENT},{COPY_STYLE}"])
+    table = Results("paper").load_table("neighbours")
+    assert sorted(zip(table["set"], table["method"], strict=True)) == [
+        ("choose", COPY_CONTENT),
+        ("confirm", COPY_CONTENT),
+        ("confirm", COPY_STYLE),
+    ]
+    assert "copy the style" in capsys.readouterr().out
+
+
+def test_slope_error_sees_a_wrong_gradient():
+    C, A = torch.rand(2, 6, 9, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    encoder = InfiniteEncoder(3, dtype=torch.float64)
+    assert neighbours.slope_error(encoder, C, A) < 1e-6
+    assert neighbours.apart(encoder, A, A) == pytest.approx(0, abs=1e-12)
+    assert neighbours.apart(encoder, torch.zeros_like(A), A) == pytest.approx(1, rel=1e-9)
+
+
+def test_convergence_stays_under_its_bound_and_falls_with_its_slope():
+    X = torch.rand(8, 9, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    errors = neighbours.convergence(X, Patches(FrontEnd(8), 3, n_bands=4), (16, 256), 10)
+    assert (errors["random filters"] < errors["bound"]).all()
+    ratio = errors.loc[16] / errors.loc[256]
+    assert ratio["bound"] == pytest.approx(4)
+    # ten banks know a root mean square to some 1 / √20 = 22 %, twice
+    assert ratio["random filters"] == pytest.approx(4, rel=0.6)

@@ -11,8 +11,8 @@ from audiostyle.phase.griffin_lim import griffin_lim, phase_of
 from audiostyle.phase.polish import WaveformLoss, polish
 from audiostyle.sound.audio import set_level
 from audiostyle.spectrogram import log_magnitude
-from audiostyle.studies.reconstruct import reconstruct_phase
 from audiostyle.transfer import make_sound, optimise
+from experiments.phase import reconstruct_phase
 
 STFT = {"n_fft": 256, "hop_length": 128}
 SMALL = TransferConfig(method="gram", kernel_size=3, balance=0.7, n_iter=200, **STFT)

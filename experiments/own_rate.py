@@ -1,4 +1,4 @@
-"""What a result at 48 kHz in stereo keeps and takes: ``python -m benchmarks.own_rate``.
+"""What a result at 48 kHz in stereo keeps and takes: ``python -m experiments.own_rate``.
 
 Writes ``results/paper/recorded/own_rate.csv``, a row for each recording at hand that has a treble, with another one as
 its style, both brought to 48 kHz and two channels: level above 11.5 kHz at equal loudness of content, style, result and
@@ -21,39 +21,21 @@ from audiostyle.sound.levels import loudness_difference, rms, without_offset
 from audiostyle.transfer import transfer_style
 from experiments.results import Results
 
-SR, SECONDS = 48_000, 8.0
+SR = 48_000
 # Hz above which a file of 22 050 Hz has nothing.
 _FROM = 11_500
-# Samples of a window of the averaged spectrum.
-_FRAME = 4096
-# Of the content before the null test, so that no ceiling has to change peaks.
-_PEAK = 0.5
-
-
-def recordings() -> list[Path]:
-    """Return the recordings of 44.1 kHz or more."""
-    found = [clips.locate(clip) for clip in clips.clips("recorded")]
-    return sorted(path for path in found if path.is_file() and librosa.get_samplerate(path) >= 44_100)
 
 
 def stereo(path: Path) -> np.ndarray:
-    """Read a recording [shape=(2, n_samples)] at 48 kHz; the second channel of one that is mono is 3 dB lower.
-
-    Without a constant offset, which a transfer takes away.
-    """
-    y, _ = load_audio(path, sr=SR, duration=SECONDS, mono=False)
+    """Read 8 s [shape=(2, n_samples)] at 48 kHz, without the offset that a transfer takes; mono is 3 dB right."""
+    y, _ = load_audio(path, sr=SR, duration=8.0, mono=False)
     return without_offset(y if y.ndim == 2 else np.stack([y, 0.7 * y]))
 
 
 def treble(y: np.ndarray, against: np.ndarray) -> float:
     """Return the level above 11.5 kHz in dB, at the loudness of another sound."""
-    frequencies, power = signal.welch(y, SR, nperseg=_FRAME, scaling="spectrum")
+    frequencies, power = signal.welch(y, SR, nperseg=4096, scaling="spectrum")
     return 10 * np.log10(power[:, frequencies > _FROM].sum() + 1e-20) - loudness_difference(y, against, SR)
-
-
-def balance(y: np.ndarray) -> float:
-    """Return the level of the first channel over that of the second in dB."""
-    return 20 * np.log10(rms(y[0]) / rms(y[1]))
 
 
 def row(content: Path, style: Path) -> dict:
@@ -61,19 +43,23 @@ def row(content: Path, style: Path) -> dict:
     C, A = stereo(content), stereo(style)
     y = transfer_style(C, A, SR, progress=False).y
     equalised = np.stack([equaliser(channel, A.mean(axis=0)) for channel in C])
-    quiet = C * _PEAK / np.abs(C).max()
+    quiet = C * 0.5 / np.abs(C).max()  # so that no ceiling has to change peaks
     same = transfer_style(quiet, quiet, SR, progress=False).y
     levels = {"content": C, "style": A, "result": y, "equaliser": equalised}
+    left, right = (20 * np.log10(rms(sound[0]) / rms(sound[1])) for sound in (y, C))
     return {
         "content": content.stem, "style": style.stem,
         **{f"treble_{name}_db": treble(sound, C) for name, sound in levels.items()},
-        "balance_off_db": balance(y) - balance(C), "loudness_off_db": loudness_difference(y, C, SR),
+        "balance_off_db": left - right, "loudness_off_db": loudness_difference(y, C, SR),
         "null_db": 20 * np.log10(rms(same - quiet) / rms(quiet)),
     }  # fmt: skip
 
 
 def main() -> None:
-    found, rows = recordings(), []
+    """Measure all recordings of 44.1 kHz or more."""
+    known = [clips.locate(clip) for clip in clips.clips("recorded")]
+    found = sorted(path for path in known if path.is_file() and librosa.get_samplerate(path) >= 44_100)
+    rows = []
     for i, content in enumerate(found):
         rows.append(row(content, found[(i + 5) % len(found)]))
         Results("paper", "recorded").save_table(pd.DataFrame(rows), "own_rate")

@@ -5,11 +5,11 @@ import pandas as pd
 import pytest
 import torch
 
-from audiostyle.datasets.clips import PairAudio
+from audiostyle.datasets.clips import PairAudio, get_pair
 from audiostyle.encoders.infinite import InfiniteEncoder
 from audiostyle.encoders.random import RandomEncoder
-from audiostyle.losses import TransferLoss, content_loss, style_loss
-from audiostyle.studies import width
+from audiostyle.losses import style_loss
+from experiments import width
 
 SR = 22050
 
@@ -25,48 +25,20 @@ def given():
 
 def test_problem_measures_both_units_in_the_limit(content, style):
     made = width.problem(PairAudio(content, style, None, SR))
-    limit = InfiniteEncoder()
-    assert made.content.shape[0] == made.style.shape[0] == 1025
-    assert made.style_unit == pytest.approx(float(style_loss(limit, made.content, made.style)), rel=1e-5)
+    assert made.style_unit == pytest.approx(
+        float(style_loss(InfiniteEncoder(), made.content, made.style)), rel=1e-5
+    )
     energy = made.content.square().sum(0).unfold(0, 11, 1).sum(1).mean() / 2
     assert made.content_unit == pytest.approx(float(energy), rel=1e-5)
 
 
-def test_total_by_hand(given):
-    assert given.total(content=6.0, style=8.0, balance=0.25) == pytest.approx(0.5625 * 3 + 0.0625 * 2)
-
-
 def test_errors_vanish_for_no_other_reason_than_width(given):
     table = width.convergence(given, given.content, (32, 128, 512, 2048), n_banks=8)
-    assert table.groupby("n_filters")["seed"].nunique().eq(8).all()
     assert table["seed"].nunique() == 4 * 8, "no bank is used twice"
     margin = 3 * width.slope_error(table)
     assert margin < 0.5, "otherwise a slope of zero would pass"
     for column in ("kernel", "loss", "gradient"):
         assert abs(width.slope(table, column) + 0.5) < margin, column
-
-
-def test_errors_are_of_the_objective_with_the_weights_of_the_limit(given):
-    """Whether a bank is too lenient shows only if it does not choose the unit it is measured in."""
-    X = 0.9 * given.content
-    (row,) = width.errors_of_width(given, X, [8], [5], balance=0.7).to_dict("records")
-    bank, limit = RandomEncoder(8, seed=5), InfiniteEncoder()
-    exact = TransferLoss(limit, given.content, given.style, balance=0.7)
-    totals = [
-        exact.content_weight * float(content_loss(e, X, given.content))
-        + exact.style_weight * float(style_loss(e, X, given.style))
-        for e in (bank, limit)
-    ]
-    assert row["loss"] == pytest.approx(abs(totals[0] / totals[1] - 1), rel=1e-3)
-    kernels = [e.kernel(X, given.style) for e in (bank, limit)]
-    assert row["kernel"] == pytest.approx(
-        float((kernels[0] - kernels[1]).norm() / kernels[1].norm()), rel=1e-4
-    )
-
-
-def test_slope_of_an_exact_power():
-    table = pd.DataFrame({"n_filters": [1, 4, 16, 64] * 2, "kernel": [8.0, 4.0, 2.0, 1.0] * 2})
-    assert width.slope(table, "kernel") == pytest.approx(-0.5)
 
 
 def test_slope_error_covers_normal_errors():
@@ -82,11 +54,6 @@ def test_slope_error_covers_normal_errors():
     assert spread == pytest.approx(width.slope_error(tables[0]), rel=0.14)
 
 
-def test_slope_error_needs_two_sizes():
-    with pytest.raises(ValueError, match="at least two numbers of filters, not 1"):
-        width.slope_error(pd.DataFrame({"n_filters": [64, 64], "loss": [1.0, 2.0]}))
-
-
 def test_few_filters_are_fitted_and_the_limit_is_not(given):
     table = width.overfitting(given, [4], [0.9], n_fresh=2, n_iter=30, n_scoring=512)
     few, infinite = (table[table["n_filters"] == n].iloc[0] for n in (4, 0))
@@ -94,13 +61,8 @@ def test_few_filters_are_fitted_and_the_limit_is_not(given):
     assert infinite["fresh"] < few["fresh"]
     at_start = style_loss(InfiniteEncoder(), given.content, given.style)
     assert infinite["limit"] * given.style_unit == pytest.approx(infinite["own"] * float(at_start), rel=1e-5)
-
-
-def test_minimum_lowers_the_objective_and_stays_non_negative(given):
-    X = width.minimum_under(given, InfiniteEncoder(), 0.8, n_iter=20)
-    limit = InfiniteEncoder()
-    assert X.min() >= 0
-    assert style_loss(limit, X, given.style) < style_loss(limit, given.content, given.style)
+    figure = width.show_overfitting(table)
+    assert [line.get_label() for line in figure.axes[0].lines][-1] == "optimised at infinite width"
 
 
 def test_score_on_bank_is_in_units_of_the_limit(given):
@@ -114,14 +76,10 @@ def test_forms_agree_with_each_other_and_approach_the_limit(given):
     table = width.forms(given, 4096)
     np.testing.assert_allclose(table.iloc[:, 0], table.iloc[:, 1], rtol=1e-4)
     assert (table.iloc[:, 1] / table["infinite width"] - 1).abs().max() < 0.3
-    assert not np.allclose(table.iloc[:, 1], table["infinite width"], rtol=1e-4)
-
-
-def test_activations_without_a_closed_form_have_no_error(given):
-    table = width.activations(given, 1024).set_index("activation")
-    assert table.index[~table["closed_form"]].tolist() == ["selu"]
-    assert table["error"].isna().tolist() == (~table["closed_form"]).tolist()
-    assert table["error"].max() < 0.3
+    kernels = width.activations(given, 1024).set_index("activation")
+    assert kernels.index[~kernels["closed_form"]].tolist() == ["selu"]
+    assert kernels["error"].isna().tolist() == (~kernels["closed_form"]).tolist()
+    assert kernels["error"].max() < 0.3
 
 
 def test_float32_keeps_its_digits_where_the_printed_form_loses_them(given):
@@ -131,16 +89,35 @@ def test_float32_keeps_its_digits_where_the_printed_form_loses_them(given):
     assert error["content loss, as printed"] > 100 * error["content loss"]
 
 
-def test_timings_have_a_row_for_each_form(given):
+def test_cost_has_a_row_for_each_form(given):
     table = width.timings(given, [8, 16], explicit_to=8, repeats=1)
     found = set(zip(table["form"], table["n_filters"], strict=True))
-    expected = {("infinite width", 0), ("explicit Gram", 8), ("frame kernel", 8), ("frame kernel", 16)}
-    assert found == expected
-    assert (table["seconds"] > 0).all()
-
-
-def test_memory_of_the_paper_layer():
+    assert found == {("infinite width", 0), ("explicit Gram", 8), ("frame kernel", 8), ("frame kernel", 16)}
     row = width.memory([4096]).iloc[0]
     assert row["filters"] == pytest.approx(4096 * 1025 * 11 * 4 / 1e6)  # 185 MB
     assert row["gram"] == pytest.approx(2 * 67.1, rel=1e-3)  # two of 67 MB
     assert row["kernel"] < 1
+
+
+def test_kernels_have_the_clip_of_the_columns_along_the_horizontal_axis(rng):
+    spectra = {"long": torch.as_tensor(rng.random((6, 30))), "short": torch.as_tensor(rng.random((6, 12)))}
+    figure = width.show_kernels(InfiniteEncoder(3), spectra)
+    middle = figure.axes[1]
+    assert middle.images[0].get_array().shape == (28, 10)
+    assert (middle.get_xlabel(), middle.get_ylabel()) == ("short (s)", "long (s)")
+    assert len({ax.images[0].get_clim() for ax in figure.axes[:3]}) == 1
+
+
+def test_optimised_spectra_are_made_once(given, monkeypatch):
+    made = []
+
+    def minimise(given, encoder, balance, *, n_iter):
+        made.append((type(encoder).__name__, balance))
+        return given.content + balance
+
+    monkeypatch.setattr(width, "minimum_under", minimise)
+    pair = get_pair("instrument-1", "bundled")
+    first, again = (width.optimised(pair, given) for _ in range(2))
+    assert [b for name, b in made if name == "RandomEncoder"] == list(width.BALANCES)
+    for key, X in first.items():
+        torch.testing.assert_close(again[key], X)

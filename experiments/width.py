@@ -1,0 +1,456 @@
+"""How many filters are enough: random layers of growing width against their limit; notebook 07.
+
+``python -m experiments.width`` writes tables of the six pairs into ``results/paper/<edition>/``.
+``width_totals.csv``: for each pair, balance and fresh bank the objective of the spectrogram optimised with 4096 filters
+and in the limit. ``width_curves.csv``: the style loss of both at equal content loss, read from the limit's curve over
+the balance. ``width_overfitting.csv``: style loss on the bank optimised, on fresh banks and in the limit, against N. A
+run that was stopped continues: optimised spectra are kept in ``results/cache``.
+"""
+
+import argparse
+import math
+import statistics
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
+from scipy.special import polygamma
+
+from audiostyle.config import ACTIVATIONS
+from audiostyle.datasets import clips, paths
+from audiostyle.datasets.cache import cached
+from audiostyle.datasets.clips import PairAudio
+from audiostyle.encoders.base import Encoder
+from audiostyle.encoders.infinite import CLOSED_FORMS, InfiniteEncoder
+from audiostyle.encoders.random import RandomEncoder
+from audiostyle.figures.charts import show_lines, show_matrix
+from audiostyle.losses import TransferLoss, content_loss, paper_content_loss, paper_style_loss, style_loss
+from audiostyle.sound.audio import set_level
+from audiostyle.spectrogram import log_magnitude
+from audiostyle.transfer import optimise
+from experiments.presets import GRAM
+from experiments.results import Results
+from experiments.speed import ExplicitLoss
+
+# Filters that no optimisation here uses.
+FIRST_BANK = 20_000
+BALANCES = (0.3, 0.5, 0.8)
+CURVE = tuple(round(0.05 * i, 2) for i in range(2, 20))
+# One look for each form of the losses, and for each judge, in every figure.
+_FORMS = {
+    "explicit Gram": {"color": "#c8553d", "marker": "s"},
+    "frame kernel": {"color": "#1b6ca8", "marker": "o"},
+    "infinite width": {"color": "#3d7a4b", "marker": "^", "ls": "--"},
+}
+_SCORES = {
+    "own": ("the bank optimised", {"color": "#1b6ca8", "marker": "o"}),
+    "fresh": ("fresh banks", {"color": "#c8553d", "marker": "s"}),
+    "limit": ("infinitely many filters", {"color": "#3d7a4b", "marker": "^", "ls": ":"}),
+}
+
+
+class Problem(NamedTuple):
+    """Log magnitudes of a content and a style [shape=(n_bins, n_frames)], and E and s0 of the balance in the limit."""
+
+    content: torch.Tensor
+    style: torch.Tensor
+    content_unit: float
+    style_unit: float
+
+
+def problem(audio: PairAudio) -> Problem:
+    """Return the spectrograms of a pair, levelled, with the units of its losses."""
+    content, style = (log_magnitude(set_level(y)) for y in (audio.content, audio.style))
+    loss = TransferLoss(InfiniteEncoder(), content, style)
+    return Problem(content, style, loss.content_unit, loss.style_unit)
+
+
+def convergence(
+    pair: Problem, X: torch.Tensor, sizes: Sequence[int], n_banks: int, *, balance: float = 0.5
+) -> pd.DataFrame:
+    """Compare kernel, loss and gradient of random layers with the limit at X, with `n_banks` of each size.
+
+    Banks of one seed share their first filters, so every size has seeds of its own, as `slope_error` supposes.
+
+    Returns
+    -------
+    pd.DataFrame
+        ``n_filters, seed, kernel, loss, gradient``: relative errors (Frobenius norm, absolute value, 2-norm).
+    """
+    limit = InfiniteEncoder()
+    K = limit.kernel(X, pair.style)
+    exact = TransferLoss(limit, pair.content, pair.style, balance=balance)
+    value, rows = exact(X), []
+    for i, n in enumerate(sizes):
+        for seed in range(i * n_banks, (i + 1) * n_banks):
+            encoder = RandomEncoder(n, seed=seed)
+            # Same units as the limit: s0 of the bank would hide part of the error.
+            found = TransferLoss(encoder, pair.content, pair.style, balance=balance, units=exact.units)(X)
+            rows.append(
+                {
+                    "n_filters": n,
+                    "seed": seed,
+                    "kernel": float((encoder.kernel(X, pair.style) - K).norm() / K.norm()),
+                    "loss": abs(found.total - value.total) / value.total,
+                    "gradient": float((found.gradient - value.gradient).norm() / value.gradient.norm()),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def slope(table: pd.DataFrame, column: str) -> float:
+    """Fit log(error) against log(n_filters); −0.5 is what averaging independent filters gives."""
+    mean = np.sqrt((table[column] ** 2).groupby(table["n_filters"]).mean())
+    return float(np.polyfit(np.log(mean.index), np.log(mean), 1)[0])
+
+
+def slope_error(table: pd.DataFrame) -> float:
+    """Bound the standard error of `slope` from above, for banks that are independent of each other.
+
+    The root mean square of m independent normal errors has a logarithm of standard deviation
+    ``½ √ψ′(m/2)``, with ψ′ the trigamma function; an error of many parts, such as a kernel's, varies less.
+    The fit over x = log(n_filters) divides that by ``√Σ(x − x̄)²``.
+    """
+    counts = table.groupby("n_filters").size()
+    x = np.log(counts.index.to_numpy(dtype=float))
+    deviation = 0.5 * math.sqrt(polygamma(1, counts.min() / 2))
+    return float(deviation / np.linalg.norm(x - x.mean()))
+
+
+def minimum_under(pair: Problem, encoder: Encoder, balance: float, *, n_iter: int) -> torch.Tensor:
+    """Return the log magnitudes that minimise the objective under an encoder."""
+    config = replace(GRAM, balance=balance, n_iter=n_iter)
+    return optimise(pair.content, pair.style, config, encoder=encoder).x
+
+
+def overfitting(
+    pair: Problem,
+    sizes: Sequence[int],
+    balances: Sequence[float],
+    *,
+    n_fresh: int = 2,
+    n_iter: int = 60,
+    n_scoring: int = 4096,
+) -> pd.DataFrame:
+    """Optimise with N filters, then score on the same bank, on `n_fresh` fresh banks and in the limit.
+
+    Returns
+    -------
+    pd.DataFrame
+        ``n_filters, balance, own, fresh, limit``: the style loss over that of the content, each under its own
+        encoder; ``n_filters`` 0 is infinite width, whose own score is that of the limit.
+    """
+    limit = InfiniteEncoder()
+    fresh = [RandomEncoder(n_scoring, seed=FIRST_BANK + i) for i in range(n_fresh)]
+    judges = [(bank, bank.encode(pair.style)) for bank in fresh]
+    before = [float(style_loss(bank, pair.content, A)) for bank, A in judges]
+    rows = []
+    for n in [*sizes, 0]:
+        encoder = RandomEncoder(n) if n else limit
+        at_start = float(style_loss(encoder, pair.content, pair.style))
+        for balance in balances:
+            X = minimum_under(pair, encoder, balance, n_iter=n_iter)
+            scores = [float(style_loss(bank, X, A)) / s for (bank, A), s in zip(judges, before, strict=True)]
+            rows.append(
+                {
+                    "n_filters": n,
+                    "balance": balance,
+                    "own": float(style_loss(encoder, X, pair.style)) / at_start,
+                    "fresh": float(np.mean(scores)),
+                    "limit": float(style_loss(limit, X, pair.style)) / pair.style_unit,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def score_on_bank(pair: Problem, bank: Encoder, spectra: dict, *, keys: Sequence[str]) -> pd.DataFrame:
+    """Score log magnitudes, under keys whose entries become the columns `keys`, by a bank none was optimised with.
+
+    Returns
+    -------
+    pd.DataFrame
+        `keys`, ``content, style``: the losses over their units in the limit.
+    """
+    content, style = bank.encode(pair.content), bank.encode(pair.style)
+    rows = []
+    for key, X in spectra.items():
+        x = bank.encode(X)
+        losses = {
+            "content": float(content_loss(bank, x, content)) / pair.content_unit,
+            "style": float(style_loss(bank, x, style)) / pair.style_unit,
+        }
+        rows.append(dict(zip(keys, key, strict=True)) | losses)
+    return pd.DataFrame(rows)
+
+
+def forms(pair: Problem, n_filters: int) -> pd.DataFrame:
+    """Compute the content loss of the style and the style loss of the content (rows) in three forms (columns).
+
+    As eq. 1 / (N · n_patches) and 4 × eq. 6, as functions of the frame kernel, and at infinite width.
+    """
+    bank, C, A = RandomEncoder(n_filters), pair.content, pair.style
+    terms = n_filters * bank.n_patches(C.shape[1])
+    losses = {
+        f"features of {n_filters} filters": (
+            paper_content_loss(bank, A, C) / terms,
+            4 * paper_style_loss(bank, C, A),
+        )
+    }
+    for name, encoder in {"kernel of the same filters": bank, "infinite width": InfiniteEncoder()}.items():
+        losses[name] = content_loss(encoder, A, C), style_loss(encoder, C, A)
+    return pd.DataFrame(losses, index=["content", "style"]).astype(float)
+
+
+def activations(pair: Problem, n_filters: int) -> pd.DataFrame:
+    """Compare the frame kernel of a random layer with the limit: ``activation, closed_form, error`` (Frobenius)."""
+    rows = []
+    for activation in ACTIVATIONS:
+        closed, error = activation in CLOSED_FORMS, math.nan
+        if closed:
+            K = InfiniteEncoder(activation=activation).kernel(pair.content, pair.style)
+            bank = RandomEncoder(n_filters, activation=activation)
+            error = float((bank.kernel(pair.content, pair.style) - K).norm() / K.norm())
+        rows.append({"activation": activation, "closed_form": closed, "error": error})
+    return pd.DataFrame(rows)
+
+
+def float32_errors(pair: Problem, X: torch.Tensor, *, balance: float = 0.5) -> pd.DataFrame:
+    """Compare losses and gradient of the limit in float32 with float64, at the same X.
+
+    Returns
+    -------
+    pd.DataFrame
+        ``quantity, error``: relative errors. The row "content loss, as printed" is ½ (K_xx + K_pp − 2 K_xp) taken
+        literally from float32 kernels, which cancels where X is near the content.
+    """
+    single, double = (InfiniteEncoder(dtype=dtype) for dtype in (torch.float32, torch.float64))
+    found, exact = (
+        TransferLoss(encoder, pair.content, pair.style, balance=balance)(X.to(encoder.dtype))
+        for encoder in (single, double)
+    )
+    P = pair.content
+    terms = [single.kernel(A, B).diagonal() for A, B in ((X, X), (P, P), (X, P))]
+    printed = float((0.5 * (terms[0] + terms[1]) - terms[2]).mean())
+    difference = (found.gradient - exact.gradient).norm() / exact.gradient.norm()
+    errors = {
+        "content loss, as printed": abs(printed / exact.content - 1),
+        "content loss": abs(found.content / exact.content - 1),
+        "style loss": abs(found.style / exact.style - 1),
+        "gradient": float(difference),
+    }
+    return pd.DataFrame({"quantity": list(errors), "error": list(errors.values())})
+
+
+def timings(
+    pair: Problem, sizes: Sequence[int], *, explicit_to: int = 1024, repeats: int = 3
+) -> pd.DataFrame:
+    """Time one evaluation of loss and gradient in the three forms, which take turns.
+
+    The measurements worth quoting are those of ``make bench``; these show the trend on the machine at hand.
+
+    Returns
+    -------
+    pd.DataFrame
+        ``form, n_filters, seconds``: medians; `n_filters` is 0 for infinite width.
+    """
+    limit = TransferLoss(InfiniteEncoder(), pair.content, pair.style)
+    functions = {("infinite width", 0): lambda: limit(pair.content)}
+    for n in sizes:
+        encoder = RandomEncoder(n)
+        loss = TransferLoss(encoder, pair.content, pair.style)
+        functions["frame kernel", n] = lambda loss=loss: loss(pair.content)
+        if n <= explicit_to:
+            explicit = ExplicitLoss(encoder, pair.content, pair.style)
+            functions["explicit Gram", n] = lambda explicit=explicit: explicit(pair.content)
+    seconds: dict[tuple[str, int], list[float]] = {key: [] for key in functions}
+    for _ in range(repeats + 1):
+        for key, function in functions.items():
+            started = time.perf_counter()
+            function()
+            seconds[key].append(time.perf_counter() - started)
+    rows = [(*key, statistics.median(values[1:])) for key, values in seconds.items()]
+    return pd.DataFrame(rows, columns=["form", "n_filters", "seconds"])
+
+
+def memory(sizes: Sequence[int], *, n_bins: int = 1025, n_patches: int = 206) -> pd.DataFrame:
+    """Count the float32 megabytes that the matrices of each form take, for two clips of ten seconds.
+
+    Counted, not measured: ``filters`` and ``features`` belong to both random forms, ``gram`` is the pair of N × N
+    matrices of the explicit one, ``kernel`` the frame kernels xx, xa and aa of the other, which at infinite width
+    is all.
+    """
+    table = pd.DataFrame({"n_filters": sizes}).set_index("n_filters", drop=False)
+    n = table.pop("n_filters")
+    table = table.assign(filters=n * n_bins * 11, features=2 * n * n_patches, gram=2 * n * n)
+    table["kernel"] = 3 * n_patches**2
+    return (table * 4 / 1e6).reset_index()
+
+
+def _label(ax: Axes, ticks: Iterable[float]) -> None:
+    """Label the points of a logarithmic axis with their own values, and finish it."""
+    ticks = list(ticks)
+    ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.grid(alpha=0.3)
+
+
+def show_kernels(encoder: Encoder, spectra: dict[str, torch.Tensor], *, title: str = "") -> Figure:
+    """Draw the frame kernels of two clips (log magnitudes by name), each with itself and with the other."""
+    (a, X), (b, Y) = spectra.items()
+    pairs = ((a, X, a, X), (a, X, b, Y), (b, Y, b, Y))
+    return _kernels([(f"{r} × {c}", encoder.kernel(P, Q), r, c) for r, P, c, Q in pairs], title)
+
+
+def show_estimates(
+    encoders: dict[str, Encoder], X: torch.Tensor, Y: torch.Tensor, *, names: tuple[str, str], title: str = ""
+) -> Figure:
+    """Draw the frame kernel of two clips (log magnitudes) under several encoders."""
+    return _kernels([(name, encoder.kernel(X, Y), *names) for name, encoder in encoders.items()], title)
+
+
+def _kernels(kernels: list[tuple[str, torch.Tensor, str, str]], title: str) -> Figure:
+    """Draw frame kernels over the seconds at which patches begin, on one scale from zero: title, K, rows, columns."""
+    top, hop = max(float(K.max()) for _, K, _, _ in kernels), 1024 / 22050
+    size = (4.3 * len(kernels), 3.7)
+    fig, axes = plt.subplots(1, len(kernels), figsize=size, layout="constrained")
+    for ax, (name, K, row, column) in zip(axes, kernels, strict=True):
+        axis = {"xlabel": f"{column} (s)", "ylabel": f"{row} (s)", "cmap": "cividis", "vmin": 0, "vmax": top}
+        extent = (0, K.shape[1] * hop, 0, K.shape[0] * hop)
+        show_matrix(K.numpy(), ax=ax, title=name, extent=extent, **axis)
+    fig.suptitle(title, fontsize=11)
+    return fig
+
+
+def draw_convergence(table: pd.DataFrame, *, ax: Axes, title: str = "") -> Axes:
+    """Draw root-mean-square errors of `convergence` against N, with lines of slope −1/2."""
+    columns = ["kernel", "loss", "gradient"]
+    rms = np.sqrt(table[columns].pow(2).groupby(table["n_filters"]).mean())
+    curves = {name: rms[name].tolist() for name in columns}
+    show_lines(list(rms.index), curves, ax=ax, xlabel="filters N", ylabel="relative error", title=title)
+    for name in columns:
+        # The dotted line has the points' geometric mean: only the slope is compared.
+        scale = np.exp(np.mean(np.log(rms[name] * np.sqrt(rms.index))))
+        ax.plot(rms.index, scale / np.sqrt(rms.index), ":", color="#777777", zorder=0)
+    ax.plot([], [], ":", color="#777777", label="slope −1/2")
+    ax.set(xscale="log", yscale="log")
+    _label(ax, rms.index)
+    ax.legend()
+    return ax
+
+
+def show_overfitting(table: pd.DataFrame, *, title: str = "") -> Figure:
+    """Draw `overfitting` as three judges see it, a panel for each balance; infinite width becomes a level line."""
+    balances = sorted(table["balance"].unique())
+    size = (3.4 * len(balances) + 1, 3.7)
+    fig, axes = plt.subplots(1, len(balances), figsize=size, sharey=True, layout="constrained", squeeze=False)
+    for ax, balance in zip(axes[0], balances, strict=True):
+        at = table[np.isclose(table["balance"], balance)].sort_values("n_filters")
+        random, infinite = at[at["n_filters"] > 0], at[at["n_filters"] == 0]
+        for column, (label, look) in _SCORES.items():
+            ax.plot(random["n_filters"], random[column], label=label, **look)
+        level = float(infinite["fresh"].iloc[0])
+        ax.axhline(level, color="#3a3a3a", ls="--", label="optimised at infinite width")
+        ax.set(xscale="log", yscale="log", xlabel="filters N", title=f"balance {balance:g}")
+        _label(ax, random["n_filters"])
+    axes[0, 0].set_ylabel("style loss / that of the content")
+    axes[0, 0].legend(fontsize=8)
+    fig.suptitle(title, fontsize=11)
+    return fig
+
+
+def draw_timings(table: pd.DataFrame, *, ax: Axes, x: str, xlabel: str, title: str = "") -> Axes:
+    """Draw milliseconds of each ``form`` over the column `x`; a form measured once becomes a level line."""
+    for form, look in _FORMS.items():
+        at = table[table["form"] == form].sort_values(x)
+        if len(at) == 1:
+            ax.axhline(1000 * at["seconds"].iloc[0], color=look["color"], ls=look.get("ls", "-"), label=form)
+        elif len(at):
+            ax.plot(at[x], 1000 * at["seconds"], label=form, **look)
+    ax.set(xscale="log", yscale="log", xlabel=xlabel, ylabel="ms per loss and gradient", title=title)
+    _label(ax, sorted(value for value in set(table[x]) if value > 0))
+    ax.legend()
+    return ax
+
+
+def draw_memory(table: pd.DataFrame, *, ax: Axes, title: str = "") -> Axes:
+    """Draw the megabytes of `memory` for each form against N."""
+    shared = table["filters"] + table["features"]
+    sums = {
+        "explicit Gram": shared + table["gram"],
+        "frame kernel": shared + table["kernel"],
+        "infinite width": table["kernel"],
+    }
+    for form, megabytes in sums.items():
+        look = _FORMS[form] | ({"marker": ""} if form == "infinite width" else {})
+        ax.plot(table["n_filters"], megabytes, label=form, **look)
+    ax.set(xscale="log", yscale="log", xlabel="filters N", ylabel="matrices (MB)", title=title)
+    _label(ax, table["n_filters"][::2])
+    ax.legend()
+    return ax
+
+
+def optimised(pair: clips.Pair, given: Problem) -> dict[tuple[str, float], torch.Tensor]:
+    """Return the spectra of a pair by encoder and balance, those of 4096 filters from the cache where they are."""
+    spectra = {("infinite", b): minimum_under(given, InfiniteEncoder(), b, n_iter=300) for b in CURVE}
+    bank = RandomEncoder(4096)
+    for b in BALANCES:
+
+        def compute(b=b):
+            return {"X": minimum_under(given, bank, b, n_iter=300).numpy()}
+
+        how = {"sources": clips.made_of(pair, 10.0), "balance": b}
+        found = cached(compute, paths.cache_dir() / "width", "width", **how)
+        spectra["random-4096", b] = torch.from_numpy(found["X"])
+    return spectra
+
+
+def duel(edition: str, n_fresh: int = 10) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the total objective of both, and the style loss of both at equal content, under fresh banks."""
+    pairs = {pair.pair: pair for pair in clips.pairs(edition)}
+    problems = {name: problem(clips.load_pair(pair, duration=10.0)) for name, pair in pairs.items()}
+    spectra = {name: optimised(pairs[name], given) for name, given in problems.items()}
+    totals, curves = [], []
+    for seed in range(FIRST_BANK, FIRST_BANK + n_fresh):
+        bank = RandomEncoder(4096, seed=seed)
+        for name, given in problems.items():
+            scores = score_on_bank(given, bank, spectra[name], keys=("encoder", "balance"))
+            curve = scores[scores["encoder"] == "infinite"].sort_values("content")
+            for at in scores[scores["encoder"] == "random-4096"].itertuples():
+                key = {"pair": name, "balance": at.balance, "fresh_bank": seed}
+                limit = curve[curve["balance"] == at.balance].iloc[0]
+                few, many = ((1 - at.balance) ** 2 * s.content + at.balance**2 * s.style for s in (at, limit))
+                totals.append({**key, "random_4096": few, "infinite": many, "ratio": many / few})
+                known = np.log(curve["content"]), np.log(curve["style"])
+                style = float(np.exp(np.interp(np.log(at.content), *known)))
+                losses = {"content": at.content, "style_random_4096": at.style, "style_infinite": style}
+                curves.append({**key, **losses, "ratio": style / at.style})
+    return pd.DataFrame(totals), pd.DataFrame(curves)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Compute and write the three tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--edition", choices=clips.EDITIONS, default=clips.current_edition())
+    edition = parser.parse_args(argv).edition
+    results = Results("paper", edition)
+    for name, table in zip(("width_totals", "width_curves"), duel(edition), strict=True):
+        results.save_table(table, name)
+        worst = table.groupby(["pair", "balance"])["ratio"].agg(["mean", "std", "max"])
+        sys.stdout.write(f"{name}, infinite / 4096 filters\n{worst.to_string()}\n")
+    given = problem(clips.load_pair(clips.get_pair("instrument-1", edition), duration=5.0))
+    table = overfitting(given, (128, 512, 2048, 4096, 8192), (*BALANCES, 0.95), n_iter=100)
+    results.save_table(table, "width_overfitting")
+    sys.stdout.write(table.to_string() + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,257 @@
+"""Front ends, style pooled over frequency and rhythm, and the objective that they make together."""
+
+from dataclasses import replace
+
+import librosa
+import numpy as np
+import pytest
+import torch
+
+from audiostyle import InfiniteEncoder, RandomEncoder, TransferConfig
+from audiostyle.losses import TransferLoss, content_loss, loss_units, style_loss
+from audiostyle.phase.polish import WaveformLoss
+from audiostyle.spectrogram import log_magnitude
+from audiostyle.transfer import noise_like
+from experiments.front_ends import (
+    LOWEST,
+    NEIGHBOURS,
+    Branch,
+    FrontEnd,
+    FrontEndEncoder,
+    Patches,
+    RhythmLoss,
+    Way,
+    branches,
+    constant_q_bands,
+    make_terms,
+    mel_bands,
+    onset_strength,
+    transfer,
+)
+
+DOUBLE = torch.float64
+SR = 8000
+STFT = {"n_fft": 256, "hop_length": 128}
+LIMIT = {"dtype": DOUBLE}
+
+
+def clip(seed, n_frames, n_bins=129):
+    return torch.rand(n_bins, n_frames, generator=torch.Generator().manual_seed(seed), dtype=DOUBLE)
+
+
+MEL, CQT = mel_bands(SR, 256, 20), constant_q_bands(SR, 256)
+FRONT_ENDS = {
+    "mel": FrontEndEncoder(InfiniteEncoder(3, **LIMIT), MEL),
+    "pooled constant-Q": FrontEndEncoder(InfiniteEncoder(1, **LIMIT), Patches(CQT, 3, stride=2)),
+    "pooled linear": FrontEndEncoder(InfiniteEncoder(1, **LIMIT), Patches(FrontEnd(129), 3, stride=2)),
+    "random mel": FrontEndEncoder(RandomEncoder(16, kernel_size=3, **LIMIT), MEL),
+}
+
+
+def slope(function, X, v, step=1e-5):
+    return (function(X + step * v).total - function(X - step * v).total) / (2 * step)
+
+
+@pytest.mark.parametrize("encoder", FRONT_ENDS.values(), ids=FRONT_ENDS)
+def test_an_encoder_behind_a_front_end_keeps_to_the_contract(encoder):
+    """Losses are those of what the front end returns; gradients go on through it, to the samples too."""
+    X, C, A = clip(0, 9), clip(1, 9), clip(2, 7)
+    inner, seen = encoder.inner, [encoder.front_end(Y) for Y in (X, C, A)]
+    assert encoder.n_patches(9) == inner.n_patches(seen[0].shape[1])
+    assert float(content_loss(encoder, X, C)) == pytest.approx(
+        float(content_loss(inner, *seen[:2])), rel=1e-12
+    )
+    assert float(style_loss(encoder, X, A)) == pytest.approx(
+        float(style_loss(inner, seen[0], seen[2])), rel=1e-9
+    )
+    assert loss_units(encoder, C, A) == pytest.approx(loss_units(inner, *seen[1:]), rel=1e-12)
+    loss = TransferLoss(encoder, C, A, balance=0.6)
+    gradient = loss(X).gradient
+    for seed in range(3, 6):
+        v = clip(seed, 9) - 0.5
+        assert float((gradient * v).sum()) == pytest.approx(slope(loss, X, v), rel=1e-6)
+    c, y, v = 0.05 * torch.randn(3, 2000, generator=torch.Generator().manual_seed(0), dtype=DOUBLE)
+    waveform = WaveformLoss(TransferLoss(encoder, log_magnitude(c, **STFT), A), **STFT)
+    assert float(waveform(y).gradient @ v) == pytest.approx(slope(waveform, y, v, 1e-6), rel=1e-6)
+
+
+def tone(frequency, sr=22050):
+    return 0.05 * np.sin(2 * np.pi * frequency * np.arange(sr) / sr).astype(np.float32)
+
+
+@pytest.mark.parametrize("semitone", [36, 71])
+def test_a_tone_is_loudest_in_its_band(semitone):
+    heard = constant_q_bands(22050, 2048)(log_magnitude(tone(LOWEST * 2 ** (semitone / 12))))
+    assert int(heard[:, 5:-5].mean(dim=1).argmax()) == semitone
+    centres = librosa.mel_frequencies(n_mels=130, fmax=11025)[1:-1]
+    heard = mel_bands(22050, 2048)(log_magnitude(tone(centres[semitone])))
+    assert int(heard[:, 5:-5].mean(dim=1).argmax()) == semitone
+
+
+def test_bands_are_of_unit_norm_and_never_negative():
+    for bands in (mel_bands(22050, 2048), constant_q_bands(22050, 2048)):
+        assert float(bands.matrix.min()) >= 0
+        assert torch.allclose(bands.matrix.norm(dim=1), torch.ones(bands.n_bins))
+
+
+def moved(X, n):
+    """A clip moved up by whole bands; what is moved over the edge must be silent."""
+    assert not X[len(X) - n :].any()
+    return torch.nn.functional.pad(X, (0, 0, n, 0))[: len(X)]
+
+
+def test_a_style_and_its_transposition_by_whole_bands_are_one_to_a_pooled_gram_matrix():
+    # silence around the sound, so that patches at both edges are empty before and after
+    A = torch.nn.functional.pad(clip(1, 12, 10), (0, 0, 8, 8))
+    X = clip(0, 9, len(A))
+    pooled = FrontEndEncoder(InfiniteEncoder(1, **LIMIT), Patches(FrontEnd(len(A)), 3, n_bands=4))
+    plain = InfiniteEncoder(3, **LIMIT)
+    before, after = (float(style_loss(pooled, X, style)) for style in (A, moved(A, 3)))
+    assert after == pytest.approx(before, rel=1e-12)
+    assert float(style_loss(pooled, A, moved(A, 3))) < 1e-12 * float(pooled.gram_inner(A, A))
+    assert float(style_loss(plain, X, moved(A, 3))) != pytest.approx(float(style_loss(plain, X, A)), rel=1e-3)
+
+
+def test_patches_by_hand():
+    X = torch.arange(12.0).reshape(3, 4)
+    patches = Patches(FrontEnd(3), 2, n_bands=2, stride=2)(X)
+    assert patches.T.tolist() == [[0, 1, 4, 5], [2, 3, 6, 7], [4, 5, 8, 9], [6, 7, 10, 11]]
+
+
+@pytest.mark.parametrize("n_frames", range(3, 12))
+def test_every_frame_is_in_a_patch(n_frames):
+    X = torch.rand(6, n_frames, requires_grad=True)
+    patches = Patches(FrontEnd(6), 3, n_bands=2, stride=2)
+    cut = patches(X)
+    assert cut.shape[1] == patches.n_columns(n_frames)
+    cut.sum().backward()
+    assert bool((X.grad > 0).all())
+
+
+def test_pooled_random_filters_are_a_convolution_over_both_axes():
+    X = clip(0, 9, 7)
+    encoder = RandomEncoder(5, kernel_size=1, **LIMIT)
+    pooled = FrontEndEncoder(encoder, Patches(FrontEnd(7), 3, n_bands=4))
+    filters = encoder.filters(12).reshape(5, 1, 4, 3)
+    features = torch.relu(torch.nn.functional.conv2d(X[None, None], filters)).reshape(5, -1)
+    gram = features @ features.T / 5
+    assert float(pooled.gram_inner(X, X)) == pytest.approx(float(gram.square().sum()), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: MEL(torch.ones(1025, 3)), "has 1025 bins and the front end is made for 129"),
+        (lambda: FrontEndEncoder(InfiniteEncoder(3), Patches(FrontEnd(3), 3)), "kernel_size=1, not 3"),
+        (lambda: RhythmLoss(clip(0, 1), 9), "two frames"),
+        *(
+            (lambda text=text: branches(text, 11, 8), "front_ends=")
+            for text in (
+                "",
+                "linear+",
+                "gammatone",
+                "pooled_",
+                "mel:x3",
+                "mel:k1.5",
+                "mel:w1.2.3",
+                "mel:k0",
+                "mel:w0",
+            )
+        ),
+    ],
+)
+def test_bad_input_is_named(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_front_ends_are_read_with_their_numbers():
+    assert branches("linear:k5+mel:k50:n1024+pooled_cqt:w0.5:k7", 11, 256) == (
+        Branch("linear", False, 5, 256),
+        Branch("mel", False, 50, 1024),
+        Branch("cqt", True, 7, 256, 0.5),
+    )
+
+
+def cosine_distance(a, b):
+    return 1 - float(a @ b / (a.norm() * b.norm()))
+
+
+def test_rhythm_is_one_less_the_cosine_of_the_onset_strengths_with_its_gradient():
+    X, R = clip(0, 9, 6), clip(1, 9, 6)
+    loss = RhythmLoss(R, 9)
+    assert loss(X).total == pytest.approx(cosine_distance(onset_strength(X), onset_strength(R)), rel=1e-12)
+    v = clip(3, 9, 6) - 0.5
+    assert float((loss(X).gradient * v).sum()) == pytest.approx(slope(loss, X, v, 1e-6), rel=1e-6)
+    silent = torch.zeros(6, 9, dtype=DOUBLE)
+    assert loss(silent).total == pytest.approx(0.5)
+    assert bool(loss(silent).gradient.isfinite().all())
+
+
+def test_a_longer_rhythm_is_cut_and_a_shorter_one_repeated():
+    long, short, X = clip(0, 20, 6), clip(1, 5, 6), clip(2, 9, 6)
+    strength = onset_strength(X)
+    assert RhythmLoss(long, 9)(X).total == pytest.approx(cosine_distance(strength, onset_strength(long)[:8]))
+    repeated = onset_strength(short).repeat(2)
+    assert RhythmLoss(short, 9)(X).total == pytest.approx(cosine_distance(strength, repeated))
+
+
+SMALL = Way(TransferConfig(method="gram", sr=SR, n_fft=256, hop_length=128, kernel_size=3, n_filters=8))
+THREE = replace(SMALL, front_ends="linear:k2+mel:w2+pooled_cqt:k4")
+
+
+@pytest.fixture
+def clips(rng):
+    return [log_magnitude(0.05 * y, n_fft=256, hop_length=128).float() for y in rng.normal(size=(2, 3000))]
+
+
+def objective(way, clips):
+    return TransferLoss(
+        content=clips[0], style=clips[1], balance=way.config.balance, **make_terms(way, *clips)
+    )
+
+
+def test_every_front_end_weighs_as_its_weight_says(clips):
+    """With its own E and s0; the first weighs 1."""
+    X = clips[0] * 0.9
+    totals = [
+        objective(replace(SMALL, front_ends=name), clips)(X).total for name in THREE.front_ends.split("+")
+    ]
+    assert objective(THREE, clips)(X).total == pytest.approx(totals[0] + 2 * totals[1] + totals[2], rel=1e-5)
+    alone = objective(SMALL, clips)
+    assert alone.extra is None
+    assert alone.units == loss_units(InfiniteEncoder(3), *clips)
+
+
+@pytest.mark.parametrize("balance", [0.0, 1.0])
+def test_balanced_gradients_have_one_norm_at_noise(clips, balance):
+    """Of both losses of every front end, and of the rhythm, times its weight."""
+    for way in (*(replace(SMALL, front_ends=name) for name in ("linear:k2", "mel", "pooled_cqt:k4")),):
+        way = replace(way, units="gradients", config=replace(way.config, balance=balance))
+        X = noise_like(clips[0], 0)
+        plain = objective(way, clips)(X)
+        assert float(plain.gradient.norm()) == pytest.approx(1, rel=1e-3)
+        more = objective(replace(way, rhythm="style", rhythm_weight=3.0), clips)(X)
+        assert float((more.gradient - plain.gradient).norm()) == pytest.approx(3, rel=1e-3)
+
+
+def test_both_neighbours_make_a_sound(content, style):
+    content, style = (np.resize(y, 60000) for y in (content, style))
+    for way in NEIGHBOURS.values():
+        config = replace(way.config, n_filters=8, n_iter=2)
+        front_ends = way.front_ends.replace("n4096", "n8").replace("n1024", "n8").replace("n256", "n8")
+        y = transfer(content, style, 22050, replace(way, config=config, front_ends=front_ends))
+        assert y.shape == content.shape
+        assert np.isfinite(y).all()
+
+
+def test_rhythm_of_the_content_is_kept_better_with_its_term(content, style):
+    """What the option is for: nearer onsets at the same balance, also after matched timbre."""
+    left = {}
+    for rhythm in ("none", "content", "style"):
+        way = Way(TransferConfig(method="gram", n_iter=20, balance=0.8), rhythm=rhythm, rhythm_weight=5.0)
+        X, C = (log_magnitude(y) for y in (transfer(content, style, 22050, way), content))
+        left[rhythm] = RhythmLoss(C, X.shape[1])(X).total
+    assert left["content"] < min(left["none"], left["style"])
+    way = Way(TransferConfig(n_iter=2, balance=0.6), start="matched", front_ends="linear+mel")
+    assert transfer(content, style, 22050, way).shape == content.shape

@@ -1,0 +1,191 @@
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+
+from audiostyle.config import TransferConfig
+from audiostyle.datasets import paths
+from audiostyle.datasets.clips import PairAudio
+from audiostyle.datasets.triples import ROLES, Triple, triples
+from audiostyle.measures.truth import truth_numbers
+from experiments import truth
+from experiments.truth import COPY_CONTENT, COPY_STYLE, EQUALISER
+
+SR = 22050
+
+
+@pytest.fixture
+def sounds(make_melody):
+    """Content, style and target: two tunes and two timbres."""
+    tune, other = [220, 277, 330, 440], [330, 262, 392, 294]
+    dark, bright = [1, 0.3], [0.3, 1, 0.6, 0.9, 0.4]
+    parts = (tune, dark), (other, bright), (tune, bright)
+    return tuple(make_melody(notes, harmonics=harmonics) for notes, harmonics in parts)
+
+
+@pytest.fixture
+def folder(tmp_path, sounds):
+    made = tmp_path / "mine"
+    made.mkdir()
+    for name in ("first", "second"):
+        for role, y in zip(ROLES, sounds, strict=True):
+            soundfile.write(made / f"{name}_{role}.wav", y, SR)
+    return made
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    """A method that says how often it was run."""
+    calls = []
+
+    def make(content, style, sr, gain):
+        calls.append((len(content), sr, gain))
+        return gain * content
+
+    monkeypatch.setitem(truth.METHODS, "counted", truth.Method(make, {"gain": 2.0}))
+    return calls
+
+
+def test_oracle_gives_every_frame_the_targets_bands(sounds, rng):
+    content, _, target = sounds
+    distances = [
+        truth_numbers(truth.oracle_filter(content, target, SR, n), target, SR)["lsd"] for n in (10, 40, 80)
+    ]
+    assert distances == sorted(distances, reverse=True)
+    assert distances[-1] < 0.7 * truth_numbers(content, target, SR)["lsd"]
+    content = rng.normal(size=2 * SR).astype(np.float32)
+    hz = np.fft.rfftfreq(len(content), 1 / SR)
+    target = np.fft.irfft(np.fft.rfft(content) * np.exp(-hz / 3000)).astype(np.float32)
+    y = truth.oracle_filter(content, target, SR, 80)
+    assert np.corrcoef(y[2048:-2048], target[2048:-2048])[0, 1] > 0.99, "up to the level, the filter is found"
+
+
+def test_quick_methods_are_as_long_as_the_content_and_nearer_than_the_style(sounds):
+    content, style, target = sounds
+    style = style[: len(style) // 2]
+    worst = truth_numbers(truth.METHODS[COPY_STYLE](content, style, SR), target, SR)["chroma"]
+    for name in (COPY_CONTENT, EQUALISER, truth.CROSS, truth.MUSAICING, truth.TRANSPOSED):
+        y = truth.METHODS[name](content, style, SR)
+        assert y.shape == content.shape
+        assert truth_numbers(y, target, SR)["chroma"] > worst
+
+
+def test_the_papers_and_the_first_setting_are_fixed_whatever_the_default():
+    paper, first = (truth.METHODS[name].settings["config"] for name in (truth.PAPER, truth.FIRST))
+    assert (paper.method, paper.encoder, paper.n_filters, paper.phase) == (
+        "gram", "random", 4096, "griffin_lim"
+    )  # fmt: skip
+    assert (first.method, first.encoder, first.phase, first.balance) == ("gram", "infinite", "polish", 0.5)
+
+
+def test_a_transfer_comes_back_at_the_rate_of_the_clips(sounds):
+    content, style = (y[:16001] for y in sounds[:2])
+    y = truth.transferred(content, style, 16000, TransferConfig.paper(balance=0, n_filters=8, n_iter=1))
+    assert y.shape == content.shape
+    near, far = (truth_numbers(x, content, 16000)["lsd"] for x in (y, style))
+    assert near < 0.5 * far, "the same sound, not one read at another rate"
+
+
+def test_sounds_are_made_once_for_each_setting(sounds, counted, monkeypatch):
+    content, style, target = sounds
+    first, again = (truth.make_sound("counted", content, style, SR) for _ in range(2))
+    np.testing.assert_array_equal(first, again)
+    np.testing.assert_array_equal(first, 2 * content)
+    assert counted == [(len(content), SR, 2.0)]
+    truth.make_sound("counted", target, style, SR)
+    truth.make_sound("counted", content, style, 16000)
+    other = truth.METHODS["counted"]._replace(settings={"gain": 3.0})
+    truth.make_sound("counted", content, style, SR, other)
+    assert len(counted) == 4
+    truth.make_sound(COPY_CONTENT, content, style, SR)
+    assert len(list((paths.cache_dir() / "truth").iterdir())) == 4
+
+
+def _table(distances, which="choose"):
+    """Rows from {method: (lsd of each pair)}; the MCD is 100 less the LSD."""
+    rows = ((f"p{i}", method, lsd) for method, row in distances.items() for i, lsd in enumerate(row))
+    same = {"set": which, "chroma": 0.5, "onset_f": 0.25}
+    return pd.DataFrame(same | {"pair": p, "method": m, "lsd": lsd, "mcd": 100 - lsd} for p, m, lsd in rows)
+
+
+def test_means_count_the_pairs_of_a_set_that_are_nearer():
+    table = pd.concat(
+        [
+            _table({truth.FIRST: (8, 9, 13), COPY_CONTENT: (12, 12, 12), EQUALISER: (9, 9, 9), "old": (0,)}),
+            _table({truth.FIRST: (8, 9), COPY_CONTENT: (5, 5), EQUALISER: (10,)}, "confirm"),
+        ]
+    )[["set", "pair", "method", "lsd", "mcd", "chroma", "onset_f"]]
+    means = truth.mean_table(table).set_index(["set", "method"])
+    assert list(means.loc["choose"].index) == [COPY_CONTENT, EQUALISER, truth.FIRST]
+    row = means.loc["choose", truth.FIRST]
+    assert (row["pairs"], row["lsd"], row["mcd"]) == (3, 10, 90)
+    assert (row["nearer_than_content_lsd"], row["nearer_than_content_mcd"]) == (2, 1)
+    assert (row["nearer_than_equaliser_lsd"], row["nearer_than_equaliser_mcd"]) == (1, 1)
+    assert means.loc[("confirm", truth.FIRST), "nearer_than_content_lsd"] == 0
+    assert np.isnan(means.loc[("confirm", truth.FIRST), "nearer_than_equaliser_lsd"])
+
+
+def test_rows_of_other_methods_are_kept(folder, sounds, capsys):
+    def written(name):
+        return pd.read_csv(paths.results_root() / "paper" / f"{name}.csv")
+
+    truth.main(["--folder", str(folder), "--methods", f"{COPY_CONTENT},{EQUALISER}"])
+    first = written("truth")
+    expected = truth_numbers(sounds[0], sounds[2], SR)
+    assert {key: first.iloc[0][key] for key in expected} == pytest.approx(expected, rel=1e-3)
+    truth.main(["--folder", str(folder), "--methods", "oracle 20 bands,equaliser"])
+    table, means = written("truth"), written("truth_mean")
+    names = [COPY_CONTENT, EQUALISER, "oracle 20 bands"]
+    assert table["method"].tolist() == names * 2
+    assert table["pair"].tolist() == ["first"] * 3 + ["second"] * 3
+    made_before = table[table["method"] != "oracle 20 bands"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(made_before, first)
+    assert means["method"].tolist() == names
+    assert means["nearer_than_content_lsd"].tolist()[1:] == [2, 2]
+    assert "oracle 20 bands" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--methods", "magic"], "no method is called magic; there are copy the content,"),
+        (["--folder", "nowhere"], "nowhere"),
+        (["--split", "choose", "--folder", "."], "not allowed with argument"),
+    ],
+)
+def test_what_cannot_be_scored_is_refused_in_a_line(capsys, words, message):
+    with pytest.raises(SystemExit) as stop:
+        truth.main(words)
+    assert stop.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_truth_is_shown_beside_content_style_and_result_at_one_level(rng):
+    content, style, target = rng.normal(size=(3, SR)).astype(np.float32)
+    figure = truth.show_truth(PairAudio(content, 0.01 * style, target, SR), 5 * content, method="m")
+    panels = figure.axes[:4]
+    assert [ax.get_title() for ax in panels] == ["content", "style", "result: m", "truth"]
+    levels = [ax.collections[0].get_array() for ax in panels]
+    np.testing.assert_allclose(levels[0], levels[2], atol=1e-3)
+    assert all(np.mean(x) == pytest.approx(np.mean(levels[0]), abs=0.5) for x in levels)
+
+
+def test_every_pair_has_a_dot_for_each_method_in_the_panel_of_its_set():
+    lsd = {("choose", "a_b"): (10.0, 7.0), ("choose", "c_d"): (8.0, 9.0), ("confirm", "e_f"): (5.0, 4.0)}
+    rows = [
+        {"set": which, "pair": pair, "method": method, "lsd": value}
+        for (which, pair), values in lsd.items()
+        for method, value in zip((COPY_CONTENT, EQUALISER), values, strict=True)
+    ]
+    choose, confirm = truth.show_pairs(pd.DataFrame(rows)).axes
+    dots = {
+        line.get_label(): dict(zip(line.get_ydata(), line.get_xdata(), strict=True)) for line in choose.lines
+    }
+    assert dots == {COPY_CONTENT: {"c → d": 8, "a → b": 10}, EQUALISER: {"c → d": 9, "a → b": 7}}
+    assert [line.get_xdata().tolist() for line in confirm.lines] == [[4], [5]]
+
+
+def test_the_repositorys_triples_have_the_picture():
+    found = {triple.name: truth.set_of(triple) for triple in triples()}
+    assert found[truth.PICTURE] in ("choose", "confirm")
+    assert truth.set_of(Triple("a", *(paths.root() / "mine" / role for role in ROLES))) == "mine"
