@@ -1,8 +1,8 @@
 """Short-time Fourier transform and back, log magnitudes, and axes in hertz and seconds.
 
-Arrays have the axis order (n_bins, n_frames). The transform is torch's, so that it can be differentiated and
-moved to a GPU, with librosa's padding (zeros, half a window on both sides) and zeros up to a whole number of hops:
-the last frame's centre never lies before the last sample, which so can be told from the transform.
+Arrays have the axis order (n_bins, n_frames), with n_fft = 2 (n_bins - 1). The transform is torch's, so that it can be
+differentiated and moved to a GPU, with librosa's padding (zeros, half a window on both sides) and zeros up to a whole
+number of hops: the last frame's centre never lies before the last sample, which so can be told from the transform.
 """
 
 from functools import lru_cache
@@ -10,6 +10,7 @@ from functools import lru_cache
 import numpy as np
 import torch
 
+RANGE_DB = 80.0
 # Share of the largest sum of squared windows below which no sample is divided by it.
 _LEAST_ENERGY = 1e-3
 
@@ -26,18 +27,8 @@ def as_tensor(x: np.ndarray | torch.Tensor, *, device: str | torch.device | None
     return tensor if tensor.is_floating_point() or tensor.is_complex() else tensor.to(torch.float32)
 
 
-def window(n_fft: int, like: torch.Tensor) -> torch.Tensor:
-    """Return the periodic Hann window of `n_fft` samples in the dtype and on the device of `like`."""
-    dtype = like.real.dtype if like.is_complex() else like.dtype
-    return torch.hann_window(n_fft, dtype=dtype, device=like.device)
-
-
 def stft(
-    y: np.ndarray | torch.Tensor,
-    *,
-    n_fft: int = 2048,
-    hop_length: int = 1024,
-    cover: bool = True,
+    y: np.ndarray | torch.Tensor, *, n_fft: int = 2048, hop_length: int = 1024, cover: bool = True
 ) -> torch.Tensor:
     """Compute the complex short-time Fourier transform with a Hann window.
 
@@ -48,10 +39,8 @@ def stft(
     ----------
     y : array or tensor [shape=(n_samples,)]
         Waveform.
-    n_fft : int > 0
-        Window length in samples.
-    hop_length : int > 0
-        Samples between frames.
+    n_fft, hop_length : int > 0
+        Window length, and samples between frames.
     cover : bool
         Append the zeros. Without them, ``1 + n_samples // hop_length`` frames, no frame is centred after the end:
         for what is compared frame by frame and never inverted.
@@ -65,21 +54,22 @@ def stft(
     y = as_tensor(y)
     if cover:
         y = torch.nn.functional.pad(y, (0, -y.shape[-1] % hop_length))
+    window = torch.hann_window(n_fft, dtype=y.dtype, device=y.device)
     return torch.stft(
-        y, n_fft, hop_length, window=window(n_fft, y), center=True, pad_mode="constant", return_complex=True
+        y, n_fft, hop_length, window=window, center=True, pad_mode="constant", return_complex=True
     )
 
 
 def istft(D: np.ndarray | torch.Tensor, *, hop_length: int = 1024, length: int) -> torch.Tensor:
     """Invert `stft` in the least-squares sense (Griffin & Lim 1984, eq. 6).
 
-    Samples up to the last frame's centre are determined by the frames. Beyond it, where fewer windows reach, the
-    sound fades out with the last window instead of being divided by its end, and is 0 after it.
+    Samples up to the last frame's centre are determined by the frames, as in ``torch.istft``, which takes more than
+    twice the time. Beyond it, where fewer windows reach, the sound fades out with the last window instead of being
+    divided by its end, and is 0 after it.
 
     Parameters
     ----------
     D : array or tensor [shape=(n_bins, n_frames), complex]
-        Transform with n_fft = 2 (n_bins - 1).
     hop_length : int > 0
         Samples between frames.
     length : int > 0
@@ -90,88 +80,50 @@ def istft(D: np.ndarray | torch.Tensor, *, hop_length: int = 1024, length: int) 
     y : torch.Tensor [shape=(length,)]
     """
     D = as_tensor(D)
-    n_fft = 2 * (D.shape[-2] - 1)
-    half = n_fft // 2
-    # torch.istft refuses hops at which the squared window sums to nearly zero anywhere, which Hann with
-    # hop n_fft / 2 does at the cut edges; overlap-add with the sum of squares guarded is what librosa does.
+    n_fft = 2 * (D.shape[0] - 1)
+    window, inverse_energy = _synthesis(n_fft, hop_length, D.shape[1], D.real.dtype, D.device)
     # Bins are adjacent in memory in what `stft` returns: transforming along them spares a copy.
-    frames = torch.fft.irfft(D.T, n=n_fft, dim=-1) * window(n_fft, D)
-    y = overlap_add(frames, hop_length) * _inverse_window_energy(
-        n_fft, hop_length, D.shape[-1], frames.dtype, frames.device
-    )
-    y = y[half : half + length]
-    if y.shape[-1] < length:
-        y = torch.nn.functional.pad(y, (0, length - y.shape[-1]))
-    return y
+    y = _overlap_add(torch.fft.irfft(D.T, n=n_fft, dim=-1) * window, hop_length) * inverse_energy
+    y = y[n_fft // 2 : n_fft // 2 + length]
+    return torch.nn.functional.pad(y, (0, length - len(y)))
 
 
-def overlap_add(frames: torch.Tensor, hop_length: int) -> torch.Tensor:
-    """Add frames that begin `hop_length` samples apart.
+def _overlap_add(frames: torch.Tensor, hop_length: int) -> torch.Tensor:
+    """Add frames [shape=(n_frames, n_fft)] that begin `hop_length` samples apart.
 
-    Parameters
-    ----------
-    frames : torch.Tensor [shape=(n_frames, n_fft)]
-    hop_length : int > 0
-
-    Returns
-    -------
-    y : torch.Tensor [shape=(n_fft + hop_length * (n_frames - 1),)]
-
-    Examples
-    --------
-    >>> overlap_add(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), 1)
-    tensor([1., 5., 4.])
+    A few additions of whole blocks; torch's `fold` moves sample by sample and takes six times as long.
     """
     n_frames, n_fft = frames.shape
-    if n_fft % hop_length:
-        total = n_fft + hop_length * (n_frames - 1)
-        return torch.nn.functional.fold(
-            frames.T[None], output_size=(1, total), kernel_size=(1, n_fft), stride=(1, hop_length)
-        ).reshape(total)
-    # A few additions of whole blocks; `fold` moves sample by sample and takes six times as long.
-    n_blocks = n_fft // hop_length
-    y = frames.new_zeros(n_frames + n_blocks - 1, hop_length)
-    blocks = frames.reshape(n_frames, n_blocks, hop_length)
-    for j in range(n_blocks):
+    blocks = torch.nn.functional.pad(frames, (0, -n_fft % hop_length)) if n_fft % hop_length else frames
+    blocks = blocks.reshape(n_frames, -1, hop_length)
+    y = frames.new_zeros(n_frames + blocks.shape[1] - 1, hop_length)
+    for j in range(blocks.shape[1]):
         y[j : j + n_frames] += blocks[:, j]
-    return y.flatten()
+    return y.flatten()[: n_fft + hop_length * (n_frames - 1)]
 
 
 @lru_cache(maxsize=8)
-def _inverse_window_energy(
-    n_fft: int, hop_length: int, n_frames: int, dtype: torch.dtype, device: torch.device
-) -> torch.Tensor:
-    """Return 1 over the sum of squared windows at every sample, that sum raised to its least within the frames' cover.
+def _synthesis(n_fft: int, hop_length: int, n_frames: int, dtype: torch.dtype, device: torch.device):
+    """Return the window, and 1 over the sum of squared windows at every sample, that sum raised to its least.
 
-    Within the cover, from the first frame's centre to the last one's, the sum is as it is, but for hops so near to
-    n_fft that it (nearly) vanishes between two frames.
+    Within the frames' cover, from the first frame's centre to the last one's, the sum is as it is, but for hops so near
+    to n_fft that it (nearly) vanishes between two frames.
     """
-    w = torch.hann_window(n_fft, dtype=dtype, device=device)
-    energy = overlap_add((w**2).expand(n_frames, n_fft), hop_length)
+    window = torch.hann_window(n_fft, dtype=dtype, device=device)
+    energy = _overlap_add((window**2).expand(n_frames, n_fft), hop_length)
     covered = energy[n_fft // 2 : n_fft // 2 + n_samples_for(n_frames, hop_length) + 1]
-    return energy.clamp_min(max(float(covered.min()), _LEAST_ENERGY * float(covered.max()))).reciprocal()
+    least = max(float(covered.min()), _LEAST_ENERGY * float(covered.max()))
+    return window, energy.clamp_min(least).reciprocal()
 
 
-def log_magnitude(
-    y: np.ndarray | torch.Tensor,
-    *,
-    n_fft: int = 2048,
-    hop_length: int = 1024,
-) -> torch.Tensor:
-    """Compute the log magnitude spectrogram, ``log1p(|stft(y)|)``.
-
-    Parameters
-    ----------
-    y : array or tensor [shape=(n_samples,)]
-        Waveform, levelled with `audiostyle.sound.audio.set_level`.
-    n_fft, hop_length : int > 0
-        As for `stft`.
-
-    Returns
-    -------
-    log_S : torch.Tensor [shape=(n_bins, n_frames), non-negative]
-    """
+def log_magnitude(y: np.ndarray | torch.Tensor, *, n_fft: int = 2048, hop_length: int = 1024) -> torch.Tensor:
+    """Compute log magnitudes, ``log1p(|stft(y)|)`` [shape=(n_bins, n_frames), non-negative]."""
     return torch.log1p(stft(y, n_fft=n_fft, hop_length=hop_length).abs())
+
+
+def magnitudes(y: np.ndarray, *, n_fft: int = 2048, hop_length: int = 1024) -> np.ndarray:
+    """Return the magnitude spectrogram of a waveform as an array [shape=(n_bins, n_frames)]."""
+    return stft(y, n_fft=n_fft, hop_length=hop_length).abs().numpy()
 
 
 def n_samples_for(n_frames: int, hop_length: int = 1024) -> int:
@@ -206,14 +158,6 @@ def times(n_frames: int, sr: int = 22050, hop_length: int = 1024) -> np.ndarray:
     return np.arange(n_frames) * hop_length / sr
 
 
-RANGE_DB = 80.0
-
-
 def to_decibels(S: np.ndarray, reference: float) -> np.ndarray:
     """Return magnitudes in dB relative to `reference`, floored 80 dB below it."""
     return 20 * np.log10(np.maximum(S / reference, 10 ** (-RANGE_DB / 20)))
-
-
-def magnitudes(y: np.ndarray, *, n_fft: int = 2048, hop_length: int = 1024) -> np.ndarray:
-    """Return the magnitude spectrogram of a waveform as an array [shape=(n_bins, n_frames)]."""
-    return stft(y, n_fft=n_fft, hop_length=hop_length).abs().numpy()

@@ -19,7 +19,7 @@ from audiostyle.matching import SEMITONES, Filter, match_timbre, transposed
 from audiostyle.matching.own import as_it_came, strength_of
 from audiostyle.optimize import Optimum, minimize
 from audiostyle.phase.griffin_lim import FAST_ITER, FAST_MOMENTUM, griffin_lim, phase_of, spectral_convergence
-from audiostyle.phase.polish import POLISH_ITER, WaveformLoss, polish
+from audiostyle.phase.polish import WaveformLoss, polish
 from audiostyle.sound.audio import check_waveform, fix_length, set_level
 from audiostyle.sound.channels import mid_signal
 from audiostyle.sound.levels import match_loudness, without_offset
@@ -200,7 +200,7 @@ def transfer_style(
             check_memory(within, len(held), len(style))  # at several pitches the style is longer
             optimum = optimise(held, style, within, callback=search)
             S, optimised = optimum.S, time.perf_counter()
-            polish = _Stage("polish", POLISH_ITER, config, bar, callback, seen=len(search.rows) - 1)
+            polish = _Stage("polish", 80, config, bar, callback, seen=len(search.rows) - 1)
             y, convergence, polished = make_sound(optimum, held, within, callback=polish)
         bar.total = bar.n
         bar.set_description("done")
@@ -362,8 +362,10 @@ def make_sound(
     fast = {"n_iter": FAST_ITER, "momentum": FAST_MOMENTUM, "init": phase_of(content, **frames)}
     y, convergence = griffin_lim(S, return_convergence=True, **fast, **shared)
     # Who stops the optimiser wants the sound now.
-    n_iter = 0 if optimum.reason == "callback" else POLISH_ITER
-    polished = polish(optimum.loss, y, n_iter=n_iter, callback=callback, **frames)
+    limit = {"n_iter": 0} if optimum.reason == "callback" else {}
+    polished = polish(
+        optimum.loss, torch.as_tensor(y, device=config.device), callback=callback, **limit, **frames
+    )
     y = polished.x.cpu().numpy()
     last = spectral_convergence(S, y, hop_length=config.hop_length)
     return y, np.append(convergence, last), polished

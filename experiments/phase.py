@@ -18,20 +18,18 @@ import pandas as pd
 import torch
 from matplotlib.figure import Figure
 
+from audiostyle.config import check_positive
 from audiostyle.datasets import clips
 from audiostyle.figures.charts import LINE_COLOURS, MARKERS
 from audiostyle.phase.griffin_lim import (
     FAST_MOMENTUM,
-    check_magnitudes,
-    decibels,
-    fit_frames,
     griffin_lim,
     phase_of,
     spectral_convergence,
     target_and_phase,
 )
 from audiostyle.sound.audio import set_level
-from audiostyle.spectrogram import istft, n_samples_for, stft, window
+from audiostyle.spectrogram import istft, n_samples_for, stft
 from audiostyle.transfer import make_sound, optimise
 from experiments.presets import GRAM
 from experiments.results import Results
@@ -147,7 +145,7 @@ def consistency_weights(n_fft: int, hop_length: int, width: int, like: torch.Ten
     """
     if n_fft % hop_length:
         raise ValueError(f"hop_length={hop_length} must divide n_fft={n_fft} for local weights")
-    w = window(n_fft, like).double()
+    w = torch.hann_window(n_fft, dtype=torch.float64, device=like.device)
     overlap = n_fft // hop_length
     synthesis = w / w.square().reshape(overlap, hop_length).sum(0).repeat(overlap)
     columns = torch.arange(-width, width + 1, device=w.device)
@@ -208,7 +206,7 @@ def local_weights(
     further in each iteration (some 2 dB after 50); with two it is half of the whole, and without it the iteration does
     not settle (-7 dB against -21 dB on speech).
     """
-    S = check_magnitudes(S, n_iter, hop_length, 0.0)
+    check_positive(hop_length=hop_length)
     length = n_samples_for(S.shape[1], hop_length) if length is None else length
     target, unit = target_and_phase(S, init, seed, "cpu")
     n_fft = 2 * (target.shape[0] - 1)
@@ -218,8 +216,7 @@ def local_weights(
     for i in range(n_iter + 1):
         if return_convergence:
             y = istft(target * unit, hop_length=hop_length, length=length)
-            rebuilt = fit_frames(stft(y, n_fft=n_fft, hop_length=hop_length), target.shape[1])
-            convergence.append(decibels((rebuilt.abs() - target).norm(), target.norm()))
+            convergence.append(spectral_convergence(target, y, hop_length=hop_length))
         if i < n_iter:
             unit = torch.sgn(weighted_neighbours(target * unit, weights, hop_length, with_centre=with_centre))
     y = istft(target * unit, hop_length=hop_length, length=length).numpy()

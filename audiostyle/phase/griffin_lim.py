@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from audiostyle.config import check_seed
+from audiostyle.config import check_allowed, check_seed
 from audiostyle.spectrogram import as_tensor, istft, n_samples_for, stft
 
 INITS = ("random", "zero")
@@ -33,7 +33,7 @@ def griffin_lim(
 
     Parameters
     ----------
-    S : np.ndarray [shape=(n_bins, n_frames), non-negative]
+    S : np.ndarray [shape=(n_bins, n_frames), finite and non-negative]
         Magnitudes with n_fft = 2 (n_bins - 1).
     n_iter : int >= 0
         Iterations.
@@ -60,11 +60,6 @@ def griffin_lim(
     convergence : np.ndarray [shape=(n_iter + 1,)], only with `return_convergence`
         `spectral_convergence` in dB, at the `length` returned.
 
-    Raises
-    ------
-    ValueError
-        If S is not a matrix of finite non-negative numbers, or an option is out of range.
-
     Notes
     -----
     Algorithm 1 as printed returns ``G† c_n``. As librosa does, one more projection onto the magnitudes comes
@@ -77,21 +72,19 @@ def griffin_lim(
     >>> griffin_lim(np.ones((5, 4), dtype=np.float32), n_iter=2, hop_length=4).shape
     (12,)
     """
-    S = check_magnitudes(S, n_iter, hop_length, momentum)
-    length = n_samples_for(S.shape[1], hop_length) if length is None else length
+    check_allowed(n_iter >= 0, "n_iter", n_iter, "at least 0")
+    check_allowed(hop_length >= 1, "hop_length", hop_length, "at least 1")
+    check_allowed(0 <= momentum < 1, "momentum", momentum, "at least 0 and below 1")
     target, unit = target_and_phase(S, init, seed, device)
-    n_fft = 2 * (target.shape[0] - 1)
-    previous = torch.zeros_like(unit)
-    convergence = []
+    length = n_samples_for(target.shape[1], hop_length) if length is None else length
+    previous, convergence = torch.zeros_like(unit), []
     for i in range(n_iter + 1):
         y = istft(target * unit, hop_length=hop_length, length=length)
         if i == n_iter and not return_convergence:
             break
-        rebuilt = fit_frames(stft(y, n_fft=n_fft, hop_length=hop_length), target.shape[1])
-        if return_convergence:
-            convergence.append(decibels((rebuilt.abs() - target).norm(), target.norm()))
-        accelerated = rebuilt if momentum == 0 else rebuilt - (momentum / (1 + momentum)) * previous
-        unit = torch.sgn(accelerated)
+        rebuilt = stft_like(target, y, hop_length)
+        convergence.append(_convergence(target, rebuilt) if return_convergence else None)
+        unit = torch.sgn(rebuilt if momentum == 0 else rebuilt - (momentum / (1 + momentum)) * previous)
         previous = rebuilt
     y = y.cpu().numpy()
     return (y, np.array(convergence)) if return_convergence else y
@@ -118,61 +111,38 @@ def spectral_convergence(S: np.ndarray, y: np.ndarray, *, hop_length: int = 1024
     -------
     float
         dB; lower is better, 0 is the score of silence, −∞ of a waveform with exactly these magnitudes.
-
-    Raises
-    ------
-    ValueError
-        If S is not a matrix of finite non-negative numbers.
     """
-    target = as_tensor(check_magnitudes(S, 0, hop_length, 0.0))
-    rebuilt = stft(as_tensor(y).to(target.dtype), n_fft=2 * (target.shape[0] - 1), hop_length=hop_length)
-    return decibels((fit_frames(rebuilt, target.shape[1]).abs() - target).norm(), target.norm())
+    target = as_tensor(S)
+    return _convergence(target, stft_like(target, as_tensor(y).to(target.dtype), hop_length))
 
 
-def decibels(error: torch.Tensor, energy: torch.Tensor) -> float:
-    """Return a ratio of amplitudes in dB; −∞ for none."""
-    tiny = torch.finfo(error.dtype).tiny
-    ratio = error / energy.clamp_min(tiny)
-    return float(20 * torch.log10(ratio)) if float(ratio) > 0 else -float("inf")
+def _convergence(target: torch.Tensor, D: torch.Tensor) -> float:
+    tiny = torch.finfo(target.dtype).tiny
+    return float(20 * torch.log10((D.abs() - target).norm() / target.norm().clamp_min(tiny)))
 
 
-def fit_frames(D: torch.Tensor, n_frames: int) -> torch.Tensor:
-    """Cut or pad with silence to `n_frames`, for a `length` that needs more frames or fewer."""
-    return torch.nn.functional.pad(D, (0, n_frames - D.shape[1])) if D.shape[1] != n_frames else D
+def stft_like(target: torch.Tensor, y: torch.Tensor, hop_length: int) -> torch.Tensor:
+    """Compute the STFT of a waveform, cut or padded with silence to the frames of magnitudes of another length."""
+    D = stft(y, n_fft=2 * (target.shape[0] - 1), hop_length=hop_length)
+    more = target.shape[1] - D.shape[1]
+    return torch.nn.functional.pad(D, (0, more)) if more else D
 
 
-def target_and_phase(S, init, seed: int, device) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the magnitudes and the unit phasors of the initial phase, laid out as `stft` lays out its result."""
+def target_and_phase(S: np.ndarray, init, seed: int, device) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return magnitudes and the unit phasors of the initial phase, laid out in memory as `stft` lays out its result."""
     check_seed(seed)
-    target = as_tensor(S, device=device).T.contiguous().T
-    phase = _initial_phase(target, init, seed)
-    return target, torch.polar(torch.ones_like(target), phase.T.contiguous().T)
-
-
-def _initial_phase(target: torch.Tensor, init: str | np.ndarray, seed: int) -> torch.Tensor:
-    if isinstance(init, str):
-        if init not in INITS:
-            raise ValueError(
-                f"init={init!r} is not allowed; it must be one of {', '.join(INITS)} or a phase array"
-            )
-        if init == "zero":
-            return torch.zeros_like(target)
-        generator = torch.Generator().manual_seed(seed)
-        uniform = torch.rand(target.shape, generator=generator, dtype=torch.float64)
-        return (2 * torch.pi * uniform).to(target)
-    phase = as_tensor(init, device=target.device).to(target.dtype)
-    if phase.shape != target.shape:
-        raise ValueError(f"init has shape {tuple(phase.shape)}; the phase of S needs {tuple(target.shape)}")
-    return phase
-
-
-def check_magnitudes(S: np.ndarray, n_iter: int, hop_length: int, momentum: float) -> np.ndarray:
-    """Return S as an array, or say what is wrong with it or with an option."""
     S = np.asarray(S)
     if S.ndim != 2 or S.shape[0] < 2 or S.shape[1] < 1:
         raise ValueError(f"S has shape {S.shape}; a magnitude spectrogram (n_bins, n_frames) is needed")
     if not np.isfinite(S).all() or (S < 0).any():
         raise ValueError(f"S must be finite and non-negative; its range is [{np.min(S)}, {np.max(S)}]")
-    if n_iter < 0 or hop_length < 1 or not 0 <= momentum < 1:
-        raise ValueError(f"n_iter={n_iter}, hop_length={hop_length}, momentum={momentum}: out of range")
-    return S
+    target = as_tensor(S, device=device).T.contiguous().T
+    if isinstance(init, str):
+        check_allowed(init in INITS, "init", init, f"one of {', '.join(INITS)} or a phase array")
+        generator = torch.Generator().manual_seed(seed)
+        uniform = torch.rand(target.shape, generator=generator, dtype=torch.float64)
+        init = 2 * torch.pi * uniform * (init == "random")
+    phase = as_tensor(init, device=target.device).to(target.dtype)
+    if phase.shape != target.shape:
+        raise ValueError(f"init has shape {tuple(phase.shape)}; the phase of S needs {tuple(target.shape)}")
+    return target, torch.polar(torch.ones_like(target), phase.T.contiguous().T)
