@@ -5,16 +5,19 @@ One clip's content, another's style, no training. See README.md and the notebook
 
 import os
 
+from audiostyle.system import find_cache
+
 # Two OpenMP threads that wait actively beside another busy process cost a hundredfold. torch reads this when it is
 # first imported, so it is set before any module here imports torch; a value of the user's is kept.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+find_cache()
 
 __version__ = "0.1.0"
 
 # Names whose modules import torch are looked up on first use, so that `--help` and the registry answer at once.
 _HOME = {
-    "load_audio": "sound.audio",
-    "save_audio": "sound.audio",
+    "load_audio": "sound.read",
+    "save_audio": "sound.write",
     "TransferConfig": "config",
     "RandomEncoder": "encoders.random",
     "InfiniteEncoder": "encoders.infinite",

@@ -1,11 +1,10 @@
-"""Style transfer, one clip's content and another's style: prepare, optimise, make the sound, set its level."""
+"""Style transfer, one clip's content and another's style: prepare, match or optimise, make the sound, set its level."""
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from functools import cached_property
 
-import librosa
 import numpy as np
 import pandas as pd
 import torch
@@ -15,14 +14,22 @@ from audiostyle.config import TransferConfig, check_allowed
 from audiostyle.encoders import make_encoder
 from audiostyle.encoders.base import Encoder, Spectrogram
 from audiostyle.losses import Evaluation, TransferLoss, check_memory
-from audiostyle.matching import SEMITONES, Filter, match_timbre, transposed
-from audiostyle.matching.own import as_it_came, strength_of
+from audiostyle.matching import LEVEL, SEMITONES, SR, Clip, filtered, match_blocks, transposed
+from audiostyle.matching.own import regained, with_treble_of
 from audiostyle.optimize import Optimum, minimize
 from audiostyle.phase.griffin_lim import FAST_ITER, FAST_MOMENTUM, griffin_lim, phase_of, spectral_convergence
 from audiostyle.phase.polish import WaveformLoss, polish
-from audiostyle.sound.audio import check_waveform, fix_length, set_level
-from audiostyle.sound.channels import mid_signal
-from audiostyle.sound.levels import match_loudness, without_offset
+from audiostyle.sound.channels import in_channels, keep_balance, mid_sound
+from audiostyle.sound.levels import (
+    Levelled,
+    check_audible,
+    match_loudness,
+    measure,
+    set_level,
+    without_offset,
+)
+from audiostyle.sound.read import check_waveform
+from audiostyle.sound.samples import Sound
 from audiostyle.spectrogram import as_tensor, log_magnitude, stft
 
 # Transpositions of the style with at least this share of the most used one's weight take part in the texture.
@@ -30,6 +37,8 @@ _USED = 0.3
 # What `optimise` starts from.
 STARTS = ("content", "noise")
 Callback = Callable[[int, dict, torch.Tensor], bool]
+_LOSSES = ("iteration", "content", "style", "total")
+_CANCELLED = "Its channels cancel in their mean: the loudest one stands for them."
 
 
 @dataclass(frozen=True)
@@ -38,54 +47,50 @@ class TransferResult:
 
     Parameters
     ----------
-    y : np.ndarray [shape=(n_samples,) or (n_channels, n_samples), dtype=float32]
-        The result, with the content's channels and length, at its loudness and with no peak above −1 dBFS
-        (`audiostyle.sound.levels.match_loudness`). Mono where the configuration does not keep the content
-        (`TransferConfig.keeps_content`).
-    sr : int
-        Its sample rate in Hz: the content's, or that of the configuration where y is mono.
-    S : np.ndarray [shape=(n_bins, n_frames), non-negative]
-        The optimised linear magnitudes, at the level of the configuration, before any phase was found; those of the
-        sound where the content was filtered alone.
-    losses : pd.DataFrame
-        Columns ``iteration, content, style, total``; row 0 is the start. Empty where the content was filtered alone.
+    sound : Sound
+        The result, with the content's channels and length, at its loudness and with no peak above −1 dBFS. Mono, at the
+        configuration's rate, where its phase was found anew (`TransferConfig.keeps_content`).
     config : TransferConfig
         The settings.
-    convergence : np.ndarray [shape=(n,)]
-        Spectral convergence in dB after 0, 1, ... Griffin-Lim iterations; with ``phase="polish"`` the last entry
-        is that of the polished sound, which gives up these magnitudes for the loss. Empty for a filtered sound.
-    content_unit, style_unit : float
-        E and s0 of the balance (`audiostyle.losses.TransferLoss`): divide the two losses by them to compare pairs.
-        After a matched timbre they are of what the optimisation held on to, the matched sound; NaN for a filter.
-    n_evaluations : int
-        Evaluations of the loss.
-    reason : str
-        Why the optimiser stopped; ``"callback"`` also if the callback ended the polish, ``"matched"`` where the
-        content was filtered alone.
-    seconds : dict
-        Wall time of ``match``, ``optimize`` and ``phase``.
-    polish_losses : pd.DataFrame or None
-        As `losses`, of the sound during the polish; None where there is none.
     gain : float
         Factor from the level of the computation to that of `y`, before single peaks were limited.
     level_note : str
         What was done to the level, and to rate and channels where they are not the content's, in sentences.
+    seconds : dict
+        Wall time of ``match``, ``optimize`` and ``phase``.
+    optimum : Optimum or None
+        What `optimise` found; None where the content was filtered alone.
+    losses : pd.DataFrame
+        Columns ``iteration, content, style, total``; row 0 is the start. Empty where the content was filtered alone.
+    polish_losses : pd.DataFrame or None
+        As `losses`, of the sound during the polish; None where there is none.
+    convergence : np.ndarray [shape=(n,)]
+        Spectral convergence in dB after 0, 1, ... Griffin-Lim iterations; with ``phase="polish"`` the last entry
+        is that of the polished sound, which gives up these magnitudes for the loss.
+    stopped : bool
+        Whether the callback ended the optimisation or the polish.
     """
 
-    y: np.ndarray
-    sr: int
-    S: np.ndarray
-    losses: pd.DataFrame
+    sound: Sound
     config: TransferConfig
-    convergence: np.ndarray
-    content_unit: float
-    style_unit: float
-    n_evaluations: int
-    reason: str
+    gain: float
+    level_note: str
     seconds: dict = field(default_factory=dict)
+    optimum: Optimum | None = None
+    losses: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=_LOSSES))
     polish_losses: pd.DataFrame | None = None
-    gain: float = 1.0
-    level_note: str = ""
+    convergence: np.ndarray = field(default_factory=lambda: np.empty(0))
+    stopped: bool = False
+
+    @property
+    def sr(self) -> int:
+        """Sample rate of the result in Hz."""
+        return self.sound.sr
+
+    @cached_property
+    def y(self) -> np.ndarray:
+        """The result [shape=(n_samples,) or (n_channels, n_samples), dtype=float32]."""
+        return self.sound.waveform()
 
     @property
     def y_computed(self) -> np.ndarray:
@@ -95,18 +100,44 @@ class TransferResult:
         """
         return (self.y / self.gain).astype(np.float32)
 
+    @cached_property
+    def S(self) -> np.ndarray:
+        """Linear magnitudes [shape=(n_bins, n_frames)]: optimised, before any phase was found, or of a filtered sound.
+
+        At the level and the rate of the configuration.
+        """
+        if self.optimum is not None:
+            return self.optimum.S
+        mid = mid_sound(self.sound)[0].at(self.config.sr).waveform()
+        return torch.expm1(_log_magnitude(mid, "y", self.config)).numpy()
+
+    @property
+    def content_unit(self) -> float:
+        """E, by which the content loss is divided to compare pairs (`audiostyle.losses.TransferLoss`)."""
+        return self.optimum.loss.content_unit
+
+    @property
+    def style_unit(self) -> float:
+        """The style loss s0 of what the optimisation held on to: the content, or its matched sound."""
+        return self.optimum.loss.style_unit
+
     @property
     def n_iter(self) -> int:
-        """Iterations of the optimiser that were made, those of the polish apart; 0 where the content was filtered."""
+        """Iterations of the optimiser, those of the polish apart; 0 where the content was filtered."""
         return max(len(self.losses) - 1, 0)
 
     @property
-    def style_removed(self) -> float:
-        """Share of `style_unit` that is gone, 0 to 1.
+    def reason(self) -> str:
+        """Why the optimiser stopped: ``"callback"`` also if the polish was ended; ``"matched"`` after a filter."""
+        return "matched" if self.optimum is None else "callback" if self.stopped else self.optimum.reason
 
-        Of the sound; with ``phase="griffin_lim"`` of the magnitudes, before a phase was found. NaN for a filter.
+    @property
+    def style_removed(self) -> float:
+        """Share of the style loss s0 that is gone, 0 to 1; NaN for a filter.
+
+        Of the sound; with ``phase="griffin_lim"`` of the magnitudes, before a phase was found.
         """
-        if self.losses.empty:
+        if self.optimum is None:
             return float("nan")
         last = (self.losses if self.polish_losses is None else self.polish_losses).iloc[-1]
         return max(0.0, 1 - last["style"] / self.style_unit)
@@ -132,8 +163,8 @@ def transfer_style(
     Parameters
     ----------
     content, style : np.ndarray [shape=(n_samples,) or (n_channels, n_samples)]
-        Waveforms, of any lengths that hold one patch. What is found is found on the mean of their channels, at
-        ``config.sr``, and applied to every channel of the content at its own rate (`audiostyle.matching.own`).
+        Waveforms of any lengths; an optimisation needs one patch. What is found is found on one channel that stands for
+        all, at ``config.sr``, and applied to every channel of the content at its own rate.
     sr : int > 0
         Their sample rate in Hz.
     config : TransferConfig or None
@@ -172,89 +203,140 @@ def transfer_style(
     >>> transfer_style(noise[0], noise[1], config=quick, progress=False).y.shape
     (22050,)
     """
-    config = config or TransferConfig()
-    given, like = (
-        check_waveform(y, name=name, mono=False) for y, name in ((content, "content"), (style, "style"))
+    sounds = (
+        Sound.of(check_waveform(y, name=name, mono=False), sr)
+        for y, name in ((content, "content"), (style, "style"))
     )
-    like = without_offset(like)
+    return transfer_sound(*sounds, config or TransferConfig(), progress=progress, callback=callback)
+
+
+def transfer_sound(
+    content: Sound,
+    style: Sound,
+    config: TransferConfig,
+    *,
+    rate: int | None = None,
+    n_channels: int | None = None,
+    progress: bool = True,
+    callback: Callback | None = None,
+) -> TransferResult:
+    """Give a sound of any length the style of another: `transfer_style` of samples that may lie in a file.
+
+    A filter is found and applied block by block. An optimisation needs both clips in memory.
+
+    Parameters
+    ----------
+    content, style : Sound
+        At one sample rate.
+    config : TransferConfig
+    rate, n_channels : int or None
+        Of the result: None leaves what `TransferConfig.keeps_content` says. Its channels become one, or one many,
+        before its level is set.
+    progress, callback
+        As for `transfer_style`.
+
+    Returns
+    -------
+    TransferResult
+    """
     if config.balance > 0:  # else the content stays as it is
-        given = without_offset(given)
-    mid = mid_signal(given)
-    content, style = (
-        _prepare(y, name, sr, config) for y, name in ((mid.y, "content"), (mid_signal(like).y, "style"))
+        content, style = without_offset(content), without_offset(style)
+    (mid, cancels), (style_mid, _) = mid_sound(content), mid_sound(style)
+    level, style_level = (
+        check_audible(measure(x).rms, name) for x, name in ((mid, "content"), (style_mid, "style"))
     )
-    started = time.perf_counter()
+    seconds, started = {}, time.perf_counter()
+    sound, note, found, found_alone = content, _CANCELLED * cancels, {}, False
     with tqdm(desc="transfer", disable=not progress) as bar:
-        search = _Stage("transfer", config.n_iter, config, bar, callback)
-        matched = _match(content, style, config) if config.method == "matched" else None
-        held = content if matched is None else matched.y
-        timed = time.perf_counter()
-        if matched is not None and matched.balance == 0:
-            y, convergence, polished = set_level(held, config.level), np.empty(0), None
-            optimum, optimised = None, time.perf_counter()
-            S = _magnitudes(as_tensor(y), config).numpy()
-        else:
-            within = config
-            if matched is not None:
-                within, style = replace(config, method="gram", balance=matched.balance), matched.style
-            check_memory(within, len(held), len(style))  # at several pitches the style is longer
-            optimum = optimise(held, style, within, callback=search)
-            S, optimised = optimum.S, time.perf_counter()
-            polish = _Stage("polish", 80, config, bar, callback, seen=len(search.rows) - 1)
-            y, convergence, polished = make_sound(optimum, held, within, callback=polish)
+        used = (0,)
+        if config.method == "matched" and config.balance > 0:
+            clips = (mid.scaled(LEVEL / level), style_mid.scaled(LEVEL / style_level))
+            sound, used = _matched(content, *clips, config, bar)
+        seconds["match"] = time.perf_counter() - started
+        if not config.filters:
+            held, A = (
+                _at_rate(x, name, config)
+                for x, name in ((mid_sound(sound)[0], "content"), (style_mid, "style"))
+            )
+            A = np.concatenate([transposed(A, semitones, sr=config.sr) for semitones in used])
+            y, found = _optimised(held, A, config, bar, callback, seconds)
+            found_alone = (content.sr, content.n_channels) == (config.sr, 1) or not config.keeps_content
+            if found_alone:
+                sound = Sound.of(y, config.sr)
+            else:
+                sound = regained(sound, before=held, after=y, found_at=config.sr)
         bar.total = bar.n
         bar.set_description("done")
-    rate, note = config.sr, mid.note
-    if given.ndim == 1 and sr == rate:
-        given = content
-    elif config.keeps_content:
-        found, changed = matched and matched.filter, None if config.filters else (held, y)
-        y, rate = as_it_came(given, sr, config, style=like, found=found, changed=changed), sr
-    else:
-        given, note = content, f"It was made mono at {rate} Hz: its phase was found anew. {note}"
-    levelled = match_loudness(y, given, rate)
-    stopped = polished is not None and polished.reason == "callback"
+    if not config.keeps_content:
+        if (content.sr, content.n_channels) != (config.sr, 1):
+            note = f"It was made mono at {config.sr} Hz: its phase was found anew. {note}"
+        content = mid
+    elif config.balance > 0:
+        if content.sr > config.sr:
+            strength = config.balance if config.method == "gram" else min(1.0, 2 * config.balance)
+            sound = with_treble_of(style, sound, content, strength=strength)
+        sound = keep_balance(sound, content)
+    # Channels and rate first, then the level: mixed channels are as loud as mixed content.
+    sound, content = (in_channels(x, n_channels) for x in (sound, content))
+    sound = sound.at(rate or sound.sr)
+    met = measure(sound)
+    untouched = config.filters and config.balance == 0 and met.peak <= 1
+    levelled = (
+        Levelled(sound, 1.0, "The content as it was.")
+        if untouched
+        else match_loudness(sound, measure(content))
+    )
+    computed = 1.0 if found_alone else met.rms / config.level
     return TransferResult(
-        y=levelled.y,
-        sr=rate,
-        S=S,
-        losses=pd.DataFrame(search.rows, columns=["iteration", "content", "style", "total"]),
-        config=config,
-        convergence=convergence,
-        content_unit=optimum.loss.content_unit if optimum else float("nan"),
-        style_unit=optimum.loss.style_unit if optimum else float("nan"),
-        n_evaluations=optimum.n_evaluations if optimum else 0,
-        reason="callback" if stopped else optimum.reason if optimum else "matched",
-        seconds={
-            "match": timed - started,
-            "optimize": optimised - timed,
-            "phase": time.perf_counter() - optimised,
-        },
-        polish_losses=pd.DataFrame(polish.rows) if polished else None,
-        gain=levelled.gain,
-        level_note=f"{levelled.note} {note}".strip(),
+        levelled.sound, config, levelled.gain * computed, f"{levelled.note} {note}".strip(), seconds, **found
     )
 
 
-class _Matched(NamedTuple):
-    """The content with the matched timbre, the style at the pitches it was used at, the balance that is left."""
+def _matched(
+    content: Sound, mid: Sound, style: Sound, config: TransferConfig, bar: tqdm
+) -> tuple[Sound, list[int]]:
+    """Filter the content to the matched timbre; returns the pitches at which the style was used, too."""
+    mid, A = mid.at(SR), style.at(SR).waveform()
+    clip = Clip(lambda start, stop: mid.read(start, stop)[0], mid.n_samples, device=config.device)
+    bar.total = clip.n_frames
+    shares = np.zeros(len(SEMITONES))
 
-    y: np.ndarray
-    style: np.ndarray
-    balance: float
-    filter: Filter
+    def gains():
+        for match in match_blocks(clip, A):
+            shares[:] += match.bands.shape[1] * match.semitones
+            bar.update(match.bands.shape[1])
+            yield match.gain
+
+    sound = Sound.stored(filtered(gains(), content, strength=min(1.0, 2 * config.balance)), content.sr)
+    return sound, [s for s, share in zip(SEMITONES, shares, strict=True) if share > _USED * shares.max()]
 
 
-def _match(content: np.ndarray, style: np.ndarray, config: TransferConfig) -> _Matched:
-    match = match_timbre(content, style, sr=config.sr, device=config.device)
-    y, balance = match.y, 2 * config.balance - 1
-    if balance <= 0:
-        y = match.filter.apply(content, config.sr, strength=strength_of(config))
-        return _Matched(y, style, 0.0, match.filter)
-    most = match.semitones.max()
-    used = [s for s, share in zip(SEMITONES, match.semitones, strict=True) if share > _USED * most]
-    pitches = np.concatenate([transposed(style, s, sr=config.sr) for s in used])
-    return _Matched(y, pitches, balance, match.filter)
+def _optimised(
+    held: np.ndarray,
+    style: np.ndarray,
+    config: TransferConfig,
+    bar: tqdm,
+    callback: Callback | None,
+    seconds: dict,
+) -> tuple[np.ndarray, dict]:
+    """Optimise one channel and make its sound; returns it with what `TransferResult` says of it."""
+    if config.method == "matched":  # the upper half of the slider is the optimisation's own
+        config = replace(config, method="gram", balance=2 * config.balance - 1)
+    check_memory(config, len(held), len(style))
+    search = _Stage("transfer", config.n_iter, config, bar, callback)
+    started = time.perf_counter()
+    optimum = optimise(held, style, config, callback=search)
+    seconds["optimize"] = time.perf_counter() - started
+    polish = _Stage("polish", 80, config, bar, callback, seen=len(search.rows) - 1)
+    y, convergence, polished = make_sound(optimum, held, config, callback=polish)
+    seconds["phase"] = time.perf_counter() - started - seconds["optimize"]
+    return y, {
+        "optimum": optimum,
+        "losses": pd.DataFrame(search.rows, columns=_LOSSES),
+        "polish_losses": pd.DataFrame(polish.rows, columns=_LOSSES) if polished else None,
+        "convergence": convergence,
+        "stopped": "callback" in (optimum.reason, polished and polished.reason),
+    }
 
 
 def optimise(
@@ -371,11 +453,9 @@ def make_sound(
     return y, np.append(convergence, last), polished
 
 
-def _prepare(y: np.ndarray, name: str, sr: int, config: TransferConfig) -> np.ndarray:
-    """Return a clip as a waveform at the configuration's sample rate that holds one patch."""
-    y = check_waveform(y, name=name)
-    if sr != config.sr:
-        y = fix_length(librosa.resample(y, orig_sr=sr, target_sr=config.sr), round(len(y) * config.sr / sr))
+def _at_rate(sound: Sound, name: str, config: TransferConfig) -> np.ndarray:
+    """Return one channel as a waveform at the configuration's sample rate that holds one patch."""
+    y = sound.at(config.sr).waveform()
     if len(y) < config.min_duration * config.sr:
         raise ValueError(
             f"{name} lasts {len(y) / config.sr:.3f} s, less than one patch of kernel_size={config.kernel_size} "

@@ -166,7 +166,7 @@ def show_match(match: Match, *, content: Description, style: Description, title:
     axes[1, 0].bar(list(SEMITONES), match.semitones, color=COLOURS["style"])
     axis = {"xlabel": "transposition of the style (semitones)", "ylabel": "share of the weights"}
     axes[1, 0].set(title="pitches of the style that were used", **axis)
-    gain = match.filter.log_gain.cpu().numpy() * _DB
+    gain = match.gain.log_gain.cpu().numpy() * _DB
     axis = {"xlabel": "time (s)", "ylabel": "frequency (kHz)", "cmap": DIFFERENCE, "vmin": -30, "vmax": 30}
     axis |= {"extent": (0, _seconds(gain), 0, SR / 2000), "label": "dB: − softer, + louder"}
     show_matrix(gain, ax=axes[1, 2], title="gain on the content", **axis)

@@ -18,7 +18,8 @@ from audiostyle.encoders.base import Encoded, Encoder
 from audiostyle.losses import Evaluation, TransferLoss
 from audiostyle.matching import SEMITONES, match_timbre, transposed
 from audiostyle.sound.audio import set_level
-from audiostyle.sound.levels import match_loudness
+from audiostyle.sound.levels import match_loudness, measure
+from audiostyle.sound.samples import Sound
 from audiostyle.spectrogram import as_tensor, frequencies, log_magnitude
 from audiostyle.transfer import make_sound, noise_like, optimise
 
@@ -499,7 +500,8 @@ def transfer(content: np.ndarray, style: np.ndarray, sr: int, way: Way) -> np.nd
         # Transpositions of the style with at least this share of the most used one's weight take part.
         least = 0.3 * match.semitones.max()
         used = [s for s, share in zip(SEMITONES, match.semitones, strict=True) if share > least]
-        content, style = match.y, np.concatenate([transposed(style, s, sr=sr) for s in used])
+        content = match.gain.apply(content, sr)
+        style = np.concatenate([transposed(style, s, sr=sr) for s in used])
         config, start = replace(config, balance=2 * config.balance - 1), "content"
     frames = {"n_fft": config.n_fft, "hop_length": config.hop_length}
     C, A = (
@@ -509,4 +511,4 @@ def transfer(content: np.ndarray, style: np.ndarray, sr: int, way: Way) -> np.nd
     terms = make_terms(replace(way, config=config), C, A)
     optimum = optimise(content, style, config, start=start, samples=way.samples, **terms)
     y, *_ = make_sound(optimum, content, config)
-    return match_loudness(y, loudness, sr).y
+    return match_loudness(Sound.of(y, sr), measure(Sound.of(loudness, sr))).sound.waveform()

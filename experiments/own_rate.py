@@ -18,6 +18,7 @@ from audiostyle.baselines.equaliser import equaliser
 from audiostyle.datasets import clips
 from audiostyle.sound.audio import load_audio
 from audiostyle.sound.levels import loudness_difference, rms, without_offset
+from audiostyle.sound.samples import Sound
 from audiostyle.transfer import transfer_style
 from experiments.results import Results
 
@@ -29,7 +30,7 @@ _FROM = 11_500
 def stereo(path: Path) -> np.ndarray:
     """Read 8 s [shape=(2, n_samples)] at 48 kHz, without the offset that a transfer takes; mono is 3 dB right."""
     y, _ = load_audio(path, sr=SR, duration=8.0, mono=False)
-    return without_offset(y if y.ndim == 2 else np.stack([y, 0.7 * y]))
+    return without_offset(Sound.of(y if y.ndim == 2 else np.stack([y, 0.7 * y]), SR)).waveform()
 
 
 def treble(y: np.ndarray, against: np.ndarray) -> float:

@@ -91,7 +91,7 @@ METHODS: dict[str, Method] = {
     # After 40 iterations the loss is within 0.2 % of where 150 would take it (one pair, 0.05 dB of LSD), in minutes.
     PAPER: _with(TransferConfig.paper(n_iter=40)),
     FIRST: _with(GRAM),
-    MATCHED: Method(lambda content, style, sr: match_timbre(content, style, sr=sr).y),
+    MATCHED: Method(lambda content, style, sr: match_timbre(content, style, sr=sr).gain.apply(content, sr)),
     DEFAULT: _with(TransferConfig()),
     # What the style loss after the match does to the distance.
     **{f"default at {b}": _with(TransferConfig(balance=b)) for b in (0.6, 0.75, 1.0)},

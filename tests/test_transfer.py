@@ -13,8 +13,7 @@ from audiostyle.encoders.random import RandomEncoder
 from audiostyle.losses import style_loss
 from audiostyle.matching import match_timbre
 from audiostyle.phase.griffin_lim import griffin_lim
-from audiostyle.sound.audio import set_level
-from audiostyle.sound.levels import loudness_difference, rms
+from audiostyle.sound.levels import loudness_difference, set_level
 from audiostyle.spectrogram import log_magnitude, n_frames_for
 from audiostyle.transfer import make_sound, noise_like, optimise
 
@@ -288,7 +287,7 @@ def test_progress_bar_names_both_losses(content, style, config, capsys):
         (lambda y: np.where(np.arange(len(y)) == 5, np.inf, y), "NaN or infinite"),
         (lambda y: y[:9000], "less than one patch"),
         (lambda y: y[:0], "holds no samples"),
-        (lambda y: y[None, None], r"\(n_samples,\) or \(n_channels, n_samples\) is needed"),
+        (lambda y: y[None, None], r"\(n_samples,\) or \(n_channels, n_samples\)"),
     ],
 )
 def test_bad_input_is_named(content, style, which, spoil, message):
@@ -331,14 +330,13 @@ def test_balance_to_one_half_filters(content, style):
     match = match_timbre(content, style, sr=SR)
     for balance in (0.0, 0.2, 0.5):
         result = run(content, style, TransferConfig(balance=balance))
-        filtered = set_level(match.filter.apply(content, SR, strength=2 * balance), result.config.level)
-        np.testing.assert_allclose(result.y_computed, filtered, atol=1e-6)
-    np.testing.assert_allclose(result.y_computed, set_level(match.y, result.config.level), atol=1e-6)
+        filtered = set_level(match.gain.apply(content, SR, strength=2 * balance), result.config.level)
+        np.testing.assert_allclose(result.y_computed, filtered, atol=1e-5)
 
 
 def test_balance_0_of_the_default_is_the_content(content, style):
     result = run(content, style, TransferConfig(balance=0.0))
-    np.testing.assert_allclose(result.y, content, atol=1e-3 * rms(content))
+    np.testing.assert_array_equal(result.y, content)
 
 
 def test_what_was_filtered_has_no_losses(content, style):
@@ -347,8 +345,8 @@ def test_what_was_filtered_has_no_losses(content, style):
     np.testing.assert_allclose(result.S, torch.expm1(X).numpy(), rtol=1e-3, atol=1e-4)
     assert list(result.losses) == ["iteration", "content", "style", "total"]
     assert (len(result.losses), len(result.convergence), result.polish_losses) == (0, 0, None)
-    assert (result.reason, result.n_iter, result.n_evaluations) == ("matched", 0, 0)
-    assert set(result.seconds) == {"match", "optimize", "phase"}
+    assert (result.reason, result.n_iter, result.optimum) == ("matched", 0, None)
+    assert set(result.seconds) == {"match"}
 
 
 def test_above_one_half_the_optimisation_starts_from_the_matched_sound(content, style):

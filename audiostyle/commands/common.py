@@ -45,8 +45,9 @@ def add_command(
 
 
 def say(text: str) -> None:
-    """Write a line to standard output."""
-    sys.stdout.write(text + "\n")
+    """Write a line to standard output; what the terminal cannot print is escaped."""
+    encoding = sys.stdout.encoding or "utf-8"
+    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
 
 
 def check_output(path: Path, inputs: tuple[Path, ...] = ()) -> None:
@@ -59,7 +60,7 @@ def check_output(path: Path, inputs: tuple[Path, ...] = ()) -> None:
     inputs : tuple of pathlib.Path
         Files that are read and must not be replaced.
     """
-    from audiostyle.sound.audio import check_target
+    from audiostyle.system import check_target
 
     check_target(path)
     if any(path.exists() and one.exists() and path.samefile(one) for one in inputs):

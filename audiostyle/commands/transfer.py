@@ -13,28 +13,30 @@ from audiostyle.files import presets
 EXAMPLES = """examples:
   audiostyle transfer violin.wav piano.flac -o result.wav
   audiostyle transfer song.mp3 voice.ogg -o result.ogg --balance 0.8 --content-start 30 --content-duration 10
-  audiostyle transfer violin.wav piano.flac -o result.wav --preset melody
+  audiostyle transfer violin.wav piano.flac -o result.wav --preset paper
   audiostyle transfer takes piano.flac -o results -j 2
   audiostyle transfer one.wav two.wav --style cello.wav --style viola.wav -o results
   audiostyle transfer --recipe saved.json -o again.wav
 """
 # What the settings of a transfer are, one for each field of `TransferConfig`.
 _SETTINGS = {
-    "method": "matched timbre, or the Gram matrix as in the paper (matched; gram with --encoder random)",
+    "method": "filter to the matched timbre, or optimise a Gram matrix as the paper does",
     "balance": "0 keeps the content, 0.5 is the matched timbre, 1 takes the style's texture",
-    "encoder": "the limit of infinitely many filters, or the paper's random ones",
-    "n_filters": "random filters",
+    "encoder": "the limit of infinitely many filters, or the paper's random ones; implies --method gram",
+    "n_filters": "random filters; implies --encoder random",
     "kernel_size": "frames a filter spans",
     "activation": "nonlinearity after the filters",
     "n_iter": "most iterations of the optimiser",
     "phase": "how magnitudes become sound; griffin_lim is the paper's way",
     "sr": "sample rate in Hz at which an optimisation computes",
-    "level": "root mean square at which everything is computed",
+    "level": "root mean square at which an optimisation computes",
     "n_fft": "window of the STFT in samples",
     "hop_length": "samples between frames",
     "seed": "of the filters and the initial phase",
     "device": "torch device, such as cpu or cuda",
 }
+# Seconds of each sound that a report holds, and the sample rates in Hz that its players take.
+_REPORTED, _PLAYED = 300, (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 
 
 def add(commands) -> None:
@@ -59,10 +61,9 @@ def add(commands) -> None:
         "--output",
         type=Path,
         required=True,
-        help=".wav, .flac, .ogg, .mp3 or .aiff; of several results the folder, which is made, and a result that is "
-        "there already is not made again",
+        help=".wav, .flac, .ogg, .mp3 or .aiff; of several results a folder, where existing results are skipped",
     )
-    uses = ", ".join(f"{name} ({use.label})" for name, use in presets.USES.items())
+    uses = ", ".join(f"{name} ({label})" for name, (label, _) in presets.USES.items())
     parser.add_argument("--preset", help=f"settings for a purpose: {uses}")
     parser.add_argument(
         "--recipe",
@@ -81,41 +82,32 @@ def add(commands) -> None:
     parser.add_argument(
         "-j", "--jobs", type=int, default=1, help="processes for several results (%(default)s)"
     )
-    _add_delivery(parser)
-    _add_settings(parser)
-
-
-def _add_delivery(parser: argparse.ArgumentParser) -> None:
-    """Offer what a result is written as."""
     group = parser.add_argument_group("what is written, by default as the content came")
     group.add_argument("--sr", type=int, help="sample rate in Hz")
     group.add_argument("--channels", type=int, help="channels: 1, or of a mono result any")
     group.add_argument("--subtype", help="how samples are kept: PCM_16, PCM_24, FLOAT, ...")
     group.add_argument("--format", help="wav, flac, ogg, mp3 or aiff, for several results")
-
-
-def _add_settings(parser: argparse.ArgumentParser) -> None:
-    """Offer every setting of a transfer as an option of its name; one not given leaves no attribute behind."""
     group = parser.add_argument_group("settings")
     defaults = {setting.name: setting.default for setting in fields(config.TransferConfig)}
     for name, text in _SETTINGS.items():
-        default = defaults[name]
-        choices = config.CHOICES.get(name)
+        choices, default = config.CHOICES.get(name), defaults[name]
         group.add_argument(
             config.option(name),
             dest=f"config_{name}",
             type=str if choices else type(default),
             metavar=f"{{{','.join(choices)}}}" if choices else name.upper(),
-            default=argparse.SUPPRESS,
-            help=text if default is None else f"{text} ({default})",
+            default=argparse.SUPPRESS,  # one not given leaves no attribute behind
+            help=f"{text} ({'matched' if default is None else default})",
         )
 
 
 def settings(args: argparse.Namespace, base: config.TransferConfig | None = None) -> config.TransferConfig:
     """Return the settings that were typed, the others as in `base` (None takes the defaults)."""
     given = {name: getattr(args, f"config_{name}") for name in _SETTINGS if hasattr(args, f"config_{name}")}
-    if given.get("encoder") == "random":
-        given = {"method": None} | given
+    if "n_filters" in given:
+        given.setdefault("encoder", "random")
+    if "encoder" in given:
+        given.setdefault("method", "gram")
     return replace(base, **given) if base else config.TransferConfig(**given)
 
 
@@ -126,41 +118,35 @@ def _run(args: argparse.Namespace) -> int:
     base = recipe.config if recipe else args.preset and presets.get_use(args.preset).config
     chosen = settings(args, base or None)
     contents, styles = _sounds(args, recipe)
-    several = len(contents) > 1 or any(path.is_dir() for path in (*contents, *styles))
     check_device(chosen.device)
-    from audiostyle.studies.files import Delivery
+    from audiostyle.files.one import Delivery
 
     kept = recipe.delivery if recipe else Delivery()
     subtype = args.subtype.upper() if args.subtype else kept.subtype
     delivery = Delivery(args.sr or kept.rate, args.channels or kept.channels, subtype)
-    if several:
-        return _run_several(args, recipe, chosen, delivery, contents, styles)
-    return _run_one(args, recipe, chosen, delivery, contents[0], styles)
+    several = len(contents) > 1 or any(path.is_dir() for path in (*contents, *styles))
+    return (_run_several if several else _run_one)(args, recipe, chosen, delivery, contents, styles)
 
 
-def _run_one(args, recipe, chosen: config.TransferConfig, delivery, content: Path, styles: list[Path]) -> int:
-    from audiostyle.sound.headers import sound_format
-    from audiostyle.studies.files import LONG, Sources, check_sources, is_long, transfer_files
+def _run_one(
+    args, recipe, chosen: config.TransferConfig, delivery, contents: list[Path], styles: list[Path]
+) -> int:
+    from audiostyle.files.one import Sources, transfer_files
 
     if args.format is not None:
         raise UserError("--format is for several results; the suffix of --output says it for one")
-    check_output(args.output, (content, *styles))
-    parts = [*_parts([content], "content", args, recipe), *_parts(styles, "style", args, recipe)]
-    sources = Sources(parts[0], tuple(parts[1:]), _weights(args, recipe))
-    delivery.given(sound_format(content) if content.is_file() else None, chosen, args.output)
-    check_sources(sources, chosen)
+    check_output(args.output, (*contents, *styles))
     if args.report is not None:
-        check_output(args.report, (content, *styles, args.output))
+        check_output(args.report, (*contents, *styles, args.output))
         if args.report.suffix.lower() not in (".html", ".htm"):
             raise UserError(f"--report {args.report} writes a page; call it .html")
-        if is_long(sources, chosen):
-            raise UserError(f"--report holds the whole sound, at most {LONG / 60:g} minutes; add --duration")
+    (content,), parts = (
+        _parts(paths, name, args, recipe) for name, paths in (("content", contents), ("style", styles))
+    )
+    sources = Sources(content, tuple(parts), _weights(args, recipe))
     made, result = transfer_files(sources, args.output, chosen, delivery=delivery, progress=not args.quiet)
     if args.report is not None:
-        _report(args, sources, made, result.config)
-    if result is None:
-        say(f"{args.output}: {made.seconds:.1f} s in blocks, {made.numbers['took']:.1f} s. {made.note}")
-        return 0
+        _report(args, sources, made, chosen)
     say(f"{args.output}: {made.seconds:.1f} s, {_how(result)}, {made.numbers['took']:.1f} s. {made.note}")
     return 0
 
@@ -169,29 +155,34 @@ def _how(result) -> str:
     """Say how a result was found: nothing was minimised where it was only filtered."""
     if result.reason == "matched":
         return "filtered to the matched timbre" if result.config.balance else "the content as it was"
-    of_magnitudes = result.config.phase == "griffin_lim"
     removed = f"{result.n_iter} iterations, {result.style_removed:.0%} of the style loss removed"
-    return f"{removed}, in the magnitudes" if of_magnitudes else removed
+    return f"{removed}, in the magnitudes" if result.config.phase == "griffin_lim" else removed
 
 
 def _report(args: argparse.Namespace, sources, made, chosen: config.TransferConfig) -> None:
     """Write the page of a result."""
     from audiostyle.figures.report import write_report
-    from audiostyle.sound.audio import load_audio
+    from audiostyle.sound.read import load_audio
 
-    y, sr = load_audio(args.output, sr=None, mono=False)
+    rate = made.sr if made.sr in _PLAYED else 44100
+    y, _ = load_audio(args.output, sr=rate, mono=False, duration=_REPORTED)
+    duration = min(sources.content.duration or _REPORTED, _REPORTED)
+    content, _ = load_audio(
+        sources.content.path, sr=rate, mono=False, start=sources.content.start, duration=duration
+    )
+    style = sources.style(rate)[0].read(0, _REPORTED * rate)[0]
     files = {
         "content": sources.content.path,
         "style": ", ".join(str(part.path) for part in sources.styles),
         "result": args.output,
-        "rate (Hz)": sr,
+        "rate (Hz)": made.sr,
         "channels": made.channels,
         "length (s)": made.seconds,
     }
     write_report(
         args.report,
-        {"content": sources.content.load(sr, mono=False)[0], "style": sources.style(sr), "result": y},
-        sr,
+        {"content": content, "style": style, "result": y},
+        rate,
         title=f"{sources.content.path.stem} in the style of {' + '.join(part.path.stem for part in sources.styles)}",
         note=made.note,
         tables={"Files": files, "Numbers": made.numbers, "Settings": asdict(chosen)},
@@ -199,7 +190,7 @@ def _report(args: argparse.Namespace, sources, made, chosen: config.TransferConf
 
 
 def _run_several(args, recipe, chosen, delivery, contents: list[Path], styles: list[Path]) -> int:
-    from audiostyle.studies.batch import TABLE, make_jobs, run_batch, sound_files
+    from audiostyle.files.batch import TABLE, make_jobs, run_batch, sound_files
 
     if args.report is not None:
         raise UserError("--report is of one result; several have a table")
@@ -208,18 +199,15 @@ def _run_several(args, recipe, chosen, delivery, contents: list[Path], styles: l
     if len(styles) > 1 and any(path.is_dir() for path in styles):
         raise UserError("a folder is as many styles as it has files; name the files that make one style")
     contents = [path for named in contents for path in (sound_files(named) if named.is_dir() else [named])]
-    each = sound_files(styles[0]) if styles[0].is_dir() else None
-    pools = [(path,) for path in each] if each else [tuple(styles)]
-    suffix = args.format and f".{args.format.lower().lstrip('.')}"
+    pools = [(path,) for path in sound_files(styles[0])] if styles[0].is_dir() else [tuple(styles)]
     jobs = make_jobs(
         _parts(contents, "content", args, recipe),
         [tuple(_parts(pool, "style", args, recipe)) for pool in pools],
         args.output,
         weights=_weights(args, recipe),
-        suffix=suffix,
+        suffix=args.format and f".{args.format.lower().lstrip('.')}",
     )
     _check_folder(args.output, args, [*contents, *(path for pool in pools for path in pool)], jobs)
-    delivery.given(None, chosen, jobs[0].output)
     outcomes = run_batch(
         jobs,
         chosen,
@@ -238,16 +226,18 @@ def _run_several(args, recipe, chosen, delivery, contents: list[Path], styles: l
 
 def _check_folder(folder: Path, args: argparse.Namespace, inputs: list[Path], jobs: list) -> None:
     """Make the folder of several results, or say why they cannot lie there."""
-    from audiostyle.sound.audio import WRITTEN_FORMATS
-    from audiostyle.studies.batch import TABLE
+    from audiostyle.files.batch import TABLE
+    from audiostyle.sound.write import SUFFIXES, writable
 
-    if folder.suffix.lstrip(".").upper() in WRITTEN_FORMATS and not folder.is_dir():
+    if folder.suffix.lower() in SUFFIXES and not folder.is_dir():
         raise UserError(f"{folder} names a file; several results go into a folder")
     for given in (*args.sounds, *(args.style or ())):
         if given.is_dir() and folder.resolve().is_relative_to(given.resolve()):
             raise UserError(f"{folder} lies in {given}, where sounds are read from; write results elsewhere")
     if folder.exists() and not folder.is_dir():
-        raise UserError(f"{folder} is no folder; several results go into one")
+        raise UserError(f"{folder} is not a folder; several results go into one")
+    for job in jobs:
+        writable(job.output, args.sr or 44100, subtype=args.subtype and args.subtype.upper())
     folder.mkdir(parents=True, exist_ok=True)
     for path in (folder / TABLE, *(path for job in jobs for path in (job.output, job.settings))):
         check_output(path, tuple(inputs))
@@ -259,7 +249,7 @@ def _recipe(args: argparse.Namespace):
         if not args.sounds or (args.style is None and len(args.sounds) < 2):
             raise UserError("name a content and a style, or give a --recipe that does")
         return None
-    from audiostyle.studies.recipe import load_recipe
+    from audiostyle.files.recipe import load_recipe
 
     return load_recipe(args.recipe)
 
@@ -284,8 +274,8 @@ def _parts(paths, name: str, args: argparse.Namespace, recipe) -> list:
 
     A recipe's cut is of the file that it was made from: another has its own length.
     """
-    from audiostyle.sound.files import sha256
-    from audiostyle.studies.files import Part
+    from audiostyle.files.one import Part
+    from audiostyle.system import sha256
 
     cuts = [] if recipe is None else [recipe.content] if name == "content" else [recipe.style, *recipe.more]
     parts = []
@@ -310,4 +300,4 @@ def _weights(args: argparse.Namespace, recipe) -> tuple[float, ...]:
     try:
         return tuple(float(weight) for weight in args.weights.split(","))
     except ValueError as error:
-        raise UserError(f"--weights {args.weights} is no list of numbers such as 2,1") from error
+        raise UserError(f"--weights {args.weights} is not a list of numbers such as 2,1") from error

@@ -358,6 +358,6 @@ def read_utterance(item: Utterance) -> np.ndarray | None:
     """
     try:
         y, _ = load_audio(item.path, sr=SAMPLE_RATE, mono=False)
-        return set_level(mid_signal(y).y, name=str(item.path))
+        return set_level(mid_signal(y), name=str(item.path))
     except (ValueError, OSError):
         return None

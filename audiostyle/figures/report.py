@@ -126,7 +126,7 @@ def _mp3(y: np.ndarray, sr: int) -> str:
 
 def _picture(sounds: dict[str, np.ndarray], sr: int) -> bytes:
     frames = {"n_fft": 4096, "hop_length": 1024}
-    spectra = {name: magnitudes(mid_signal(y).y, **frames) for name, y in sounds.items()}
+    spectra = {name: magnitudes(mid_signal(y), **frames) for name, y in sounds.items()}
     fig = show_spectrograms(
         spectra, sr=sr, hop_length=1024, max_hz=min(_HIGHEST_HZ, sr / 2), min_hz=_LOWEST_HZ
     )

@@ -1,1 +1,1 @@
-"""Files: settings by what a transfer is for."""
+"""Sound files in, sound files out: one transfer, many, and the recipe that makes a result again."""

@@ -11,7 +11,7 @@
    to that of the untransposed one. This is kernel regression (Nadaraya 1964, Watson 1964). Low bands, high bands and
    loudness have weights of their own. The expectation is blended with the equalised content, more of it where the
    style has nothing similar.
-4. *Filter* (`Filter`). The difference of levels is a gain on the content's *complex* transform: no phase to be found,
+4. *Filter* (`Gain`). The difference of levels is a gain on the content's *complex* transform: no phase to be found,
    any sample rate, any number of channels. Below 1 kHz, where a band is hardly wider than a semitone, most of what it
    does to the pitch classes is given back, ``G + h Σ_k w_k ln(c_k / c'_k)`` with c and c' the classes' shares before
    and after: notes of the style do not shine through, and the balance of a note's partials stays as matched.
@@ -20,22 +20,26 @@ Time is linear in the content's length; of a style longer than 23 s a thousand f
 chosen on known targets; ``results/paper/matching_settings.csv`` lists what was tried.
 """
 
-from audiostyle.matching.describe import HOP, N_BANDS, N_FFT, SR, Description, describe, transposed
-from audiostyle.matching.filter import Filter
-from audiostyle.matching.match import KINDS, SEMITONES, STYLE_FRAMES, Match, match_timbre
+from audiostyle.matching.describe import HOP, N_BANDS, N_FFT, SR, Clip, Description, describe, transposed
+from audiostyle.matching.gain import Gain, filtered
+from audiostyle.matching.match import KINDS, LEVEL, SEMITONES, STYLE_FRAMES, Match, match_blocks, match_timbre
 
 __all__ = [
     "HOP",
     "KINDS",
+    "LEVEL",
     "N_BANDS",
     "N_FFT",
     "SEMITONES",
     "SR",
     "STYLE_FRAMES",
+    "Clip",
     "Description",
-    "Filter",
+    "Gain",
     "Match",
     "describe",
+    "filtered",
+    "match_blocks",
     "match_timbre",
     "transposed",
 ]

@@ -1,11 +1,13 @@
 """Match every frame of the content with frames of the transposed style, by kernel regression."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import librosa
 import numpy as np
 import torch
 
+from audiostyle.config import check_allowed
 from audiostyle.matching.describe import (
     N_BANDS,
     N_FFT,
@@ -14,15 +16,17 @@ from audiostyle.matching.describe import (
     PITCH_FRAMES,
     PITCH_STEPS,
     SR,
+    Clip,
     Description,
-    describe,
-    fine_and_course,
+    course,
+    fine_structure,
+    log_bands,
     low_cosines,
     magnitudes,
     moved,
     transposed,
 )
-from audiostyle.matching.filter import Filter, fitted_gain
+from audiostyle.matching.gain import Gain, fitted_gain
 from audiostyle.sound.audio import check_waveform, set_level
 
 KINDS = ("instrument", "voice")
@@ -36,9 +40,11 @@ LEVEL = 0.07
 # Natural logarithm of power under the loudest band of the content below which its levels are not told apart (96 dB).
 _RANGE = 22.0
 # The same under the loudest band of the content, from which gains are counted (80 dB).
-FLOOR = 18.4
+_FLOOR = 18.4
 # Cosines along bands: of an envelope, and of the smooth part of the blend.
 _FORMANTS, _SMOOTH = 10, 14
+# Band at which low ones give way to high ones (1.2 kHz), and over how many; similarity that raises no doubt.
+_SPLIT, _SPLIT_WIDTH, _SIMILAR = 28.0, 4, 0.35
 # Natural logarithm of power, root mean square over the bands, at which a frame is another one (half a decibel).
 _SAME = 0.115
 # A clip whose fine structure persists less over 140 ms, as a cosine, is a voice that speaks: speech of 18 readers has
@@ -136,31 +142,25 @@ SETTINGS = {
 
 
 class Match(NamedTuple):
-    """What `match_timbre` returns.
+    """What the frames of a content were matched with.
 
     Parameters
     ----------
-    y : np.ndarray [shape=(n_samples,), dtype=float32]
-        The content with the matched timbre, not yet brought to a level.
-    filter : Filter
-        What was applied.
-    kind : {"instrument", "voice"}
-        The settings used.
+    gain : Gain
+        What brings the content's bands to the expected energies.
+    bands : torch.Tensor [shape=(80, n_frames)]
+        These log energies (natural) of the mel bands.
     semitones : np.ndarray [shape=(37,)]
         Share of the weights at each transposition of the style, −18 to 18.
     similarity : float
         Mean cosine of the fine structure between the content and what it was matched with; below some .4 the style
         has little that is like the content.
-    bands : torch.Tensor [shape=(80, n_frames)]
-        Log energies (natural) of the mel bands that the filter was fitted to.
     """
 
-    y: np.ndarray
-    filter: Filter
-    kind: str
+    gain: Gain
+    bands: torch.Tensor
     semitones: np.ndarray
     similarity: float
-    bands: torch.Tensor
 
 
 def match_timbre(
@@ -171,7 +171,7 @@ def match_timbre(
     kind: str | None = None,
     device: str | torch.device = "cpu",
 ) -> Match:
-    """Filter the content so that it sounds as the style does where the style does something similar.
+    """Find the gain with which the content sounds as the style does where the style does something similar.
 
     Parameters
     ----------
@@ -180,14 +180,14 @@ def match_timbre(
     sr : int > 0
         Their sample rate in Hz.
     kind : {"instrument", "voice"} or None
-        Which settings to use; None takes those of voices where the fine structure of both clips changes as in speech
-        (`Description.steadiness`).
+        Which settings to use; None takes those of voices where the fine structure of both clips changes as in speech.
     device : str
         Torch device to compute on.
 
     Returns
     -------
     Match
+        ``match.gain.apply(content, sr)`` is the content with the matched timbre, not yet brought to a level.
 
     Raises
     ------
@@ -195,42 +195,60 @@ def match_timbre(
         If a clip is silent, not finite or not mono, or the kind is unknown.
 
     Notebook: 03_transfer_one_pair.ipynb
+
+    Examples
+    --------
+    >>> tone = np.sin(np.arange(9000) / 10)
+    >>> match_timbre(tone, tone**3).bands.shape
+    torch.Size([80, 19])
     """
-    if kind is not None and kind not in KINDS:
-        raise ValueError(f"kind={kind!r} is not allowed; it must be one of {', '.join(KINDS)}")
-    content = check_waveform(content, name="content")
-    mid, source = (analysed(y, sr, name) for y, name in ((content, "content"), (style, "style")))
-    C, A = describe(mid, device=device), describe(source, device=device)
-    kind = kind or kind_of(C.steadiness, A.steadiness)
-    library = Library(source, A, SETTINGS[kind].depth, device)
-    bands, shares, similarity = expected_bands(C, A, library, SETTINGS[kind], overall(C.bands))
-    floor = float(C.bands.max()) - FLOOR
-    fitted = Filter(fitted_gain(mid, sr, bands, floor, SETTINGS[kind].harmony, device))
-    return Match(fitted.apply(content, sr), fitted, kind, shares, similarity, bands)
+    content, style = (
+        to_analysis(check_waveform(y, name=name), sr, name)
+        for y, name in ((content, "content"), (style, "style"))
+    )
+    clip = Clip(lambda a, b: content[a:b], len(content), device=device)
+    parts = list(match_blocks(clip, style, kind=kind))
+    counts = [part.bands.shape[1] for part in parts]
+    return Match(
+        Gain(torch.cat([part.gain.log_gain for part in parts], 1)),
+        torch.cat([part.bands for part in parts], 1),
+        np.average([part.semitones for part in parts], axis=0, weights=counts),
+        float(np.average([part.similarity for part in parts], weights=counts)),
+    )
 
 
-class Overall(NamedTuple):
-    """What the expected bands of a frame take from the whole content.
+def match_blocks(content: Clip, style: np.ndarray, *, kind: str | None = None) -> Iterator[Match]:
+    """Yield the match of one block of the content after the other; each gain begins where the one before ended.
 
     Parameters
     ----------
-    loudest : float
-        Log energy of the loudest band of all frames.
-    mean : torch.Tensor [shape=(80,)]
-        Mean log energies, none of them 96 dB under the loudest.
-    loudness : float
-        Mean log energy of all bands together.
+    content : Clip
+    style : np.ndarray [shape=(n_samples,)]
+        The style at 22 050 Hz, at the level of the analysis (`to_analysis`).
+    kind : {"instrument", "voice"} or None
+        As for `match_timbre`.
+
+    Yields
+    ------
+    Match
     """
+    check_allowed(kind in (None, *KINDS), "kind", kind, f"one of {', '.join(KINDS)}")
+    clip = Clip(lambda a, b: style[a:b], len(style), device=content.device)
+    settings = SETTINGS[kind or kind_of(content.steadiness, clip.steadiness)]
+    A = clip.describe(clip.whole())
+    library = Library(style, A, settings.depth)
+    floor = float(content.bands.max()) - _FLOOR
+    for block in content.blocks():
+        expected, shares, similarity = _expected_bands(content, content.describe(block), A, library, settings)
+        S = block.cut(content.magnitudes(block)[0])
+        log_gain = fitted_gain(S, expected, floor, settings.harmony)
+        yield Match(Gain(log_gain.cpu(), block.first), expected, shares, similarity)
 
-    loudest: float
-    mean: torch.Tensor
-    loudness: float
 
-
-def overall(bands: torch.Tensor) -> Overall:
-    """Return what the frames of a content [shape=(80, n_frames)] have together."""
-    loudest = float(bands.max())
-    return Overall(loudest, bands.clamp_min(loudest - _RANGE).mean(1), float(bands.logsumexp(0).mean()))
+def to_analysis(y: np.ndarray, sr: int, name: str) -> np.ndarray:
+    """Return a waveform at the rate and the level at which it is described, or say that it is silent."""
+    y = set_level(y, LEVEL, name=name)
+    return y if sr == SR else librosa.resample(y, orig_sr=sr, target_sr=SR)
 
 
 def kind_of(content: float, style: float) -> str:
@@ -239,10 +257,18 @@ def kind_of(content: float, style: float) -> str:
 
 
 class Library:
-    """The style's frames at every transposition, side by side."""
+    """The style's frames at every transposition, side by side.
 
-    def __init__(self, y: np.ndarray, A: Description, depth: float, device: str | torch.device) -> None:
-        n_frames = len(A.age)
+    Attributes
+    ----------
+    fine, course, pitch, notes : torch.Tensor [shape=(n_values, n)]
+    age, semitones, loudness : torch.Tensor [shape=(n,)]
+    bands, envelope : torch.Tensor [shape=(n, 80)]
+        Log energies, and what leads from the envelope of a transposed frame back to that of the untransposed one.
+    """
+
+    def __init__(self, y: np.ndarray, A: Description, depth: float) -> None:
+        n_frames, device = len(A.age), A.bands.device
         kept = torch.linspace(0, n_frames - 1, min(n_frames, STYLE_FRAMES)).round().long()
         n_kept, shifts = len(kept), len(SEMITONES)
         # Filled in place: lists of parts, put together at the end, would take the memory twice.
@@ -256,44 +282,43 @@ class Library:
         for i, semitones in enumerate(SEMITONES):
             rate = 2 ** (semitones / 12)
             S = magnitudes(transposed(y, semitones), n_frames, N_FFT, rate, device)
-            f, c, b = fine_and_course(S)
+            b = log_bands(S)
+            here = slice(i * n_kept, (i + 1) * n_kept)
+            self.fine[:, here], self.course[:, here] = fine_structure(S)[:, kept], course(b)[:, kept]
+            self.pitch[:, here] = moved(A.pitch[:, kept], PITCH_FRAMES, semitones * PITCH_STEPS)
+            self.notes[:, here] = moved(A.notes[:, kept], NOTE_FRAMES, semitones * NOTE_STEPS)
             if rate < 1:
                 # Played slower it ends below half the sample rate; above, the style itself stands in.
                 top = int(np.searchsorted(centres, SR / 2 * rate * 0.97))
                 b[top:] = A.bands[top:]
-            here = slice(i * n_kept, (i + 1) * n_kept)
-            self.fine[:, here], self.course[:, here] = f[:, kept], c[:, kept]
-            self.pitch[:, here] = moved(A.pitch[:, kept], PITCH_FRAMES, semitones * PITCH_STEPS)
-            self.notes[:, here] = moved(A.notes[:, kept], NOTE_FRAMES, semitones * NOTE_STEPS)
             bands.append(b[:, kept])
             envelope.append((original - formants @ b)[:, kept])
         self.bands = torch.cat(bands, 1).clamp_min(float(A.bands.max()) - depth).T.contiguous()
         self.envelope = torch.cat(envelope, 1).T.contiguous()
         self.loudness = torch.cat(bands, 1).logsumexp(0)
-        self.age = A.age[kept].repeat(len(SEMITONES))
-        self.semitones = torch.tensor(list(SEMITONES), device=device).float().repeat_interleave(len(kept))
+        self.age = A.age[kept].repeat(shifts)
+        self.semitones = torch.tensor(list(SEMITONES), device=device).float().repeat_interleave(n_kept)
 
 
-def expected_bands(C: Description, A: Description, library: Library, settings: Settings, content: Overall):
+def _expected_bands(content: Clip, C: Description, A: Description, library: Library, settings: Settings):
     """Return expected log energies [shape=(80, n_frames)], shares of the transpositions, mean fine similarity."""
     device = C.bands.device
-    C_bands = C.bands.clamp_min(content.loudest - _RANGE)
-    difference = (A.bands.mean(1) - content.mean)[:, None]
-    equalised = C_bands + difference
+    # What the equaliser would give: the content with the style's mean levels, at the style's mean loudness.
+    least = float(content.bands.max()) - _RANGE
+    equalised = C.bands.clamp_min(least)
+    equalised = equalised + (A.bands.mean(1) - content.bands.clamp_min(least).mean(1))[:, None]
     equalised = equalised - equalised.logsumexp(0)
-    plain_loudness = C.bands.logsumexp(0)
-    plain_loudness = plain_loudness + A.bands.logsumexp(0).mean() - content.loudness
+    plain_loudness = A.bands.logsumexp(0).mean() - content.bands.logsumexp(0).mean() + C.bands.logsumexp(0)
     smoother = low_cosines(N_BANDS, _SMOOTH, device)
-    high = torch.sigmoid((torch.arange(N_BANDS, device=device) - 28.0) / 4)[:, None]
+    high = torch.sigmoid((torch.arange(N_BANDS, device=device) - _SPLIT) / _SPLIT_WIDTH)[:, None]
     smooth, rest = (_over_bands(logits, device) for logits in (settings.smooth, settings.rest))
-    expected = torch.empty_like(C.bands)
-    shares = torch.zeros(len(SEMITONES), device=device)
-    similarities = []
+    expected, shares, similarities = torch.empty_like(C.bands), torch.zeros(len(SEMITONES), device=device), []
     for frames in torch.arange(C.bands.shape[1], device=device).split(_COMPARED):
         cosines = torch.empty(len(_COSINES), len(frames), len(library.age), device=device)
         for cosine, name in zip(cosines, _COSINES, strict=True):
             torch.mm(getattr(C, name)[:, frames].T, getattr(library, name), out=cosine)
         ages = (C.age[frames, None] - library.age).abs()
+        # All frames of the style are compared by one similarity; low bands, high bands and loudness weigh the best.
         coarse = _similarity(cosines, ages, library.semitones, _NEAREST)
         nearest = coarse.topk(min(_NEIGHBOURS, coarse.shape[1]), dim=1).indices
         near = torch.stack([cosine.gather(1, nearest) for cosine in cosines])
@@ -302,13 +327,14 @@ def expected_bands(C: Description, A: Description, library: Library, settings: S
             torch.softmax(_similarity(near, ages, semitones, weights), 1)
             for weights in (settings.low, settings.high, settings.loudness)
         )
-        levels = [
+        of_low, of_high = (
             _shape(w, semitones, library, nearest, settings.envelope[i : i + 2])
             for i, w in ((0, low), (2, up))
-        ]
-        shape = (1 - high) * levels[0] + high * levels[1]
+        )
+        shape = (1 - high) * of_low + high * of_high
+        # The less similar the best frames are, the more of the equalised content.
         similarity = (low * near[0]).sum(1)
-        doubt = similarity - 0.35
+        doubt = similarity - _SIMILAR
         apart = equalised[:, frames] - shape
         slow = smoother @ apart
         shape = shape + torch.sigmoid(smooth + settings.doubt[0] * doubt) * slow
@@ -316,9 +342,7 @@ def expected_bands(C: Description, A: Description, library: Library, settings: S
         matched = (loud * library.loudness[nearest]).sum(1)
         bands = shape + settings.loud * matched + (1 - settings.loud) * plain_loudness[frames]
         expected[:, frames] = _with_itself(bands, C, A, frames)
-        shares += torch.zeros_like(shares).index_add_(
-            0, (semitones - SEMITONES[0]).long().flatten(), low.flatten()
-        )
+        shares.index_add_(0, (semitones - SEMITONES[0]).long().flatten(), low.flatten())
         similarities.append(similarity)
     return expected, (shares / shares.sum()).cpu().numpy(), float(torch.cat(similarities).mean())
 
@@ -327,10 +351,9 @@ def _with_itself(
     expected: torch.Tensor, C: Description, A: Description, frames: torch.Tensor
 ) -> torch.Tensor:
     """Expect of a frame that the style holds itself, to within half a decibel in all bands, what it holds."""
-    own = C.bands[:, frames]
-    held = A.bands[:, (C.fine[:, frames].T @ A.fine).argmax(1)]
-    apart = (own - held).square().mean(0).sqrt()
-    return torch.lerp(expected, held, torch.exp(-(apart / _SAME).square()))
+    same = A.bands[:, (C.fine[:, frames].T @ A.fine).argmax(1)]
+    apart = (C.bands[:, frames] - same).square().mean(0).sqrt()
+    return torch.lerp(expected, same, torch.exp(-(apart / _SAME).square()))
 
 
 def _similarity(cosines, ages, semitones, weights: Weights) -> torch.Tensor:
@@ -351,16 +374,9 @@ def _shape(w, semitones, library: Library, nearest, envelope) -> torch.Tensor:
     back = torch.where(
         semitones < 0, down * torch.exp(semitones / down_reach), up * torch.exp(-semitones / up_reach)
     )
-    levels = torch.bmm(w[:, None], library.bands[nearest]) + torch.bmm(
-        (w * back)[:, None], library.envelope[nearest]
-    )
+    levels = torch.bmm(w[:, None], library.bands[nearest])
+    levels += torch.bmm((w * back)[:, None], library.envelope[nearest])
     return levels[:, 0].T - (w * library.loudness[nearest]).sum(1)
-
-
-def analysed(y: np.ndarray, sr: int, name: str) -> np.ndarray:
-    """Return a waveform at the rate and the level at which it is described."""
-    y = set_level(check_waveform(y, name=name), LEVEL, name=name)
-    return y if sr == SR else librosa.resample(y, orig_sr=sr, target_sr=SR)
 
 
 def _over_bands(logits: tuple, device) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""The content's own rate and channels: what was found at 22 050 Hz for one channel, applied to the sound as it came.
+"""The content's own rate and channels: what was found at 22 050 Hz for one channel, on the sound as it came.
 
 Up to 10.4 kHz that is the matched gain, and after an optimisation the ratio of the transforms after and before. Above,
 the gain of the top band goes on over time, times a constant that gives every band the style's own mean level at equal
@@ -6,18 +6,16 @@ loudness, up to 30 dB, where the style has anything there.
 """
 
 import itertools
-from typing import NamedTuple
 
 import librosa
 import numpy as np
 from scipy import signal
 
-from audiostyle.config import TransferConfig
 from audiostyle.matching.describe import N_FFT, SR
-from audiostyle.matching.filter import TOP_BIN, Filter, frame_sizes
-from audiostyle.sound.audio import fix_length, set_level
-from audiostyle.sound.channels import keep_balance, mid_signal
-from audiostyle.sound.levels import loudness_difference, loudness_weights, rms
+from audiostyle.matching.gain import TOP_BIN, frame_sizes
+from audiostyle.sound.channels import mid_sound
+from audiostyle.sound.levels import k_weights, measure, rms, set_level
+from audiostyle.sound.samples import Sound
 from audiostyle.spectrogram import istft, stft
 
 # Hz from which the top band's gain alone would count, and from which the style's own bands do.
@@ -27,7 +25,7 @@ _FRAME, _BAND = 0.05, 500.0
 # dB under the whole at which a band of the style holds nothing, and what a band is raised and lowered by at most: what
 # the gain of the top band has raised from noise has to come down again.
 _NOTHING, _RAISED, _LOWERED = -90.0, 30.0, 60.0
-# Taps of the filter above 10.4 kHz last so many seconds.
+# Taps of the filter last so many seconds.
 _TAPS = 0.01
 # Rounds of its design.
 _ROUNDS = 12
@@ -38,129 +36,71 @@ _TINY = 1e-30
 _MOST_GAIN, _LEAST_POWER = 10.0, 1e-7
 
 
-class Heard(NamedTuple):
-    """Mean spectrum and loudness of a sound.
-
-    Parameters
-    ----------
-    frequencies, power : np.ndarray [shape=(n_bins,)]
-        Hz, and the mean power in each bin.
-    loudness : float
-        In dB against one and the same sound for all that are compared.
-    """
-
-    frequencies: np.ndarray
-    power: np.ndarray
-    loudness: float
-
-
-def heard(y: np.ndarray, sr: int, *, against: np.ndarray) -> Heard:
-    """Measure the mean spectrum of a sound, and its loudness against another."""
-    n = frame_of(sr)
-    y = fix_length(y, max(n, y.shape[-1]))
-    return Heard(np.fft.rfftfreq(n, 1 / sr), power_spectrum(y, sr), loudness_difference(y, against, sr))
-
-
-def frame_of(sr: int) -> int:
-    """Return the samples of the frames that spectra are averaged over."""
-    return round(_FRAME * sr)
-
-
-def power_spectrum(y: np.ndarray, sr: int) -> np.ndarray:
-    """Return the mean power of all frames [shape=(n_bins,)] (Welch 1967), of all channels together as loudness is."""
-    _, power = signal.welch(y, fs=sr, nperseg=frame_of(sr), scaling="spectrum", detrend=False)
-    return np.atleast_2d(power).sum(axis=0)
-
-
-def treble_taps(y: Heard, style: Heard, content: Heard, sr: int, strength: float) -> np.ndarray | None:
-    """Design the filter above 10.4 kHz with which a sound has the style's mean levels there.
+def with_treble_of(style: Sound, sound: Sound, content: Sound, *, strength: float) -> Sound:
+    """Give a sound the style's mean levels above 11.5 kHz, at equal loudness.
 
     Where the style has nothing, as in a file of 22 050 Hz, the levels of the sound are at most the content's.
 
     Parameters
     ----------
-    y, style, content : Heard
-        The sound, which has the gain of the top band above 10.4 kHz, the style and the content.
-    sr : int
-        Sample rate in Hz of all.
+    style, sound, content : Sound
+        All at one sample rate; the sound has the gain of the top band above 10.4 kHz.
     strength : float
         Factor of the filter's gain in dB.
 
     Returns
     -------
-    np.ndarray [shape=(n_taps,)] or None
-        Symmetric taps; None where the rate has no room above 11.5 kHz.
+    Sound
+        The sound itself where the rate has no room above 11.5 kHz.
     """
-    edges = np.arange(_OWN, sr / 2, _BAND)
-    if len(edges) < 2:
-        return None
-    levels, wanted, kept = (_band_levels(heard, edges) for heard in (y, style, content))
-    holds = wanted > 10 * np.log10(style.power.sum() + _TINY) - style.loudness + _NOTHING
-    missing = np.where(holds, wanted, np.minimum(levels, kept)) - levels
-    hz = np.concatenate([[0, _TOP, _OWN], (edges[:-1] + edges[1:]) / 2, [sr / 2]])
-    weighted, quieter = y.power * loudness_weights(y.frequencies, sr), 0.0
+    edges = np.arange(_OWN, sound.sr / 2, _BAND)
+    if len(edges) < 2 or strength == 0:
+        return sound
+    against = measure(content)
+    levels, wanted, kept = (
+        _band_levels(x, edges) - measure(x).louder_than(against) for x in (sound, style, content)
+    )
+    whole = 10 * np.log10(mean_power(style).sum() + _TINY) - measure(style).louder_than(against)
+    missing = np.where(wanted > whole + _NOTHING, wanted, np.minimum(levels, kept)) - levels
+    hz = np.concatenate([[0, _TOP, _OWN], (edges[:-1] + edges[1:]) / 2, [sound.sr / 2]])
+    power = mean_power(sound)
+    bins = np.linspace(0, sound.sr / 2, len(power))
+    heard, quieter = power * k_weights(bins, sound.sr), 0.0
     for _ in range(_ROUNDS):  # what is done to the treble changes the loudness
         gains = np.clip(missing + quieter, -_LOWERED, _RAISED)
         decibels = strength * np.concatenate([[0, 0], gains[:1], gains, gains[-1:]])
-        there = 10 ** (np.interp(y.frequencies, hz, decibels) / 10)
-        quieter = 10 * np.log10((weighted * there).sum() / weighted.sum())
-    return signal.firwin2(2 * round(_TAPS * sr / 2) + 1, hz, 10 ** (decibels / 20), fs=sr)
+        quieter = 10 * np.log10((heard * 10 ** (np.interp(bins, hz, decibels) / 10)).sum() / heard.sum())
+    taps = signal.firwin2(2 * round(_TAPS * sound.sr / 2) + 1, hz, 10 ** (decibels / 20), fs=sound.sr)
+    beside = len(taps) // 2
+
+    def read(start: int, stop: int) -> np.ndarray:
+        first = max(0, start - beside)
+        y = sound.read(first, min(sound.n_samples, stop + beside))
+        y = signal.oaconvolve(y, taps[None], mode="same", axes=-1)
+        return y[:, start - first : stop - first].astype(np.float32)
+
+    return sound._replace(read=read)
 
 
-def _band_levels(found: Heard, edges: np.ndarray) -> np.ndarray:
-    """Return levels between neighbouring edges in dB, at equal loudness."""
-    sums = [
-        found.power[(found.frequencies >= low) & (found.frequencies < high)].sum()
-        for low, high in itertools.pairwise(edges)
-    ]
-    return 10 * np.log10(np.asarray(sums) + _TINY) - found.loudness
+def mean_power(sound: Sound) -> np.ndarray:
+    """Return the mean power of frames of 50 ms [shape=(n_bins,)] (Welch 1967), of all channels together."""
+    n, total, weight = round(_FRAME * sound.sr), _TINY, 0
+    for y in sound.blocks():
+        y = librosa.util.fix_length(y, size=max(n, y.shape[-1]))
+        _, power = signal.welch(y, fs=sound.sr, nperseg=n, scaling="spectrum", detrend=False)
+        total, weight = total + power.sum(axis=0) * y.shape[1], weight + y.shape[1]
+    return total / max(1, weight)
 
 
-def as_it_came(
-    content: np.ndarray,
-    sr: int,
-    config: TransferConfig,
-    *,
-    style: np.ndarray,
-    found: Filter | None,
-    changed: tuple[np.ndarray, np.ndarray] | None,
-) -> np.ndarray:
-    """Apply what a transfer found on the mid signal to all channels of the content at its own rate.
-
-    Parameters
-    ----------
-    content, style : np.ndarray [shape=(n_samples,) or (n_channels, n_samples)]
-        Waveforms.
-    sr : int > 0
-        Their sample rate in Hz.
-    config : TransferConfig
-        Gives balance, and rate and level of the computation.
-    found : Filter or None
-        What was matched, if anything was.
-    changed : (np.ndarray, np.ndarray) or None
-        The mid signal [shape=(n_samples,)] at ``config.sr`` before and after an optimisation, if there was one.
-
-    Returns
-    -------
-    np.ndarray [shape=as content, dtype=float32]
-        At the level of the computation, with the content's balance of channels.
-    """
-    strength = strength_of(config)
-    y = content if found is None else found.apply(content, sr, strength=strength)
-    if changed is not None:
-        y = regained(y, sr, before=changed[0], after=changed[1], found_at=config.sr)
-    taps = treble_taps(*(heard(x, sr, against=content) for x in (y, style, content)), sr, strength)
-    if taps is not None:
-        y = signal.oaconvolve(y, taps.reshape((1,) * (y.ndim - 1) + (-1,)), mode="same", axes=-1)
-    return set_level(keep_balance(y, content), config.level)
+def _band_levels(sound: Sound, edges: np.ndarray) -> np.ndarray:
+    """Return levels between neighbouring edges in dB."""
+    power = mean_power(sound)
+    hz = np.linspace(0, sound.sr / 2, len(power))
+    sums = [power[(hz >= low) & (hz < high)].sum() for low, high in itertools.pairwise(edges)]
+    return 10 * np.log10(np.asarray(sums) + _TINY)
 
 
-def strength_of(config: TransferConfig) -> float:
-    """Return the factor of a filter's gain in dB: with a matched start it is whole at a balance of one half."""
-    return min(1.0, 2 * config.balance) if config.method == "matched" else config.balance
-
-
-def regained(y: np.ndarray, sr: int, *, before: np.ndarray, after: np.ndarray, found_at: int) -> np.ndarray:
+def regained(sound: Sound, *, before: np.ndarray, after: np.ndarray, found_at: int) -> Sound:
     """Apply what turned one channel into another as a gain on all channels of a sound.
 
     The gain is complex, the ratio of the two transforms at the sound's rate, at most a factor of ten. Above the rate at
@@ -168,10 +108,8 @@ def regained(y: np.ndarray, sr: int, *, before: np.ndarray, after: np.ndarray, f
 
     Parameters
     ----------
-    y : np.ndarray [shape=(n_samples,) or (n_channels, n_samples)]
+    sound : Sound
         The sound whose mid signal `before` is.
-    sr : int > 0
-        Its sample rate in Hz.
     before, after : np.ndarray [shape=(n_samples,)]
         One channel before and after; the latter is brought to the root mean square of the former.
     found_at : int > 0
@@ -179,20 +117,24 @@ def regained(y: np.ndarray, sr: int, *, before: np.ndarray, after: np.ndarray, f
 
     Returns
     -------
-    np.ndarray [shape=as y, dtype=float32]
+    Sound
     """
-    n_fft, hop = frame_sizes(sr)
+    n_fft, hop = frame_sizes(sound.sr)
     frames = {"n_fft": n_fft, "hop_length": hop}
-    mid = mid_signal(y).y
+    mid = mid_sound(sound)[0].waveform()
     after = set_level(after, rms(before), name="after")
-    A = stft(fix_length(librosa.resample(after, orig_sr=found_at, target_sr=sr), len(mid)), **frames)
+    A = stft(
+        librosa.util.fix_length(librosa.resample(after, orig_sr=found_at, target_sr=sound.sr), size=len(mid)),
+        **frames,
+    )
     B = stft(mid, **frames)
     power = B.abs().square()
     gain = A * B.conj() / (power + _LEAST_POWER * power.mean())
     gain *= _MOST_GAIN / gain.abs().clamp_min(_MOST_GAIN)
-    top = int(0.94 * min(found_at, sr) / sr * n_fft / 2)
+    top = int(0.94 * min(found_at, sound.sr) / sound.sr * n_fft / 2)
     gain[top:] = gain[top - top // 16 : top].abs().square().mean(0).sqrt()
-    channels = [
-        istft(stft(c, **frames) * gain, hop_length=hop, length=len(mid)).numpy() for c in np.atleast_2d(y)
-    ]
-    return np.stack(channels).reshape(y.shape)
+    channels = (
+        istft(stft(c, **frames) * gain, hop_length=hop, length=len(mid))
+        for c in np.atleast_2d(sound.waveform())
+    )
+    return Sound.of(np.stack([y.numpy() for y in channels]), sound.sr)

@@ -1,63 +1,58 @@
 """Channels: one signal that stands for all of them, and their balance."""
 
-from typing import NamedTuple
-
 import numpy as np
 
-from audiostyle.sound.levels import rms
+from audiostyle.config import check_allowed
+from audiostyle.sound.levels import measure
+from audiostyle.sound.samples import Sound
 
 # Under this share of the channels' own level, 12 dB, their mean has lost what it should stand for.
 _CANCELLED_AT = 0.25
-CANCELLED = "Its channels cancel in their mean: the loudest one stands for them."
 # What a filter may change the balance of the channels by, in dB to either side of the mean.
 _BALANCE_DB = 0.5
 _LEAST = 1e-12
 
 
-class Mid(NamedTuple):
-    """What stands for all channels of a sound.
+def mid_sound(sound: Sound) -> tuple[Sound, bool]:
+    """Return one channel that stands for all: their mean, or the loudest one where they cancel in the mean.
 
     Parameters
     ----------
-    y : np.ndarray [shape=(n_samples,), dtype=float32]
-        One channel.
-    note : str
-        Empty, or one sentence that says why it is not the mean.
+    sound : Sound
+
+    Returns
+    -------
+    Sound, bool
+        Of one channel, and whether the channels cancel.
     """
+    if sound.n_channels == 1:
+        return sound, False
+    squares, of_mean = np.zeros(sound.n_channels), 0.0
+    for y in sound.blocks():
+        squares += np.square(y, dtype=np.float64).sum(axis=1)
+        of_mean += float(np.square(y.mean(axis=0), dtype=np.float64).sum())
+    cancels = of_mean < _CANCELLED_AT**2 * squares.mean()
+    chosen = slice(i := int(np.argmax(squares)), i + 1) if cancels else slice(None)
+    mid = sound._replace(
+        read=lambda start, stop: sound.read(start, stop)[chosen].mean(axis=0, keepdims=True), n_channels=1
+    )
+    return mid, bool(cancels)
 
-    y: np.ndarray
-    note: str = ""
 
-
-def mid_signal(y: np.ndarray) -> Mid:
-    """Return the mean of the channels, or the loudest channel where they cancel in the mean.
-
-    Parameters
-    ----------
-    y : np.ndarray [shape=(n_samples,) or (n_channels, n_samples)]
-        Waveform.
+def mid_signal(y: np.ndarray) -> np.ndarray:
+    """Return one channel [shape=(n_samples,)] that stands for all of a waveform's, as `mid_sound`.
 
     Examples
     --------
-    >>> mid_signal(np.array([[1.0, 1.0], [-1.0, -1.0]])).note
-    'Its channels cancel in their mean: the loudest one stands for them.'
+    >>> mid_signal(np.array([[1.0, 1.0], [-1.0, -1.0]])).tolist()
+    [1.0, 1.0]
     """
     if y.ndim == 1:
-        return Mid(y)
-    mean = y.mean(axis=0, dtype=np.float32)
-    chosen = stands_for_all([rms(channel) for channel in y], rms(mean))
-    if chosen is None:
-        return Mid(mean)
-    return Mid(y[chosen], CANCELLED)
+        return y
+    return mid_sound(Sound.of(y, 1))[0].read(0, y.shape[1])[0]
 
 
-def stands_for_all(levels: list[float], of_mean: float) -> int | None:
-    """Return which channel stands for all by their root mean squares; None where the mean does."""
-    together = float(np.sqrt(np.mean(np.square(levels))))
-    return None if of_mean >= _CANCELLED_AT * together else int(np.argmax(levels))
-
-
-def keep_balance(y: np.ndarray, content: np.ndarray) -> np.ndarray:
+def keep_balance(sound: Sound, content: Sound) -> Sound:
     """Bring the levels of channels back to the content's balance, to within 1 dB.
 
     One filter on all channels keeps the place of every source. Where the channels differ in their spectra it changes
@@ -65,31 +60,38 @@ def keep_balance(y: np.ndarray, content: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    y, content : np.ndarray [shape=(n_samples,) or (n_channels, n_samples)]
-        What became of the content, and the content.
+    sound, content : Sound
+        What became of the content, and the content, of as many channels.
 
     Returns
     -------
-    np.ndarray [shape=as y]
+    Sound
     """
-    if y.ndim == 1:
-        return y
-    gains = balance_gains([rms(channel) for channel in y], [rms(channel) for channel in content])
-    return y * gains[:, None]
-
-
-def balance_gains(levels: list[float], wanted: list[float]) -> np.ndarray:
-    """Return the factors of `keep_balance` from root mean squares of the channels [shape=(n_channels,)].
-
-    Examples
-    --------
-    >>> balance_gains([1.0, 1.0], [1.0, 1.0]).tolist()
-    [1.0, 1.0]
-    """
-    levels, wanted = np.asarray(levels, dtype=np.float64), np.asarray(wanted, dtype=np.float64)
+    if sound.n_channels == 1:
+        return sound
+    levels, wanted = (measure(x).channel_rms for x in (sound, content))
     sounds = (levels > _LEAST) & (wanted > _LEAST)
     change = np.zeros(len(levels))
     change[sounds] = 20 * np.log10(levels[sounds] / wanted[sounds])
     whole = 20 * np.log10(max(np.linalg.norm(levels), _LEAST) / max(np.linalg.norm(wanted), _LEAST))
     kept = np.clip(change, whole - _BALANCE_DB, whole + _BALANCE_DB)
-    return np.where(sounds, 10 ** ((kept - change) / 20), 1.0).astype(np.float32)
+    gains = np.where(sounds, 10 ** ((kept - change) / 20), 1.0).astype(np.float32)[:, None]
+    return sound._replace(read=lambda start, stop: sound.read(start, stop) * gains)
+
+
+def in_channels(sound: Sound, n_channels: int | None) -> Sound:
+    """Return the sound in one channel (`mid_sound`), or one channel as many; None leaves it as it is.
+
+    Raises
+    ------
+    ValueError
+        If several channels should become several others.
+    """
+    if n_channels in (None, sound.n_channels):
+        return sound
+    if n_channels == 1:
+        return mid_sound(sound)[0]
+    check_allowed(sound.n_channels == 1, "n_channels", n_channels, f"1 or {sound.n_channels}")
+    return sound._replace(
+        read=lambda start, stop: np.repeat(sound.read(start, stop), n_channels, axis=0), n_channels=n_channels
+    )

@@ -10,7 +10,7 @@ import librosa
 import numpy as np
 
 # Samples of each channel that are held at a time, and samples beside a part from which resampling reaches into it.
-_STEP, _BESIDE = 1 << 18, 8192
+_STEP, _BESIDE = 1 << 20, 8192
 # Bytes up to which a store keeps its samples in memory.
 _IN_MEMORY = 1 << 28
 

@@ -14,10 +14,10 @@ from audiostyle.config import TransferConfig
 from audiostyle.datasets import paths
 from audiostyle.datasets.clips import get_pair
 from audiostyle.files.presets import USES, Use
+from audiostyle.files.recipe import Recipe, make_cut
 from audiostyle.sound.audio import set_level
 from audiostyle.sound.levels import rms
 from audiostyle.spectrogram import magnitudes
-from audiostyle.studies.recipe import Recipe, make_cut
 from audiostyle.widgets.form import (
     Form,
     Snippets,

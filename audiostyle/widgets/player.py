@@ -133,7 +133,7 @@ class SyncPlayer(Part):
             Gives ``n_fft`` and ``hop_length`` of the picture, and the rate above which a sound is resampled for it.
         """
         if y.ndim == 2 and len(y) > 2:
-            y = mid_signal(y).y
+            y = mid_signal(y)
         peak = max(float(np.max(np.abs(y))), 1e-9)
         data = {
             "audio": flac_bytes(y * (0.98 / peak), sr), "sr": sr, "duration": y.shape[-1] / sr,
@@ -198,7 +198,7 @@ def flac_bytes(y: np.ndarray, sr: int) -> bytes:
 
 def analysed(y: np.ndarray, sr: int, rate: int) -> np.ndarray:
     """Return a sound of any channels as one channel at another rate [shape=(n_samples,)], to be looked at."""
-    return librosa.resample(mid_signal(y).y, orig_sr=sr, target_sr=rate)
+    return librosa.resample(mid_signal(y), orig_sr=sr, target_sr=rate)
 
 
 def _shown(S: np.ndarray, sr: int) -> np.ndarray:

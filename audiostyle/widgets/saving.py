@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from audiostyle.files.one import Delivery
+from audiostyle.files.recipe import Recipe, as_dict, as_text, save_with_recipe
 from audiostyle.sound.headers import sound_format
-from audiostyle.studies.files import Delivery
-from audiostyle.studies.recipe import Recipe, as_dict, as_text, save_with_recipe
 from audiostyle.widgets.form import Form, button, choice, describe, text
 
 _SAME = "same"

@@ -37,7 +37,7 @@ def test_a_match_is_shown_in_decibels(content, style):
     power = match.bands.numpy()
     np.testing.assert_allclose(shown, 10 * np.log10(np.e) * (power - power.max()), atol=1e-3)
     gain = panels["gain on the content"].images[0].get_array()
-    np.testing.assert_allclose(gain, 20 * np.log10(np.exp(match.filter.log_gain.numpy())), atol=1e-3)
+    np.testing.assert_allclose(gain, 20 * np.log10(np.exp(match.gain.log_gain.numpy())), atol=1e-3)
     bars = panels["pitches of the style that were used"].patches
     assert [bar.get_x() + bar.get_width() / 2 for bar in bars] == pytest.approx(list(SEMITONES))
     alike = panels["alike in fine structure"].images[0].get_array()

@@ -7,10 +7,20 @@ from scipy import signal
 
 from audiostyle.datasets.clips import get_pair, load_pair
 from audiostyle.datasets.triples import load_triple, triples
-from audiostyle.matching import SEMITONES, SR, Filter, describe, match_timbre, transposed
-from audiostyle.matching.match import SETTINGS, Library, analysed, kind_of
+from audiostyle.matching import SEMITONES, SR, Clip, Gain, describe, match_timbre, transposed
+from audiostyle.matching.match import SETTINGS, Library, kind_of, to_analysis
 from audiostyle.measures.truth import log_spectral_distance
 from experiments.results import committed
+
+
+def matched(content, style):
+    """The content with the matched timbre."""
+    return match_timbre(content, style).gain.apply(content, SR)
+
+
+def steadiness(y):
+    y = to_analysis(y, SR, "clip")
+    return Clip(lambda a, b: y[a:b], len(y)).steadiness
 
 
 def melody(notes, *, partials=12, slope=1.0, seconds=0.4):
@@ -46,31 +56,31 @@ def test_filter_between_a_clip_and_its_copy_is_found():
     content = melody(TUNE)
     taps = signal.firwin2(257, [0, 300, 1500, 4000, SR / 2], [1, 1, 0.2, 0.6, 0.6], fs=SR)
     style = signal.fftconvolve(content, taps, mode="same").astype(np.float32)
-    match = match_timbre(content, style)
     assert distance(content, style) > 4
-    assert distance(match.y, style) < 0.5 * distance(content, style)
+    assert distance(matched(content, style), style) < 0.5 * distance(content, style)
 
 
 def test_content_comes_back_from_itself():
     content = melody(TUNE)
     match = match_timbre(content, content)
-    assert distance(match.y, content) < 2.5
+    y = match.gain.apply(content, SR)
+    assert distance(y, content) < 2.5
     # the level of the two is the same as well
-    assert np.sqrt(np.mean(match.y**2)) == pytest.approx(np.sqrt(np.mean(content**2)), rel=0.25)
+    assert np.sqrt(np.mean(y**2)) == pytest.approx(np.sqrt(np.mean(content**2)), rel=0.25)
     assert SEMITONES[int(match.semitones.argmax())] == 0
 
 
 def test_tune_of_another_timbre_comes_nearer_to_the_known_target():
     content, style, target = melody(TUNE, slope=2.0), melody(OTHER, slope=0.5), melody(TUNE, slope=0.5)
-    match = match_timbre(content, style)
-    assert distance(match.y, target) < 0.7 * distance(content, target)
+    assert distance(matched(content, style), target) < 0.7 * distance(content, target)
 
 
 def test_transposed_style_gives_nearly_the_same():
     content, style = melody(TUNE, slope=2.0), melody(OTHER, slope=0.5)
     plain = match_timbre(content, style)
     moved = match_timbre(content, melody([note + 5 for note in OTHER], slope=0.5))
-    assert distance(plain.y, moved.y) < 0.5 * distance(content, plain.y)
+    y, other = (m.gain.apply(content, SR) for m in (plain, moved))
+    assert distance(y, other) < 0.5 * distance(content, y)
     peaks = [int(m.semitones @ np.arange(len(SEMITONES))) for m in (plain, moved)]
     assert peaks[1] < peaks[0]  # what is higher is brought further down
 
@@ -78,27 +88,26 @@ def test_transposed_style_gives_nearly_the_same():
 def test_silence_stays_silence():
     content = melody(TUNE)
     content[30000:45000] = 0.0
-    match = match_timbre(content, melody(OTHER, slope=0.5))
-    assert np.abs(match.y[32500:42500]).max() < 1e-6
+    assert np.abs(matched(content, melody(OTHER, slope=0.5))[32500:42500]).max() < 1e-6
 
 
 def treble(y):
     """Energy above 4 kHz over that of all bands in dB."""
-    power = describe(analysed(y, SR, "y")).bands.exp().mean(1)
+    power = describe(to_analysis(y, SR, "y")).bands.exp().mean(1)
     return float(10 * (power[62:].sum() / power.sum()).log10())
 
 
 def test_soft_moments_of_a_dark_style_do_not_brighten_the_result():
     content, loud = melody(TUNE, slope=2.0), melody(OTHER, slope=3.0)
     soft = 10 ** (-45 / 20) * loud
-    result = match_timbre(content, np.concatenate([loud, soft, soft, loud])).y
+    result = matched(content, np.concatenate([loud, soft, soft, loud]))
     assert treble(result) < max(treble(content), treble(loud))
 
 
 def test_noise_far_under_the_sound_is_not_raised_to_it():
     content = melody(TUNE)
     content[30000:45000] = 1e-6 * np.random.default_rng(1).normal(size=15000)
-    y = match_timbre(content, melody(OTHER, slope=0.5)).y
+    y = matched(content, melody(OTHER, slope=0.5))
     assert np.abs(y[32500:42500]).max() < 1e-3 * np.abs(y).max()
 
 
@@ -106,36 +115,63 @@ def test_noise_far_under_the_sound_is_not_raised_to_it():
 def test_filter_at_another_rate_is_the_same_filter(sr):
     tone = np.sin(2 * np.pi * 1000 * np.arange(sr) / sr).astype(np.float32)
     gain = torch.full((1025, 44), -0.5)
-    assert np.abs(Filter(gain).apply(tone, sr)[sr // 4 : -sr // 4]).max() == pytest.approx(
+    assert np.abs(Gain(gain).apply(tone, sr)[sr // 4 : -sr // 4]).max() == pytest.approx(
         np.exp(-0.5), rel=1e-3
     )
 
 
 def test_filter_keeps_channels_and_length_and_strength_0_changes_nothing():
     stereo = np.random.default_rng(0).normal(size=(2, 9000)).astype(np.float32)
-    gain = Filter(torch.randn(1025, 20, generator=torch.Generator().manual_seed(0)))
+    gain = Gain(torch.randn(1025, 20, generator=torch.Generator().manual_seed(0)))
     assert gain.apply(stereo, SR).shape == stereo.shape
     np.testing.assert_allclose(gain.apply(stereo, SR, strength=0.0), stereo, atol=1e-5)
     np.testing.assert_array_equal(gain.apply(stereo, SR)[1], gain.apply(stereo[1], SR))
 
 
-def test_chunks_do_not_change_the_result(monkeypatch):
+@pytest.mark.parametrize(("name", "value"), [("match._COMPARED", 17), ("gain._PART", 9000)])
+def test_chunks_do_not_change_the_result(monkeypatch, name, value):
     content, style = melody(TUNE), melody(OTHER, slope=0.5)
-    whole = match_timbre(content, style)
-    monkeypatch.setattr("audiostyle.matching.match._COMPARED", 17)
-    np.testing.assert_allclose(match_timbre(content, style).y, whole.y, atol=1e-4)
+    whole = matched(content, style)
+    monkeypatch.setattr(f"audiostyle.matching.{name}", value)
+    np.testing.assert_allclose(matched(content, style), whole, atol=1e-4 * np.abs(whole).max())
+
+
+@pytest.mark.parametrize("extra", [0, 511])
+def test_blocks_give_the_gain_of_the_whole(monkeypatch, extra):
+    content = np.concatenate([melody(TUNE), np.zeros(9000, np.float32), melody(OTHER[::-1])])[
+        : 300 * 512 + extra
+    ]
+    style = melody(OTHER, slope=0.5)
+    whole = match_timbre(content, style).gain.log_gain
+    monkeypatch.setattr(Clip.blocks, "__defaults__", (64,))
+    parts = match_timbre(content, style).gain.log_gain
+    # a hundredth of a decibel: sums of float32 in another order
+    assert torch.abs(parts - whole).max() < 0.01 * np.log(10) / 20
+    monkeypatch.setattr("audiostyle.matching.describe._PLACES", 3)
+    monkeypatch.setattr("audiostyle.matching.describe._FRAMES", 40)
+    apart = (match_timbre(content, style).gain.log_gain - whole) * 20 / np.log(10)
+    assert apart.square().mean().sqrt() < 0.5  # means over notes, from some places
+
+
+@pytest.mark.parametrize("n", [1, 500, 3000])
+def test_clips_of_any_length_are_matched(n):
+    content, style = melody(TUNE), melody(OTHER, slope=0.5)
+    for a, b in ((content[2000 : 2000 + n], style), (content, style[2000 : 2000 + n])):
+        y = matched(a, b)
+        assert y.shape == a.shape
+        assert np.isfinite(y).all()
 
 
 def test_steady_notes_are_instruments_and_gliding_noise_is_a_voice():
     glide = np.random.default_rng(0).normal(size=3 * SR).astype(np.float32)
-    assert match_timbre(melody(TUNE), melody(OTHER)).kind == "instrument"
-    assert match_timbre(glide, glide[::-1].copy()).kind == "voice"
+    assert kind_of(steadiness(melody(TUNE)), steadiness(melody(OTHER))) == "instrument"
+    assert kind_of(steadiness(glide), steadiness(glide[::-1].copy())) == "voice"
 
 
 def test_long_style_is_thinned_and_keeps_its_range(monkeypatch):
     monkeypatch.setattr("audiostyle.matching.match.STYLE_FRAMES", 40)
     content, style = melody(TUNE, slope=2.0), melody(OTHER, slope=0.5)
-    assert distance(match_timbre(content, style).y, melody(TUNE, slope=0.5)) < distance(
+    assert distance(matched(content, style), melody(TUNE, slope=0.5)) < distance(
         content, melody(TUNE, slope=0.5)
     )
 
@@ -144,7 +180,7 @@ def test_long_style_is_thinned_and_keeps_its_range(monkeypatch):
 def test_levels_of_a_style_are_told_apart_down_to_the_depth_of_its_kind(kind, decibels):
     style = 30 * np.concatenate([melody(OTHER), np.zeros(SR, np.float32)])
     A = describe(style)
-    below = float(A.bands.max() - Library(style, A, SETTINGS[kind].depth, "cpu").bands.min())
+    below = float(A.bands.max() - Library(style, A, SETTINGS[kind].depth).bands.min())
     assert 10 / np.log(10) * below == pytest.approx(decibels, abs=0.5)
 
 
@@ -168,7 +204,7 @@ def test_bundled_triples_are_as_near_to_the_truth_as_the_table_says(name):
     table = committed("truth").set_index(["pair", "method"])
     triple = next(t for t in triples() if t.name == name)
     audio = load_triple(triple)
-    y = match_timbre(audio.content, audio.style, sr=audio.sr).y
+    y = match_timbre(audio.content, audio.style, sr=audio.sr).gain.apply(audio.content, audio.sr)
     found = log_spectral_distance(y, audio.target, audio.sr)
     assert found == pytest.approx(table.loc[(name, "matched timbre"), "lsd"], abs=0.03)
 
@@ -184,7 +220,7 @@ def test_bundled_triples_are_as_near_to_the_truth_as_the_table_says(name):
 )
 def test_settings_of_voices_are_for_two_that_speak(pair, kind):
     audio = load_pair(get_pair(pair, "bundled"), duration=5)
-    content, style = (describe(analysed(y, SR, "clip")).steadiness for y in (audio.content, audio.style))
+    content, style = (steadiness(y) for y in (audio.content, audio.style))
     assert kind_of(content, style) == kind
     sings = 0.6
     assert kind_of(content, sings) == kind_of(sings, style) == "instrument"

@@ -9,7 +9,7 @@ from audiostyle.__main__ import build_parser, main
 from audiostyle.commands.transfer import settings
 from audiostyle.config import TransferConfig
 from audiostyle.datasets.clips import get_clip, locate
-from audiostyle.studies import recipe
+from audiostyle.files import recipe
 
 SR = 22050
 WAIT = 120

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from audiostyle.files import recipe
 from audiostyle.sound.audio import load_audio
-from audiostyle.studies import recipe
 
 SR = 22050
 WAIT = 120

@@ -2,20 +2,18 @@
 
 import json
 import os
+import re
 import shlex
-from dataclasses import asdict, astuple, dataclass, field, replace
+from dataclasses import asdict, astuple, dataclass, field
 from pathlib import Path
 
 from audiostyle import __version__
 from audiostyle.config import TransferConfig, option
 from audiostyle.datasets import paths
 from audiostyle.datasets.clips import clips, locate
-from audiostyle.sound.audio import save_audio
-from audiostyle.sound.files import sha256, whole_file
-from audiostyle.studies.files import Delivery, Part, Sources
-from audiostyle.transfer import TransferResult, transfer_style
-
-_DEFAULT = TransferConfig()
+from audiostyle.files.one import Delivery, Part, Sources
+from audiostyle.sound.write import save_audio
+from audiostyle.system import sha256, whole_file
 
 
 @dataclass(frozen=True)
@@ -28,14 +26,16 @@ class Cut:
         The file; relative to the repository for a bundled clip, a bare name for an upload.
     sha256 : str
         Its checksum.
-    start, duration : float
-        The part in seconds.
+    start : float
+        Seconds to skip.
+    duration : float or None
+        Seconds to read; None reads to the end.
     """
 
     path: str
     sha256: str
-    start: float
-    duration: float
+    start: float = 0.0
+    duration: float | None = None
 
     def find(self, folder: str | os.PathLike = ".") -> Path:
         """Return where the file lies: here, in a folder, in the repository, or among the clips of the registry.
@@ -43,7 +43,7 @@ class Cut:
         Parameters
         ----------
         folder : path
-            Where else to look than in the working directory.
+            Where else to look than in the working directory: by the path that was kept, and by the bare name.
 
         Raises
         ------
@@ -53,17 +53,18 @@ class Cut:
             If it is not the file it was.
         """
         places = [Path(), Path(folder), *filter(None, [paths.checkout()])]
+        tried = [place / self.path for place in places] + [Path(folder) / Path(self.path).name]
         # Clips of the registry lie elsewhere on another machine.
-        known = [locate(clip) for clip in clips() if clip.sha256 == self.sha256]
-        tried = [*(place / self.path for place in places), *known]
-        found = next((path for path in tried if path.is_file()), None)
-        if found is None:
+        tried += [locate(clip) for clip in clips() if clip.sha256 == self.sha256]
+        found = [path for path in tried if path.is_file()]
+        if not found:
             raise FileNotFoundError(
-                f"{self.path} is in none of the places looked at; put it beside the settings or say where it lies"
+                f"{self.path} does not exist; put {Path(self.path).name} beside the settings, or name the file"
             )
-        if sha256(found) != self.sha256:
-            raise ValueError(f"{found} is not the file the result was made from: its checksum differs")
-        return found
+        same = [path for path in found if sha256(path) == self.sha256]
+        if not same:
+            raise ValueError(f"{found[0]} is not the file the result was made from: its checksum differs")
+        return same[0]
 
 
 @dataclass(frozen=True)
@@ -99,29 +100,21 @@ class Recipe:
     def python(self, output: str = "result.wav") -> str:
         """Return Python code that makes the result again."""
         changed = ", ".join(f"{name}={value!r}" for name, value in _changed(self.config).items())
-
-        def load(names: str, cut: Cut, rate: str, mono: str = "False") -> str:
-            part = f"start={cut.start:.10g}, duration={cut.duration:.10g}"
-            return f"{names} = load_audio({cut.path!r}, sr={rate}, mono={mono}, {part})"
-
-        style = [load("style, _", self.style, "sr", mono="True")]
-        if self.more:
-            parts = ", ".join(
-                f"Part({c.path!r}, {c.start:.10g}, {c.duration:.10g})" for c in (self.style, *self.more)
-            )
-            style = [
-                "from audiostyle.studies.files import Part, Sources",
-                f"style = Sources(None, ({parts}), {self.weights}).style(sr)",
-            ]
+        content, *styles = (
+            f"Part({cut.path!r}, {cut.start:.10g}, {cut.duration})"
+            for cut in (self.content, self.style, *self.more)
+        )
+        weights = f", {self.weights}" if self.weights else ""
+        asked = zip(("rate", "channels", "subtype"), astuple(self.delivery), strict=True)
+        delivery = ", ".join(f"{name}={value!r}" for name, value in asked if value is not None)
         return "\n".join(
             [
-                "from audiostyle import TransferConfig, load_audio, save_audio, transfer_style",
+                "from audiostyle import TransferConfig",
+                "from audiostyle.files.one import Delivery, Part, Sources, transfer_files",
                 "",
-                load("content, sr", self.content, "None"),
-                *style,
+                f"sources = Sources({content}, ({', '.join(styles)},){weights})",
                 f"config = TransferConfig({changed})",
-                "result = transfer_style(content, style, sr, config)",
-                f"save_audio({output!r}, result.y, result.sr)",
+                f"transfer_files(sources, {output!r}, config, delivery=Delivery({delivery}))",
             ]
         )
 
@@ -131,13 +124,8 @@ class Recipe:
         for name, value in _changed(self.config).items():
             words += [option(name), f"{value}"]
         for name, cut in (("content", self.content), ("style", self.style)):
-            if cut.start:
-                words += [f"--{name}-start", f"{cut.start:.10g}"]
-        if self.content.duration == self.style.duration:
-            words += ["--duration", f"{self.content.duration:.10g}"]
-        else:
-            words += ["--content-duration", f"{self.content.duration:.10g}"]
-            words += ["--style-duration", f"{self.style.duration:.10g}"]
+            for what, value in (("start", cut.start or None), ("duration", cut.duration)):
+                words += [f"--{name}-{what}", f"{value:.10g}"] if value is not None else []
         for name, value in zip(("sr", "channels", "subtype"), astuple(self.delivery), strict=True):
             words += [f"--{name}", f"{value}"] if value is not None else []
         if self.weights:
@@ -149,64 +137,27 @@ class Recipe:
         # Behind the two dashes a file called --output=x.wav is a file.
         return shlex.join([*words, "--", *named])
 
-    def run(self) -> TransferResult:
-        """Make the result again.
-
-        Returns
-        -------
-        TransferResult
-
-        Raises
-        ------
-        FileNotFoundError, ValueError
-            As `Cut.find`.
-        """
-        sources = self.sources()
-        content, sr = sources.content.load(None, mono=False)
-        return transfer_style(content, sources.style(sr), sr, self.config, progress=False)
-
 
 def _changed(config: TransferConfig) -> dict[str, object]:
-    """Return the settings that must be given; the method where it is not what the encoder leads to."""
-    defaults = asdict(_DEFAULT) | {"method": replace(config, method=None).method}
-    return {name: value for name, value in asdict(config).items() if value != defaults[name]}
+    """Return the settings that must be given: those that the method and the encoder do not lead to."""
+    defaults = asdict(TransferConfig(encoder=config.encoder))
+    given = {name: value for name, value in asdict(config).items() if value != defaults[name]}
+    return given | ({"encoder": config.encoder} if config.encoder != TransferConfig().encoder else {})
 
 
-def make_cut(path: Path, start: float, duration: float, *, uploaded: bool = False) -> Cut:
+def make_cut(path: Path, start: float = 0.0, duration: float | None = None, *, uploaded: bool = False) -> Cut:
     """Describe a part of a file; an upload by its bare name, a file of the repository relative to it."""
     shown = path.name if uploaded else str(path)
     repository = paths.checkout()
     if repository is not None and not uploaded and path.is_relative_to(repository):
         shown = path.relative_to(repository).as_posix()
-    return Cut(shown, sha256(path), round(start, 6), round(duration, 6))
+    return Cut(shown, sha256(path), round(start, 6), None if duration is None else round(duration, 6))
 
 
 def save_with_recipe(
     path: str | os.PathLike, y, sr: int, recipe: Recipe, *, subtype: str | None = None
 ) -> tuple[Path, Path]:
-    """Write a sound, and its settings beside it as ``<name>.json``.
-
-    Parameters
-    ----------
-    path : str or path
-        A name with one of the suffixes of `audiostyle.sound.audio.save_audio`.
-    y : np.ndarray [shape=(n_samples,) or (n_channels, n_samples)]
-        The result.
-    sr : int
-        Sample rate in Hz.
-    recipe : Recipe
-    subtype : str or None
-        As for `audiostyle.sound.audio.save_audio`.
-
-    Returns
-    -------
-    sound, settings : pathlib.Path
-
-    Raises
-    ------
-    ValueError, OSError
-        As `audiostyle.sound.audio.save_audio`.
-    """
+    """Write a sound as `audiostyle.sound.write.save_audio`, and its settings beside it as ``<name>.json``."""
     sound = save_audio(path, y, sr, subtype=subtype)
     return sound, write_settings(sound.with_suffix(".json"), as_dict(recipe))
 
@@ -220,18 +171,14 @@ def write_settings(path: Path, made_of: dict) -> Path:
 
 def as_text(made_of: dict) -> str:
     """Return a dictionary, such as that of a recipe, as the JSON that `load_recipe` reads."""
-    return json.dumps(made_of, indent=2, ensure_ascii=False) + "\n"
+    # A name that is not UTF-8 has half characters, which only escapes can hold.
+    text = json.dumps(made_of, indent=2, ensure_ascii=False)
+    return re.sub("[\ud800-\udfff]", lambda half: f"\\u{ord(half[0]):04x}", text) + "\n"
 
 
 def as_dict(recipe: Recipe) -> dict:
     """Return a recipe as a dictionary that JSON can hold."""
     return {"audiostyle": __version__} | asdict(recipe)
-
-
-def _cut(kept: dict) -> Cut:
-    """Return a cut whose values have the types they should have, which JSON does not see to."""
-    cut = Cut(**kept)
-    return Cut("" + cut.path, "" + cut.sha256, 1.0 * cut.start, 1.0 * cut.duration)
 
 
 def load_recipe(path: str | os.PathLike) -> Recipe:
@@ -253,5 +200,12 @@ def load_recipe(path: str | os.PathLike) -> Recipe:
         weights = tuple(1.0 * weight for weight in kept.get("weights", ()))
         delivery = Delivery(**kept.get("delivery", {}))
         return Recipe(content, style, TransferConfig(**kept["config"]), tuple(more), weights, delivery)
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
+    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} holds no settings of a result ({type(error).__name__}: {error})") from error
+
+
+def _cut(kept: dict) -> Cut:
+    """Return a cut whose values have the types they should have, which JSON does not see to."""
+    cut = Cut(**kept)
+    duration = None if cut.duration is None else 1.0 * cut.duration
+    return Cut("" + cut.path, "" + cut.sha256, 1.0 * cut.start, duration)

@@ -1,33 +1,31 @@
-"""Many transfers: every content with every style, into one folder, with a table; what is there is not made again."""
+"""Many transfers: every content with every style, into one folder, with a table. Existing results are skipped."""
 
+import csv
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
-import pandas as pd
 from joblib import delayed
 from tqdm.std import tqdm
 
 from audiostyle.config import TransferConfig
-from audiostyle.sound.audio import WRITTEN_FORMATS
-from audiostyle.sound.files import whole_file
-from audiostyle.sound.processes import processes
-from audiostyle.studies.files import Delivery, Part, Sources, transfer_files
-from audiostyle.studies.recipe import Recipe, as_dict, make_cut, write_settings
+from audiostyle.files.one import Delivery, Part, Sources, transfer_files
+from audiostyle.files.recipe import Recipe, as_dict, make_cut, write_settings
+from audiostyle.sound.write import SUFFIXES
+from audiostyle.system import processes, whole_file
 
 # Files of these names are taken from a folder; which of them can be read, reading tells.
-SOUND_SUFFIXES = frozenset(
-    f".{name}"
-    for name in ("wav", "flac", "ogg", "oga", "opus", "mp3", "aiff", "aif", "m4a", "aac", "w64", "caf")
-)
+SOUND_SUFFIXES = frozenset((
+    ".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".mp2", ".aiff", ".aif", ".aifc", ".m4a", ".mp4", ".aac", ".wma",
+    ".webm", ".mka", ".w64", ".rf64", ".caf", ".au", ".snd", ".wv", ".ape", ".amr",
+))  # fmt: skip
 TABLE = "results.csv"
-# Seconds, of a file whose header says nothing.
-_TO_THE_END = 1e9
+_COLUMNS = ("content", "style", "result", "status", "seconds", "sr", "channels", "balance", "iterations",
+            "style_removed", "content_loss", "gain_db", "took", "note", "error")  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Job:
+class Job(NamedTuple):
     """One result to make.
 
     Parameters
@@ -47,8 +45,7 @@ class Job:
         return self.output.with_name(self.output.name + ".json")
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of a job.
 
     Parameters
@@ -114,33 +111,21 @@ def make_jobs(
         If two results would have one name.
     """
     jobs: dict[Path, Job] = {}
-    # a process may have another working directory, and a recipe is read from anywhere
-    folder, contents = folder.absolute(), [_absolute(part) for part in contents]
     for content in contents:
-        for style in (tuple(_absolute(part) for part in parts) for parts in styles):
-            name = f"{content.path.stem}__{'+'.join(part.path.stem for part in style)}"
-            output = folder / (name + (suffix or _written_suffix(content.path)))
+        for style in styles:
+            # A process may have another working directory, and a recipe is read from anywhere.
+            content, *parts = (part._replace(path=part.path.absolute()) for part in (content, *style))
+            kept = content.path.suffix.lower()
+            name = f"{content.path.stem}__{'+'.join(part.path.stem for part in parts)}"
+            output = folder.absolute() / (name + (suffix or (kept if kept in SUFFIXES else ".wav")))
+            job = Job(Sources(content, tuple(parts), weights), output)
             if output in jobs:
-                other = jobs[output].sources
-                twice = [
-                    str(part.path)
-                    for s in (other, Sources(content, style))
-                    for part in (s.content, *s.styles)
-                ]
-                raise ValueError(
-                    f"two results would be called {output.name} (of {', '.join(twice)}); rename one file"
+                twice = ", ".join(
+                    str(p.path) for s in (jobs[output].sources, job.sources) for p in (s.content, *s.styles)
                 )
-            jobs[output] = Job(Sources(content, style, weights), output)
+                raise ValueError(f"two results would be called {output.name} (of {twice}); rename one file")
+            jobs[output] = job
     return list(jobs.values())
-
-
-def _absolute(part: Part) -> Part:
-    return part._replace(path=part.path.absolute())
-
-
-def _written_suffix(path: Path) -> str:
-    suffix = path.suffix.lower()
-    return suffix if suffix.lstrip(".").upper() in WRITTEN_FORMATS else ".wav"
 
 
 def run_batch(
@@ -176,8 +161,7 @@ def run_batch(
     list of Outcome
         In the order of the jobs. ``results.csv`` in the folder has a row for each.
     """
-    delivery = delivery or Delivery()
-    calls = (delayed(_run)(job, config, delivery) for job in jobs)
+    calls = (delayed(_run)(job, config, delivery or Delivery()) for job in jobs)
     outcomes: dict[Path, Outcome] = {}
     with (
         processes(min(n_jobs, len(jobs)), return_as="generator_unordered") as workers,
@@ -194,30 +178,18 @@ def run_batch(
 
 def _run(job: Job, config: TransferConfig, delivery: Delivery) -> Outcome:
     try:
-        made_of = _made_of(job.sources, config, delivery)
+        content, style, *more = (make_cut(*part) for part in (job.sources.content, *job.sources.styles))
+        recipe = Recipe(content, style, config, tuple(more), job.sources.weights, delivery)
+        made_of = json.loads(json.dumps(as_dict(recipe)))  # as it is read back
         if job.output.is_file() and _kept(job.settings).items() >= made_of.items():
             return Outcome(job, "kept")
-
-        def forget() -> None:
-            # The older sound stays until the new one is whole, and must not pass for it.
-            job.settings.unlink(missing_ok=True)
-
-        options = {"delivery": delivery, "progress": False, "before": forget}
-        made, _ = transfer_files(job.sources, job.output, config, **options)
-        write_settings(job.settings, made_of | {"made": asdict(made)})
+        # The older sound stays until the new one is whole, and must not pass for it.
+        forget = {"before": lambda result: job.settings.unlink(missing_ok=True)}
+        made, _ = transfer_files(job.sources, job.output, config, delivery=delivery, progress=False, **forget)
+        write_settings(job.settings, made_of | {"made": made._asdict()})
     except (ValueError, OSError, RuntimeError, MemoryError) as error:
         return Outcome(job, "failed", " ".join(str(error).split()))
     return Outcome(job, "made")
-
-
-def _made_of(sources: Sources, config: TransferConfig, delivery: Delivery) -> dict:
-    """Return the recipe as it is read back from JSON."""
-    content, style, *more = (
-        make_cut(part.path, part.start, part.seconds() or part.duration or _TO_THE_END)
-        for part in (sources.content, *sources.styles)
-    )
-    recipe = Recipe(content, style, config, tuple(more), sources.weights, delivery)
-    return json.loads(json.dumps(as_dict(recipe)))
 
 
 def _kept(settings: Path) -> dict:
@@ -232,23 +204,21 @@ def _kept(settings: Path) -> dict:
 
 
 def _write_table(outcomes: Iterable[Outcome]) -> None:
-    rows = []
-    for outcome in outcomes:
-        sources, made = outcome.job.sources, {}
-        if outcome.status != "failed":
-            made = _kept(outcome.job.settings)["made"]
-        rows.append(
-            {
-                "content": str(sources.content.path),
-                "style": " + ".join(str(part.path) for part in sources.styles),
-                "result": outcome.job.output.name,
-                "status": outcome.status,
-                **{name: made.get(name) for name in ("seconds", "sr", "channels")},
-                **made.get("numbers", {}),
-                "note": made.get("note", ""),
-                "error": outcome.error,
+    outcomes = list(outcomes)
+    with (
+        whole_file(outcomes[0].job.output.parent / TABLE) as temporary,
+        # A name that is not UTF-8 is shown with a mark in place of its odd bytes.
+        open(temporary, "w", encoding="utf-8", errors="backslashreplace", newline="") as file,
+    ):
+        table = csv.DictWriter(file, _COLUMNS, extrasaction="ignore", lineterminator="\n")
+        table.writeheader()
+        for job, status, error in outcomes:
+            made = _kept(job.settings).get("made", {}) if status != "failed" else {}
+            row = {
+                "content": job.sources.content.path,
+                "style": " + ".join(str(part.path) for part in job.sources.styles),
+                "result": job.output.name,
+                "status": status,
+                "error": error,
             }
-        )
-        folder = outcome.job.output.parent
-    with whole_file(folder / TABLE) as temporary:
-        pd.DataFrame(rows).to_csv(temporary, index=False)
+            table.writerow(made | made.get("numbers", {}) | row)

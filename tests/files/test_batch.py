@@ -12,9 +12,10 @@ import pandas as pd
 import pytest
 import soundfile
 
+from audiostyle import TransferConfig
 from audiostyle.__main__ import main
 from audiostyle.datasets import paths
-from audiostyle.studies.recipe import load_recipe
+from audiostyle.files.recipe import load_recipe
 
 SR = 22050
 
@@ -50,7 +51,7 @@ def test_every_content_is_made_and_a_broken_one_is_named(work, capsys):
     rows = table().set_index("result")
     assert rows["status"].tolist() == ["made", "failed", "made"]
     assert rows.loc["0__style.wav", "sr"] == SR
-    assert 0 < rows.loc["0__style.wav", "style_removed"] < 1
+    assert rows.loc["0__style.wav", "took"] > 0
     assert "not a sound file" in rows.loc["1__style.wav", "error"]
 
 
@@ -64,7 +65,7 @@ def test_only_what_is_missing_is_made(work, capsys):
     again = {path.name: path.stat().st_mtime_ns for path in (work / "out").glob("*.wav")}
     assert {name for name in made if made[name] != again[name]} == {"1__style.wav"}
     assert table()["status"].tolist() == ["kept", "made", "kept"]
-    assert table()["style_removed"].notna().all()
+    assert table()["took"].notna().all()
     # of other settings, and of a content that changed, all and one are made again
     assert run(*words, "--balance", "0.3") == 0
     assert "3 made" in capsys.readouterr().out
@@ -91,9 +92,8 @@ def test_several_styles_are_one_and_its_recipe_makes_it_again(work):
     assert run("--recipe", str(settings), "-o", "again.flac") == 0
     first, again = (soundfile.read(name)[0] for name in ("out/0__style+other.flac", "again.flac"))
     np.testing.assert_array_equal(first, again)
-    namespace = {}
-    exec(compile(recipe.python("python.wav"), "snippet", "exec"), namespace)
-    np.testing.assert_allclose(namespace["result"].y, first, atol=1 / 2**22)
+    exec(compile(recipe.python("python.flac"), "snippet", "exec"), {})
+    np.testing.assert_array_equal(soundfile.read("python.flac")[0], first)
     assert "--subtype PCM_24" in recipe.shell()
 
 
@@ -121,7 +121,7 @@ def test_a_stop_before_a_sound_is_whole_leaves_none_that_passes_for_it(work, mon
         raise OSError("the disk is full")
 
     with monkeypatch.context() as broken:
-        broken.setattr("audiostyle.studies.files.save_audio", full)
+        broken.setattr("audiostyle.files.one.open_writer", full)
         assert run(*words, "--balance", "0.3") == 1
     assert (work / "out" / "1__style.wav").read_bytes() == older
     capsys.readouterr()
@@ -146,7 +146,7 @@ def test_a_recipe_cuts_the_file_that_it_cut_and_writes_as_it_wrote(work):
 @pytest.mark.parametrize(
     "change",
     [
-        {"content": {"start": "abc"}}, {"content": {"path": 5}}, {"style": {"duration": None}}, {"weights": ["a"]},
+        {"content": {"start": "abc"}}, {"content": {"path": 5}}, {"style": {"duration": "x"}}, {"weights": ["a"]},
         {"delivery": {"colour": 1}},
     ],
     ids=str,
@@ -172,14 +172,14 @@ def test_a_recipe_with_a_wrong_value_is_refused_in_one_line(work, capsys, change
         (["in", "style.wav", "-o", "in"], "lies in in, where sounds are read from"),
         (["in", "style.wav", "-o", "in/out"], "lies in in, where sounds are read from"),
         (["in", "style.wav", "-o", "out.wav"], "names a file; several results go into a folder"),
-        (["in", "style.wav", "-o", "note"], "is no folder"),
+        (["in", "style.wav", "-o", "note"], "is not a folder"),
         (["in", "style.wav", "-o", "out", "-j", "0"], "it must be at least 1"),
         (["in", "style.wav", "-o", "out", "--format", "xyz"], "no suffix that names a sound format"),
         (["in", "style.wav", "-o", "out", "--report", "a.html"], "is of one result"),
         (["in/0.wav", "a/0.wav", "--style", "style.wav", "-o", "out"], "would be called 0__style.wav"),
         (["in/0.wav", "in/1.wav", "style.wav", "-o", "out"], "say with --style"),
         (["in", "--style", "in", "--style", "style.wav", "-o", "out"], "name the files that make one style"),
-        (["in/0.wav", "style.wav", "-o", "a.wav", "--weights", "x"], "is no list of numbers"),
+        (["in/0.wav", "style.wav", "-o", "a.wav", "--weights", "x"], "is not a list of numbers"),
         (["in/0.wav", "style.wav", "-o", "a.wav", "--weights", "1,2"], "as many as styles: 1"),
         (
             ["in/0.wav", "--style", "style.wav", "--style", "in/1.wav", "--weights", "1,1e9", "-o", "a.wav"],
@@ -219,13 +219,15 @@ def test_folder_without_permission(work, capsys, monkeypatch):
 def test_presets_are_their_settings(work, monkeypatch):
     seen = []
 
-    def record(content, style, sr, config, progress):
+    def record(content, style, config, **options):
         seen.append(config)
         raise ValueError("seen enough")
 
-    monkeypatch.setattr("audiostyle.transfer.transfer_style", record)
-    run("in/0.wav", "style.wav", "-o", "a.wav", "--preset", "voice", "--balance", "0.2")
-    assert (seen[0].kind, seen[0].balance) == ("voice", 0.2)
+    monkeypatch.setattr("audiostyle.files.one.transfer_sound", record)
+    run("in/0.wav", "style.wav", "-o", "a.wav", "--preset", "paper", "--balance", "0.2")
+    run("in/0.wav", "style.wav", "-o", "a.wav", "--n-filters", "8")
+    assert seen == [TransferConfig.paper(balance=0.2), TransferConfig(encoder="random", n_filters=8)]
+    assert {config.method for config in seen} == {"gram"}
 
 
 def test_report_holds_sounds_numbers_and_settings(work):
@@ -233,7 +235,7 @@ def test_report_holds_sounds_numbers_and_settings(work):
     page = (work / "a.html").read_text()
     assert page.count("data:audio/mpeg;base64,") == 3
     assert page.count("data:image/png;base64,") == 1
-    assert "style_removed" in page
+    assert "gain_db" in page
     assert "kernel_size" in page
     assert "http" not in page.replace("https://www.w3.org", "")
 
@@ -275,8 +277,51 @@ def test_a_stop_between_sound_and_settings_leaves_no_older_settings_beside_it(wo
         raise OSError("stopped")
 
     with monkeypatch.context() as broken:
-        broken.setattr("audiostyle.studies.batch.write_settings", stopped)
+        broken.setattr("audiostyle.files.batch.write_settings", stopped)
         assert run(*words, "--balance", "0.3") == 1
     capsys.readouterr()
     assert run(*words) == 0
     assert "3 made, 0 there already" in capsys.readouterr().out
+
+
+def test_report_at_a_rate_that_no_player_takes(work):
+    rate = ["--sr", "44056"]
+    assert run("in/0.wav", "style.wav", "-o", "a.wav", "--report", "a.html", *rate) == 0
+    assert (work / "a.html").read_text().count("data:audio/mpeg;base64,") == 3
+
+
+def test_names_that_are_no_text_do_not_stop_the_others(work, capsys):
+    """Neither in the table nor in the settings, nor on a terminal that cannot print them."""
+    odd = os.fsdecode(b"m\xe9.wav")
+    (work / "in" / "0.wav").rename(work / "in" / odd)
+    (work / "in" / "1.wav").rename(work / "in" / "日本.wav")
+    assert run("in", "style.wav", "-o", "out") == 0
+    assert table()["status"].tolist() == ["made"] * 3
+    settings = next(path for path in (work / "out").glob("*.json") if "\udce9" in path.name)
+    assert load_recipe(settings).content.path.endswith(odd)
+    assert run("in", "style.wav", "-o", "out") == 0
+    assert "0 made, 3 there already" in capsys.readouterr().out
+    words = [
+        sys.executable,
+        "-m",
+        "audiostyle",
+        "transfer",
+        "in/日本.wav",
+        "style.wav",
+        "-o",
+        "日本.wav",
+        "--quiet",
+    ]
+    environment = os.environ | {"PYTHONPATH": str(paths.root()), "PYTHONIOENCODING": "cp1252"}
+    assert subprocess.run(words, env=environment, check=False).returncode == 0
+
+
+def test_a_batch_that_moved_finds_its_sounds_beside_the_settings(work, tmp_path):
+    assert run("in/0.wav", "in/1.wav", "--style", "style.wav", "-o", "out") == 0
+    moved = tmp_path / "elsewhere"
+    moved.mkdir()
+    for path in ("in/0.wav", "style.wav", "out/0__style.wav.json"):
+        (work / path).rename(moved / os.path.basename(path))
+    assert run("--recipe", str(moved / "0__style.wav.json"), "-o", "again.wav") == 0
+    first, again = (soundfile.read(name)[0] for name in ("out/0__style.wav", "again.wav"))
+    np.testing.assert_array_equal(first, again)

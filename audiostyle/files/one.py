@@ -1,0 +1,208 @@
+"""Sound files in, a sound file out: as the content came, or as asked for."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from audiostyle.config import TransferConfig, check_allowed
+from audiostyle.sound.channels import mid_sound
+from audiostyle.sound.levels import set_level, without_offset
+from audiostyle.sound.read import check_rate, open_sound
+from audiostyle.sound.samples import Sound
+from audiostyle.sound.write import open_writer, writable
+from audiostyle.transfer import TransferResult, transfer_sound
+
+# To this level parts of one style are brought; beside a share so many times its own a part is too short to be heard.
+_LEVEL, _MOST_SHARE = 0.05, 1000
+
+
+class Part(NamedTuple):
+    """A part of a sound file.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+    start : float
+        Seconds to skip.
+    duration : float or None
+        Seconds to read; None reads to the end.
+    """
+
+    path: Path
+    start: float = 0.0
+    duration: float | None = None
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What a transfer is made of.
+
+    Parameters
+    ----------
+    content : Part
+    styles : tuple of Part
+        Several are one style: at equal levels, one after the other.
+    weights : tuple of float > 0
+        Shares of the styles, in seconds; empty takes all of each.
+    """
+
+    content: Part
+    styles: tuple[Part, ...]
+    weights: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        fits = not self.weights or len(self.weights) == len(self.styles)
+        check_allowed(fits, "weights", self.weights, f"as many as styles: {len(self.styles)}")
+        fits = all(0 < w <= _MOST_SHARE * min(self.weights) for w in self.weights)
+        allowed = f"above 0, and none more than {_MOST_SHARE} times another"
+        check_allowed(fits and np.isfinite(self.weights).all(), "weights", self.weights, allowed)
+
+    def style(self, sr: int) -> tuple[Sound, list[str]]:
+        """Return the style at a sample rate, and what was said when it was read.
+
+        Several files become one channel each, the mid signal, like every other input.
+        """
+        opened = [open_sound(*part) for part in self.styles]
+        notes = [note for _, _, found in opened for note in found]
+        if len(opened) == 1:
+            return opened[0][0].at(sr), notes
+        mids = [mid_sound(without_offset(sound.at(sr)))[0].waveform() for sound, _, _ in opened]
+        if self.weights:
+            unit = min(len(y) / w for y, w in zip(mids, self.weights, strict=True))
+            mids = [y[: round(unit * w)] for y, w in zip(mids, self.weights, strict=True)]
+        named = zip(mids, self.styles, strict=True)
+        levelled = [set_level(y, _LEVEL, name=str(part.path)) for y, part in named]
+        return Sound.of(np.concatenate(levelled), sr), notes
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """How a result is written; what is None is as the content came.
+
+    Parameters
+    ----------
+    rate : int or None
+        Sample rate in Hz.
+    channels : int > 0 or None
+        Channels: one, the result's own number, or of one channel any.
+    subtype : str or None
+        How samples are kept, as libsndfile calls it, such as ``"PCM_24"``.
+    """
+
+    rate: int | None = None
+    channels: int | None = None
+    subtype: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.rate is not None:
+            check_rate(self.rate)
+        fits = self.channels is None or self.channels > 0
+        check_allowed(fits, "channels", self.channels, "a whole number from 1 on")
+
+    def of(self, content: Sound, subtype: str | None, config: TransferConfig) -> "Delivery":
+        """Fill in what was not asked for from the content and how its samples were kept."""
+        sr, channels = (content.sr, content.n_channels) if config.keeps_content else (config.sr, 1)
+        if self.channels not in (None, 1, channels) and channels != 1:
+            raise ValueError(
+                f"--channels {self.channels}: {channels} channels can become 1, or stay {channels}"
+            )
+        return Delivery(self.rate or sr, self.channels or channels, self.subtype or subtype)
+
+
+class Made(NamedTuple):
+    """A result that was written.
+
+    Parameters
+    ----------
+    seconds : float
+        Its length.
+    sr, channels : int
+        Sample rate in Hz and channels.
+    numbers : dict of str to float
+        ``balance``, ``iterations``, ``gain_db``, ``took`` in seconds; after an optimisation ``style_removed`` (share
+        of the style loss) and ``content_loss``.
+    note : str
+        What was done to the level, rate, channels and bits, and what was missing in the files.
+    """
+
+    seconds: float
+    sr: int
+    channels: int
+    numbers: dict[str, float]
+    note: str = ""
+
+
+def transfer_files(
+    sources: Sources,
+    output: Path,
+    config: TransferConfig,
+    *,
+    delivery: Delivery | None = None,
+    progress: bool = True,
+    before: Callable[[TransferResult], None] = lambda result: None,
+) -> tuple[Made, TransferResult]:
+    """Transfer sound files and write the result.
+
+    Parameters
+    ----------
+    sources : Sources
+    output : pathlib.Path
+        File to write, whole or not at all.
+    config : TransferConfig
+    delivery : Delivery or None
+        None writes it as the content came.
+    progress : bool
+        Show a progress bar.
+    before : callable
+        Gets the result before it is written.
+
+    Returns
+    -------
+    Made, TransferResult
+
+    Raises
+    ------
+    FileNotFoundError, ValueError, MemoryError, OSError
+        As `audiostyle.sound.read.open_sound`, `audiostyle.transfer.transfer_sound` and
+        `audiostyle.sound.write.open_writer`.
+    """
+    content, form, notes = open_sound(*sources.content)
+    wanted = (delivery or Delivery()).of(content, form.subtype, config)
+    n_samples = content.n_samples * wanted.rate / content.sr
+    written = writable(output, wanted.rate, wanted.channels, wanted.subtype, n_samples)
+    style, of_style = sources.style(content.sr)
+    result = transfer_sound(
+        content, style, config, rate=wanted.rate, n_channels=wanted.channels, progress=progress
+    )
+    before(result)
+    with open_writer(output, written, wanted.rate, wanted.channels) as write:
+        for block in result.sound.blocks():
+            write(block)
+    # That MP3 or Ogg keep no 16 bits goes without saying, unless they were asked for.
+    told = (delivery and delivery.subtype) or all(
+        (subtype or "").startswith(("PCM", "FLOAT", "DOUBLE")) for subtype in (form.subtype, written.subtype)
+    )
+    note = " ".join([result.level_note, *[written.note] * bool(told and written.note), *notes, *of_style])
+    sound = result.sound
+    return Made(sound.n_samples / sound.sr, sound.sr, sound.n_channels, numbers_of(result), note), result
+
+
+def numbers_of(result: TransferResult) -> dict[str, float]:
+    """Return the numbers of a result that are kept beside it."""
+    numbers = {
+        "balance": float(result.config.balance),
+        "iterations": float(result.n_iter),
+        "gain_db": float(20 * np.log10(result.gain)),
+        "took": float(sum(result.seconds.values())),
+    }
+    if not result.losses.empty:
+        losses = result.losses if result.polish_losses is None else result.polish_losses
+        numbers |= {
+            "style_removed": float(result.style_removed),
+            "content_loss": float(losses["content"].iloc[-1]),
+        }
+    return numbers

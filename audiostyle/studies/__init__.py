@@ -1,1 +1,0 @@
-"""Transfers of files: one, many, and what makes a result again."""

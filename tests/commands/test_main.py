@@ -1,0 +1,142 @@
+"""The command line itself: help, interruptions, warnings, and what its processes leave."""
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import time
+import warnings
+import weakref
+
+import numpy as np
+import pytest
+import soundfile
+
+from audiostyle import __version__
+from audiostyle.__main__ import main
+from audiostyle.datasets import clips, paths
+
+SR = 22050
+
+
+def test_version_and_help(capsys):
+    for arguments, expected in ((["--version"], __version__), (["transfer", "--help"], "examples:")):
+        with pytest.raises(SystemExit) as stop:
+            main(arguments)
+        assert stop.value.code == 0
+        assert expected in capsys.readouterr().out
+
+
+def test_help_answers_without_loading_what_computes():
+    code = (
+        "import sys; import audiostyle.__main__ as m; m.build_parser(); "
+        "print(*{'torch', 'pandas', 'librosa', 'numpy', 'matplotlib'} & sys.modules.keys())"
+    )
+    environment = os.environ | {"PYTHONPATH": str(paths.root())}
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], check=True, env=environment, capture_output=True, text=True
+    )
+    assert loaded.stdout.split() == []
+
+
+def command(monkeypatch, run, name="transfer"):
+    parser = argparse.ArgumentParser()
+    parser.set_defaults(command=name, run=run)
+    monkeypatch.setattr("audiostyle.__main__.build_parser", lambda: parser)
+
+
+def test_interrupt_and_warning_are_one_line(monkeypatch, capsys):
+    def interrupted(_):
+        warnings.warn("some of it\nis short", stacklevel=2)
+        raise KeyboardInterrupt
+
+    command(monkeypatch, interrupted)
+    assert main([]) == 130
+    assert capsys.readouterr().err.splitlines() == [
+        "audiostyle transfer: some of it is short",
+        "audiostyle transfer: interrupted; no file is left half written",
+    ]
+
+
+@pytest.mark.parametrize(("error", "code"), [(KeyboardInterrupt, 130), (ZeroDivisionError, 0)])
+def test_ctrl_c_is_heard_where_python_drops_it(monkeypatch, error, code):
+    """A KeyboardInterrupt within the callback of a weak reference is reported as ignored, and nothing stops."""
+    reported = []
+
+    class Referent:
+        pass
+
+    def interrupted(_):
+        raise error
+
+    def run(_):
+        referent = Referent()
+        kept = weakref.ref(referent, interrupted)
+        del referent
+        assert kept() is None
+        for _ in range(500 if code else 0):
+            time.sleep(0.01)
+
+    def hook(dropped):
+        reported.append(dropped.exc_type)
+
+    # A shell that starts this in the background has SIGINT ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    command(monkeypatch, run)
+    monkeypatch.setattr(sys, "unraisablehook", hook)
+    try:
+        assert main([]) == code
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert sys.unraisablehook is hook
+    assert reported == ([] if code else [error])
+
+
+def test_ctrl_c_exits_with_130_and_leaves_no_file(tmp_path, monkeypatch, content, style):
+    """A real signal to a real process, once it works."""
+    monkeypatch.chdir(tmp_path)
+    soundfile.write("long.wav", np.tile(content, 10), SR)
+    soundfile.write("style.wav", style, SR)
+    words = ["transfer", "long.wav", "style.wav", "-o", "out.wav", "--method", "gram", "--hop-length", "64"]
+    before = sorted(tmp_path.iterdir())
+    process = subprocess.Popen(
+        [sys.executable, "-m", "audiostyle", *words],
+        env=os.environ | {"PYTHONPATH": str(paths.root()), "OMP_NUM_THREADS": "1"},
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    said = b""
+    while b"transfer:" not in said:
+        piece = process.stderr.read1()
+        assert piece, said
+        said += piece
+    time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    said += process.communicate(timeout=120)[1]
+    assert process.returncode == 130, said
+    assert said.endswith(b"audiostyle transfer: interrupted; no file is left half written\n")
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_the_preset_of_pairs_comes_before_the_environment(monkeypatch, capsys):
+    assert main(["pairs", "--preset", "huge"]) == 2
+    assert "preset='huge' is not allowed; it must be one of paper, quick, smoke" in capsys.readouterr().err
+    monkeypatch.setenv("AUDIOSTYLE_PRESET", "vast")
+    assert main(["pairs"]) == 2
+    assert "preset='vast'" in capsys.readouterr().err
+
+
+def test_pairs_refuses_what_it_cannot_write_before_the_work(monkeypatch, capsys):
+    folder = paths.results_root() / "smoke" / "bundled"
+    folder.mkdir(parents=True)
+    os.mkfifo(folder / "pairs.csv")
+    monkeypatch.setattr(clips, "current_edition", lambda: "bundled")
+    assert main(["pairs", "--preset", "smoke"]) == 2
+    assert "not a regular file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("port", ["-1", "0", "65536", str(10**400)])
+def test_ports_of_the_app(capsys, port):
+    assert main(["app", "--no-browser", "--port", port]) == 2
+    assert "is not allowed; it must be from 1 to 65535" in capsys.readouterr().err

@@ -1,0 +1,195 @@
+"""``audiostyle speakers``: every option reaches the table, and what cannot work is one line."""
+
+import json
+import os
+import shutil
+
+import pytest
+import soundfile
+
+from audiostyle.__main__ import main
+from audiostyle.datasets import paths
+
+HUGE = str(10**400)
+
+
+@pytest.fixture
+def corpus(tmp_path, rng, make_melody):
+    for speaker, pitch in (("anna", 200), ("bert", 120)):
+        (tmp_path / "talk" / speaker).mkdir(parents=True)
+        for i in range(4):
+            y = make_melody(
+                pitch * (1 + 0.1 * rng.random(4)), harmonics=[1, 0.4, 0.2 + (pitch > 150)], sr=16000
+            )
+            soundfile.write(tmp_path / "talk" / speaker / f"{i}.wav", y, 16000)
+    return tmp_path / "talk"
+
+
+def test_distances_are_kept_unless_the_command_says_no(corpus, capsys):
+    command = ["speakers", str(corpus), "--methods", "nearest", "--quiet"]
+    printed = []
+    for options, kept in ((["--no-cache"], False), ([], True), ([], True)):
+        assert main([*command, *options]) == 0
+        assert any(paths.cache_dir().rglob("*.npz")) == kept
+        printed.append([line.split()[:-1] for line in capsys.readouterr().out.splitlines()])
+    assert printed[0] == printed[1] == printed[2], "but for the seconds, which end each line"
+
+
+def test_speakers_writes_the_rows_as_json(corpus, tmp_path):
+    options = ["--methods", "paper,chance", "--json", str(tmp_path / "table.json"), "--no-cache", "--quiet"]
+    assert main(["speakers", str(corpus), *options]) == 0
+    rows = json.loads((tmp_path / "table.json").read_text())
+    assert [(row["method"], row["split"]) for row in rows] == [
+        (method, split) for method in ("paper", "chance") for split in ("alternate", "halves")
+    ]
+    assert ",".join(rows[0]) == (
+        "corpus,method,encoder,split,text,n_speakers,n_train,n_test,n_correct,accuracy,ci_low,ci_high,seed,seconds"
+    )
+    assert rows[0]["corpus"] == "talk"
+    assert rows[0]["encoder"] == "infinite"
+    assert rows[0]["seed"] is None
+    assert rows[2]["encoder"] is None
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--split", "halves"], {"split": ["halves"], "text": ["any"], "n_train": [4], "n_test": [4]}),
+        # sentences 0 to 3 and 1 to 4: of all five the first three train, and bert has two of them
+        (["--split", "halves", "--text", "disjoint"], {"text": ["disjoint"], "n_train": [5], "n_test": [3]}),
+        (["--split", "alternate"], {"split": ["alternate"]}),
+        (["--methods", "chance,spectrum"], {"method": ["chance"] * 2 + ["spectrum"] * 2}),
+        (["--encoder", "random", "--n-filters", "16"], {"encoder": ["random-16"] * 2, "seed": [0] * 2}),
+        (["--encoder", "random", "--n-filters", "8", "--seeds", "2"], {"seed": [0, 0, 1, 1]}),
+        (["--per-speaker", "2"], {"n_train": [2] * 2, "n_test": [2] * 2}),
+        (["--speakers", "bert,carl"], {"n_speakers": [2] * 2}),
+        (["--n-speakers", "2"], {"n_speakers": [2] * 2}),
+    ],
+)  # fmt: skip
+def test_every_option_of_speakers_reaches_the_table(corpus, tmp_path, options, expected):
+    for i in range(4):  # bert reads the sentences one later, so that text matters to the split
+        (corpus / "bert" / f"{3 - i}.wav").rename(corpus / "bert" / f"{4 - i}.wav")
+    if "speakers" in options[0]:
+        shutil.copytree(corpus / "anna", corpus / "carl")
+    options = ["--methods", "paper", *options] if "--methods" not in options else options
+    file = tmp_path / "table.json"
+    assert main(["speakers", str(corpus), *options, "--json", str(file), "--no-cache", "--quiet"]) == 0
+    rows = json.loads(file.read_text())
+    assert {name: [row[name] for row in rows] for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--speakers", "anna,carl"], "talk has no speaker carl; it has anna, bert"),
+        (["--per-speaker", "9"], "needs 9 or more utterances, and there are anna: 4, bert: 4"),
+        (["--methods", "magic"], "method='magic' is not allowed"),
+        (["--json", "nowhere/at/all.json"], "is not a folder to write in"),
+    ],
+)
+def test_bad_speaker_options_are_one_line(corpus, options, message, capsys):
+    assert main(["speakers", str(corpus), "--quiet", "--no-cache", *options]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+
+
+def test_speakers_identify_from_a_corpus_and_from_its_sketches_alone(corpus, tmp_path, capsys):
+    new = shutil.copy(corpus / "bert" / "0.wav", tmp_path / "new.wav")
+    (corpus / "bert" / "0.wav").unlink()
+    options = ["--identify", str(new), "--quiet", "--pairs", "64"]
+    assert main(["speakers", str(corpus), "--sketches", str(tmp_path / "known"), *options]) == 0
+    first = capsys.readouterr().out
+    assert first.splitlines()[1].split()[:3] == [str(new), "bert", "anna"]
+    shutil.rmtree(corpus)
+    assert main(["speakers", str(tmp_path / "known"), *options]) == 0
+    assert capsys.readouterr().out == first
+    assert main(["speakers", str(tmp_path / "known"), *options, "--json", str(tmp_path / "who.json")]) == 0
+    assert capsys.readouterr().out == first
+    (row,) = json.loads((tmp_path / "who.json").read_text())
+    assert (row["file"], row["speaker"], row["second"]) == (str(new), "bert", "anna")
+    assert main(["speakers", str(tmp_path / "known"), *options[:-1], "32"]) == 2
+    assert "other settings" in capsys.readouterr().err
+    assert main(["speakers", str(tmp_path / "known"), *options, "--speakers", "anna,bert"]) == 2
+    assert "go with a corpus" in capsys.readouterr().err
+
+
+def test_speakers_identify_compares_no_more_than_was_asked_for(corpus, tmp_path, capsys):
+    """A folder of sketches may hold others: of another corpus, of files that were moved since."""
+    new = shutil.copy(corpus / "bert" / "0.wav", tmp_path / "new.wav")
+    options = ["--identify", str(new), "--quiet", "--pairs", "64", "--sketches", str(tmp_path / "known")]
+    shutil.copytree(corpus / "bert", corpus / "carl")
+    assert main(["speakers", str(corpus), *options]) == 0
+    capsys.readouterr()
+    assert main(["speakers", str(corpus), *options, "--speakers", "anna,carl"]) == 0
+    assert capsys.readouterr().out.splitlines()[1].split()[1:3] == ["carl", "anna"]
+
+
+@pytest.mark.parametrize(
+    ("options", "encoder"), [([], "sketch-2048"), (["--pairs", "64"], "sketch-64"), (["--exact"], "infinite")]
+)
+def test_large_corpora_are_sketched_unless_the_command_says_no(
+    corpus, tmp_path, monkeypatch, options, encoder
+):
+    monkeypatch.setattr("audiostyle.speakers.table.SKETCH_FROM", 8)
+    file = tmp_path / "table.json"
+    command = ["speakers", str(corpus), "--methods", "best", "--json", str(file), "--no-cache", "--quiet"]
+    assert main([*command, *options]) == 0
+    assert {row["encoder"] for row in json.loads(file.read_text())} == {encoder}
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--n-speakers", "-1"], ""),
+        (["--n-speakers", "0"], ""),
+        (["--n-speakers", HUGE], ""),
+        (["--per-speaker", "-1"], ""),
+        (["--per-speaker", HUGE], ""),
+        (["--seeds", "0"], "n_seeds=0 is not allowed"),
+        (["--encoder", "random", "--n-filters", "0"], "n_filters=0 is not allowed"),
+        (["--encoder", "random", "--n-filters", HUGE], "is not allowed"),
+        (["--jobs", "0"], "--jobs 0 is not allowed"),
+        (["--jobs", "-3"], "--jobs -3 is not allowed"),
+        (["--pairs", "0"], "--pairs 0 is not allowed"),
+        (["--pairs", "10"], "a multiple of 4"),
+        (["--sketches", "known"], "give both"),
+        (["--methods", ""], "method='' is not allowed"),
+        (["--speakers", ","], "has no speaker"),
+        (["--speakers", "anna"], "two or more speakers are needed"),
+    ],
+    ids=lambda value: value[-1][:8] if isinstance(value, list) else "",
+)
+def test_options_out_of_range_are_one_line(corpus, capsys, words, message):
+    assert main(["speakers", str(corpus), "--quiet", "--no-cache", *words]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["missing", "file", "empty"])
+def test_corpora_that_are_none(tmp_path, capsys, name):
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "empty").mkdir()
+    assert main(["speakers", str(tmp_path / name), "--quiet"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_recording_is_not_replaced_by_the_table(corpus, capsys):
+    recording = corpus / "anna" / "0.wav"
+    before = recording.read_bytes()
+    assert main(["speakers", str(corpus), "--json", str(recording)]) == 2
+    assert "one of the sounds read" in capsys.readouterr().err
+    assert recording.read_bytes() == before
+
+
+def test_no_more_processes_than_cores(corpus, monkeypatch):
+    seen = {}
+
+    def record(*_, **options):
+        seen.update(options)
+        raise ValueError("seen enough")
+
+    monkeypatch.setattr("audiostyle.speakers.table.speaker_table", record)
+    main(["speakers", str(corpus), "--jobs", "1000000"])
+    assert seen.get("n_jobs", os.cpu_count()) == os.cpu_count()
