@@ -24,7 +24,7 @@ env: .venv/.installed  ## create .venv with the pinned dependencies
 	$(if $(TORCH_INDEX),$(BIN)/pip install --quiet --index-url $(TORCH_INDEX) \
 	  $$(grep -oE 'torch==[0-9.]+' constraints.txt))
 	$(BIN)/pip install --quiet --constraint constraints.txt --config-settings editable_mode=compat --editable '.[dev]'
-	$(BIN)/python -c 'from audiostyle.sound import processes; processes.compile_librosa()'
+	$(BIN)/python -c 'from audiostyle import system; system.compile_librosa()'
 	@touch $@
 
 notebooks: env  ## execute all notebooks (preset quick) into results/quick

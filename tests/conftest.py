@@ -5,7 +5,7 @@ import pytest
 import torch
 from hypothesis import settings
 
-from audiostyle.sound.processes import compile_librosa
+from audiostyle.system import compile_librosa
 
 # Each worker of the tests starts with this, and one waits for the other.
 compile_librosa()

@@ -172,20 +172,20 @@ class _Coded:
     def __init__(self, path: Path, first: int, longer: int) -> None:
         self._file = open(path, "rb", buffering=0)  # noqa: SIM115
         self.close = self._file.close
-        self._first, self._at = first, 0
+        self._first, self._at, self._longer = first, 0, longer
         self.size = path.stat().st_size - first
-        self._end = self.size + longer
 
     def seek(self, offset: int, whence: int = 0) -> int:
-        self._at = max(0, offset + (0, self._at, self._end)[whence])
+        self._at = max(0, offset + (0, self._at, self.size + self._longer)[whence])
         return self._at
 
     def tell(self) -> int:
         return self._at
 
     def read(self, n: int) -> bytes:
-        self._file.seek(self._first + self._at % _FAR)
-        data = self._file.read(n)
+        at = self._at - self._longer * (self._at >= self.size)
+        self._file.seek(self._first + max(0, at))
+        data = self._file.read(n * (at >= 0))
         self._at += len(data)
         return data
 
@@ -208,7 +208,7 @@ def _opened(path: Path, first: int) -> Iterator[tuple[_Coded, _Stream, int | Non
 
         coded, file = opened(0)
         announced = file.frames
-        if file.subtype.startswith("MPEG") and opened(-1 - coded.size // 200)[1].frames != announced:
+        if file.subtype.startswith("MPEG") and opened(1 + coded.size // 200)[1].frames != announced:
             # A length that follows the file's is an estimate from the first frames, and libsndfile would stop there.
             (coded, file), announced = opened(_FAR), None
         elif sizes := _TRIMMED.search(file.extra_info):
@@ -237,13 +237,20 @@ def _libsndfile(path: Path, notes: list[str], first: int = 0) -> Iterator:
             yield y[:got].T
             if fault or got == 0:
                 break
-        there = f"{n / form.sr:.2f} s are there"
+        follows, there = _next_sound(coded, file.format), f"{n / form.sr:.2f} s are there"
         if announced and announced - n > _SLIGHT * form.sr:
             notes.append(f"{path} is cut short or damaged: of {announced / form.sr:.2f} s announced {there}.")
-        elif fault or _BROKEN.search(file.extra_info):
+        elif fault or _BROKEN.search(file.extra_info) or (file.format == "OGG" and _ends_within_page(coded)):
             notes.append(f"{path} is cut short or damaged: {there}.")
-        if follows := _next_sound(coded, file.format):
+        if follows:
             yield from _go_on(path, notes, first + follows, form)
+
+
+def _ends_within_page(coded: _Coded) -> bool:
+    coded.seek(max(0, coded.size - (1 << 16)))
+    rest = coded.read(1 << 16)
+    page = rest[rest.rfind(b"OggS") :]
+    return len(page) < 27 or len(page) < 27 + page[26] + sum(page[27 : 27 + page[26]])
 
 
 def _next_sound(coded: _Coded, audio_format: str) -> int | None:

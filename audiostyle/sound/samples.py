@@ -48,11 +48,15 @@ class Sound(NamedTuple):
         """
         file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115
         n_channels = n_samples = 0
-        for y in blocks:
-            n_channels, n_samples = len(y), n_samples + y.shape[1]
-            file.write(np.ascontiguousarray(y.T, dtype=np.float32).tobytes())
-        if not n_channels:
-            raise ValueError("a sound needs at least one block of samples")
+        try:
+            for y in blocks:
+                n_channels, n_samples = len(y), n_samples + y.shape[1]
+                file.write(np.ascontiguousarray(y.T, dtype=np.float32).tobytes())
+            if not n_channels:
+                raise ValueError("a sound needs at least one block of samples")
+        except BaseException:
+            file.close()
+            raise
 
         def read(start: int, stop: int) -> np.ndarray:
             file.seek(4 * n_channels * start)

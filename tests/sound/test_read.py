@@ -1,16 +1,375 @@
-"""Reading: what comes is counted, what is missing is said."""
+"""Reading: whatever decoders give is counted, what is missing is said, and what is no sound is one sentence."""
 
+import io
+import os
+import shutil
+import struct
+import subprocess
+import warnings
+
+import numpy as np
+import pytest
 import soundfile
 
-from audiostyle.sound.read import open_sound
+from audiostyle.sound import read
+from audiostyle.sound.read import check_waveform, load_audio, open_sound
+from benchmarks import fuzz
 
 SR = 22050
 
 
-def test_what_is_missing_is_said_and_the_rest_is_there(tmp_path, rng):
-    path = tmp_path / "a.wav"
-    soundfile.write(path, 0.1 * rng.standard_normal(2 * SR), SR)
-    path.write_bytes(path.read_bytes()[: 44 + 2 * SR])
+@pytest.fixture
+def noise(rng):
+    return (0.1 * rng.standard_normal(2 * SR)).astype(np.float32)
+
+
+@pytest.fixture
+def tone():
+    return (0.5 * np.sin(2 * np.pi * 440 * np.arange(2 * SR) / SR)).astype(np.float32)
+
+
+def encoded(y, kind="WAV", subtype=None, sr=SR, **options):
+    file = io.BytesIO()
+    soundfile.write(file, y, sr, format=kind, subtype=subtype, **options)
+    return bytearray(file.getvalue())
+
+
+def pitch(y, sr):
+    return np.argmax(np.abs(np.fft.rfft(y))) * sr / len(y)
+
+
+# Formats
+
+# The largest error of a sample that each way of keeping it makes; the others compress.
+STEPS = {
+    "PCM_U8": 2**-7, "PCM_S8": 2**-7, "PCM_16": 2**-15, "PCM_24": 2**-23, "PCM_32": 2**-23, "FLOAT": 0,
+    "DOUBLE": 2**-23, "ALAC_16": 2**-15, "ALAC_20": 2**-19, "ALAC_24": 2**-23, "ALAC_32": 2**-23,
+}  # fmt: skip
+# Formats that do not keep a rate of 8 kHz, and what they make of it.
+ODD_RATES = {"XI": 44100}
+
+
+def writable_formats():
+    for kind in sorted(
+        {*soundfile.available_formats()} - {"RAW", "SD2"}
+    ):  # no header, and one in another file
+        for subtype in soundfile.available_subtypes(kind):
+            try:
+                encoded(np.zeros(10), kind, subtype, 8000)
+            except (TypeError, soundfile.LibsndfileError):
+                continue
+            yield kind, subtype
+
+
+@pytest.mark.parametrize(("kind", "subtype"), [*writable_formats()])
+def test_every_format_that_soundfile_writes_is_read(tmp_path, tone, kind, subtype):
+    path = tmp_path / "a"
+    path.write_bytes(encoded(tone, kind, subtype, 8000))
     sound, form, notes = open_sound(path)
-    assert (sound.n_samples, *form) == (SR, SR, 1, "PCM_16")
-    assert notes == [f"{path} is cut short: 2.00 s are announced, 1.00 s are there."]
+    assert (form.sr, form.channels, form.subtype) == (ODD_RATES.get(kind, 8000), 1, subtype)
+    # blocks of ADPCM are filled up, and SDS loses its last
+    assert len(tone) - 60 <= sound.n_samples < len(tone) + 1000
+    y = sound.waveform()[: len(tone)]
+    if (subtype in STEPS and kind != "SDS") or kind == "FLAC":
+        assert np.max(np.abs(y - tone)) <= STEPS[subtype]
+    assert pitch(y, form.sr) == pytest.approx(440 * form.sr / SR, abs=1)
+    assert not notes
+
+
+@pytest.mark.skipif(not shutil.which("ffmpeg"), reason="FFmpeg is not installed")
+@pytest.mark.parametrize(
+    ("name", "codec", "sr"),
+    [
+        ("a.m4a", "aac", 44100), ("a.m4a", "alac", 22050), ("a.wma", "wmav2", 44100), ("a.ac3", "ac3", 44100),
+        ("a.mka", "flac", 22050), ("a.webm", "libopus", 48000), ("a.tta", "tta", 22050), ("a.wv", "wavpack", 22050),
+        ("a.caf", "alac", 22050), ("a.aac", "aac", 44100), ("a.mp2", "mp2", 44100), ("a.dts", "dca", 44100),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("channels", [1, 2])
+def test_what_an_installed_ffmpeg_reads_is_read(tmp_path, tone, name, codec, sr, channels):
+    soundfile.write(tmp_path / "in.wav", np.stack([tone] * channels, axis=1), SR)
+    command = [
+        "ffmpeg",
+        "-v",
+        "error",
+        "-i",
+        tmp_path / "in.wav",
+        "-c:a",
+        codec,
+        "-strict",
+        "-2",
+        "-ar",
+        str(sr),
+    ]
+    if subprocess.run([*command, tmp_path / name], capture_output=True).returncode:
+        pytest.skip(f"this FFmpeg writes no {codec}")
+    sound, form, notes = open_sound(tmp_path / name)
+    assert form[:2] == (sr, channels)
+    assert sound.n_samples / sr == pytest.approx(2, abs=0.15)
+    y = sound.waveform()
+    assert pitch(y if channels == 1 else y[1], sr) == pytest.approx(440, abs=1)
+    assert not notes
+
+
+def test_without_ffmpeg_the_sentence_names_it(tmp_path, monkeypatch):
+    (tmp_path / "a.m4a").write_bytes(b"\0\0\0\x20ftypM4A " + bytes(100))
+    monkeypatch.setattr(shutil, "which", lambda program: None)
+    with pytest.raises(ValueError, match=r"a\.m4a is not a sound file that can be read here; FFmpeg"):
+        load_audio(tmp_path / "a.m4a")
+
+
+# Lengths
+
+
+def wav_of(size):
+    def make(y):
+        data = encoded(y)
+        data[4:8], data[40:44] = struct.pack("<I", (size + 36) % 2**32), struct.pack("<I", size)
+        return data
+
+    return make
+
+
+def patched(kind, at, new):
+    def make(y):
+        data = encoded(y, kind)
+        data[at : at + len(new)] = new
+        return data
+
+    return make
+
+
+def frames_of(data):
+    """Yield the frames of an MP3 file of MPEG 1 or 2, layer III; the first tells the length of the whole."""
+    at = 10 + int.from_bytes(data[6:10]) if data.startswith(b"ID3") else 0
+    while at + 4 <= len(data):
+        old, bits, rate = not data[at + 1] & 8, data[at + 2] >> 4, data[at + 2] >> 2 & 3
+        rates = (0, *((8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160) if old else
+                      (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)))  # fmt: skip
+        sr = (44100, 48000, 32000)[rate] // (2 if old else 1)
+        size = (72 if old else 144) * rates[bits] * 1000 // sr + (data[at + 2] >> 1 & 1)
+        yield bytes(data[at : at + size])
+        at += size
+
+
+def without_length(y):
+    """Return an MP3 file of variable bit rate whose first frame, which tells the length, is missing."""
+    loud = y * np.linspace(0.01, 3, len(y))
+    _, *frames = frames_of(encoded(loud, "MP3", bitrate_mode="VARIABLE"))
+    return b"".join(frames)
+
+
+def with_tag(y):
+    text = b"TXXX" + struct.pack(">I", 20) + bytes(3) + b"Info in a tag".ljust(19)
+    return b"ID3\3\0\0" + bytes([0, 0, 0, len(text)]) + text + without_length(y)
+
+
+def mp3_in_wav(y):
+    data = without_length(y)
+    form = struct.pack("<HHIIHHHHIHHH", 0x55, 1, SR, 8000, 1, 0, 12, 1, 2, 417, 1, 1393)
+    chunks = b"fmt " + struct.pack("<I", len(form)) + form + b"data" + struct.pack("<I", len(data)) + data
+    return b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WAVE" + chunks
+
+
+def rf64(y):
+    data = encoded(y, "RF64")
+    data[20:28] = struct.pack("<Q", len(data) - 8 + 20)
+    return data
+
+
+WHOLE = {
+    **{
+        f"wav_{size:#x}": wav_of(size)
+        for size in (0x7FFFF000, 0x7FFFFFFF, 0x80000000, 0xFFFF0000, 0xFFFFFFFF)
+    },
+    "au_unknown": patched("AU", 8, b"\xff" * 4),
+    "w64_unknown": patched("W64", 16, b"\xff" * 7 + b"\x7f"),
+    "flac_unknown": patched("FLAC", 22, bytes(4)),
+    "rf64_20_too_long": rf64,
+    "mp3_without_length": without_length,
+    "mp3_tag_with_info": with_tag,
+    "mp3_in_wav": mp3_in_wav,
+    "mp3_twice": lambda y: 2 * encoded(y[: len(y) // 2], "MP3"),
+    "mp3_twice_with_tag": lambda y: 2 * (encoded(y[: len(y) // 2], "MP3") + b"TAG".ljust(128)),
+    "ogg_twice": lambda y: 2 * encoded(y[: len(y) // 2], "OGG"),
+    "ogg_with_more": lambda y: encoded(y, "OGG") + b"TAG written by some program",
+}
+
+
+@pytest.mark.parametrize("make", WHOLE.values(), ids=WHOLE)
+def test_all_samples_are_read_whatever_the_header_says_of_their_number(tmp_path, noise, monkeypatch, make):
+    monkeypatch.setattr(shutil, "which", lambda program: None)
+    y = np.tile(noise, 5)
+    (tmp_path / "a").write_bytes(make(y))
+    sound, _, notes = open_sound(tmp_path / "a")
+    slack = 2400 if "MPEG" in soundfile.info(tmp_path / "a").subtype else 0
+    assert sound.n_samples == pytest.approx(len(y), abs=slack)
+    assert not notes
+
+
+@pytest.mark.parametrize("part", [0.3, 0.9, 0.99])
+@pytest.mark.parametrize("kind", ["WAV", "AIFF", "AU", "W64", "RF64", "SVX", "FLAC", "OGG", "MP3"])
+def test_what_is_missing_is_said_and_the_rest_is_there(tmp_path, noise, kind, part):
+    y = np.tile(noise, 5)
+    whole, path = encoded(y, kind), tmp_path / "a"
+    path.write_bytes(whole[: int(part * len(whole))])
+    _, _, (note,) = open_sound(path)
+    with pytest.warns(UserWarning, match=r"a is cut short or damaged: .* s are there") as caught:
+        got, _ = load_audio(path)
+    assert str(caught[0].message) == note
+    # up to a page of Ogg or a block of FLAC
+    assert part * len(y) - 24_000 < len(got) <= part * len(y) + 4000
+    assert np.isfinite(got).all()
+    # a part that is there is read without a word
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert load_audio(path, start=0.5, duration=1)[0].size == SR
+
+
+def test_an_ogg_file_without_its_last_page_says_so(tmp_path, noise):
+    whole = encoded(np.tile(noise, 5), "OGG")
+    (tmp_path / "a").write_bytes(whole[: whole.rindex(b"OggS")])
+    assert "cut short" in open_sound(tmp_path / "a")[2][0]
+
+
+def test_less_than_a_sound_is_refused(tmp_path, noise):
+    (tmp_path / "a").write_bytes(encoded(noise)[: 44 + 200])
+    with pytest.raises(
+        ValueError, match=r"holds no samples from 0 s on.*of 2.00 s announced 0.00 s are there"
+    ):
+        load_audio(tmp_path / "a")
+
+
+def test_memory_follows_what_is_there_and_ends_at_a_limit(tmp_path, noise, monkeypatch):
+    data = encoded(noise, "FLAC")
+    data[22:26] = (2**28).to_bytes(4)  # samples, 1 GB of them
+    (tmp_path / "a").write_bytes(data)
+    with fuzz.limited_memory(2**28), pytest.warns(UserWarning, match="cut short"):
+        load_audio(tmp_path / "a")
+    monkeypatch.setattr(read, "MOST_BYTES", 4 * SR)
+    with pytest.raises(ValueError, match="decodes to more than"):
+        load_audio(tmp_path / "a")
+
+
+# Parts, channels, rates
+
+
+def test_a_part_is_in_seconds_of_the_file(tmp_path, noise):
+    soundfile.write(tmp_path / "a.wav", noise, 8000, subtype="FLOAT")
+    y, _ = load_audio(tmp_path / "a.wav", sr=None, start=0.5, duration=0.25)
+    assert np.array_equal(y, noise[4000:6000])
+    with pytest.raises(ValueError, match="no samples from 50 s on"):
+        load_audio(tmp_path / "a.wav", start=50)
+    for part in ({"start": -1}, {"start": np.nan}, {"duration": 0}, {"duration": 1e10}):
+        with pytest.raises(ValueError, match="is not allowed; it must be"):
+            load_audio(tmp_path / "a.wav", **part)
+
+
+def test_channels_become_one_signal(tmp_path, tone):
+    soundfile.write(
+        tmp_path / "a.wav", np.stack([tone, -tone, tone, tone, tone], axis=1), SR, subtype="FLOAT"
+    )
+    assert load_audio(tmp_path / "a.wav")[0] == pytest.approx(0.6 * tone, abs=1e-6)
+    assert load_audio(tmp_path / "a.wav", mono=False)[0].shape == (5, len(tone))
+    soundfile.write(tmp_path / "b.wav", np.stack([tone, -tone], axis=1), SR, subtype="FLOAT")
+    with pytest.warns(UserWarning, match="cancel"):
+        assert np.abs(load_audio(tmp_path / "b.wav")[0]) == pytest.approx(np.abs(tone), abs=1e-6)
+
+
+def test_resampling_keeps_length_and_pitch(tmp_path, tone):
+    soundfile.write(tmp_path / "a.wav", tone, 48000)
+    y, sr = load_audio(tmp_path / "a.wav", sr=16000)
+    assert (sr, len(y)) == (16000, round(len(tone) / 3))
+    assert pitch(y, sr) == pytest.approx(440 * 48000 / SR, abs=2.2)
+
+
+# What is no sound
+
+
+@pytest.mark.parametrize("rate", [0, 1, 999, 1000, 768_000, 768_001, 2**31 - 1])
+def test_rates_of_sound_are_read_and_others_refused(tmp_path, noise, rate):
+    data = encoded(noise)
+    data[24:28] = struct.pack("<I", rate)
+    (tmp_path / "a.wav").write_bytes(data)
+    if 1000 <= rate <= 768_000:
+        assert load_audio(tmp_path / "a.wav", sr=None)[1] == rate
+        return
+    with pytest.raises(ValueError, match=r"a\.wav: sr=\d+ is not allowed|not a sound file"):
+        load_audio(tmp_path / "a.wav")
+    with pytest.raises(ValueError, match=rf"sr={rate} is not allowed"):
+        load_audio(tmp_path / "a.wav", sr=rate)
+
+
+def a_pipe(path):
+    os.mkfifo(path)
+
+
+NO_SOUND = {
+    "is empty": lambda path: path.touch(),
+    "is a folder": lambda path: path.mkdir(),
+    "is a pipe": a_pipe,
+    "is a pipe, a socket or a device": lambda path: path.symlink_to("/dev/zero"),
+    "does not exist": lambda path: path.symlink_to("nothing"),
+    "bad.wav does not exist": lambda path: path.symlink_to(path),
+    "not a sound file": lambda path: path.write_text("this is not a sound\n" * 50),
+    "no samples": lambda path: path.write_bytes(encoded(np.zeros(0))),
+    "NaN or infinite": lambda path: path.write_bytes(encoded([0.1, np.nan], subtype="FLOAT")),
+    "that are NaN or infinite": lambda path: path.write_bytes(encoded([0.1, 1e39], subtype="DOUBLE")),
+    "is not a sound: its samples": lambda path: path.write_bytes(encoded([0.1, 1e38], subtype="FLOAT")),
+}
+
+
+@pytest.mark.parametrize("message", NO_SOUND)
+def test_what_is_no_sound_is_refused_with_its_name(tmp_path, message):
+    NO_SOUND[message](tmp_path / "bad.wav")
+    with pytest.raises((ValueError, FileNotFoundError), match=rf"bad\.wav.*{message}|{message}"):
+        load_audio(tmp_path / "bad.wav")
+
+
+def test_a_file_that_may_not_be_read_is_not_called_no_sound(tmp_path, tone, monkeypatch):
+    soundfile.write(tmp_path / "a.wav", tone, SR)
+    monkeypatch.setattr("os.access", lambda path, mode: False)  # root may read everything
+    with pytest.raises(PermissionError, match=r"a.wav cannot be read: no permission"):
+        load_audio(tmp_path / "a.wav")
+
+
+def test_a_name_that_is_not_utf8_is_read(tmp_path, tone):
+    path = tmp_path / os.fsdecode(b"m\xe9.wav")
+    path.write_bytes(encoded(tone))
+    assert load_audio(path)[0].size == len(tone)
+
+
+def test_damaged_files_give_finite_samples_or_a_value_error(tmp_path):
+    table = fuzz.run(18 * 6, seed=1, folder=tmp_path)  # each format with each kind of damage six times
+    wrong = table[~table["outcome"].isin(fuzz.ALLOWED)]
+    assert wrong.empty, wrong.to_string()
+    assert set(table["outcome"]) == set(fuzz.ALLOWED)
+
+
+# Arrays
+
+
+def test_arrays_of_any_layout_are_waveforms(noise):
+    frozen = noise.copy()
+    frozen.flags.writeable = False
+    for y in (noise[::-1], frozen, noise.astype(np.float64), noise[::2], list(noise), noise.astype(">f4")):
+        found = check_waveform(y)
+        assert found.dtype == np.float32
+        assert [found.flags.c_contiguous, found.flags.writeable] == [True, True]
+        np.testing.assert_array_equal(found, np.asarray(y, np.float32))
+    for dtype, full in ((np.int16, 2**15), (np.int32, 2**31)):
+        np.testing.assert_allclose(check_waveform((noise * full).astype(dtype)), noise, atol=1 / 2**15)
+    assert check_waveform(noise[None], mono=False).shape == noise.shape
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (np.zeros(3, np.uint8), "holds uint8; floats"), (np.zeros(3, complex), "holds complex128; floats"),
+        (np.zeros((2, 9)), r"shape \(2, 9\)"), (np.float32(1), r"shape \(\)"), ([], "no samples"),
+        ([np.nan], "NaN or infinite"), ([1e39], "NaN or infinite"), (["a"], "holds <U1"),
+    ],
+)  # fmt: skip
+def test_arrays_that_are_no_waveform_are_told(y, message):
+    with pytest.raises(ValueError, match=f"content .*{message}"):
+        check_waveform(y, name="content")

@@ -1,0 +1,192 @@
+"""Files whole or not at all, several processes at once, and a machine without a home."""
+
+import os
+import re
+import socket
+import stat
+import tempfile
+import time
+from pathlib import Path
+
+import joblib
+import librosa
+import psutil
+import pytest
+
+import audiostyle.system
+from audiostyle.system import check_target, find_cache, processes, whole_file
+
+
+def test_processes_end_with_the_block():
+    """What is left alive would be taken by the next call, even as it ends."""
+    with processes(2) as workers:
+        ids = set(workers(joblib.delayed(os.getpid)() for _ in range(8)))
+    assert os.getpid() not in ids
+    assert not [pid for pid in ids if psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie"]
+
+
+def test_one_job_stays_in_this_process():
+    with processes(1) as workers:
+        assert set(workers(joblib.delayed(os.getpid)() for _ in range(2))) == {os.getpid()}
+
+
+def test_every_module_of_librosa_that_compiles_on_import_is_imported_before_processes_start():
+    """One that is not would be compiled by all processes at once, which can spoil numba's cache for good."""
+    folder = Path(librosa.__file__).parent
+    eager = re.compile(r"@(?:numba\.)?(?:gu)?vectorize\(\s*\[[^@]*?cache=True", re.DOTALL)
+    found = {
+        ".".join(("librosa", *path.relative_to(folder).with_suffix("").parts))
+        for path in folder.rglob("*.py")
+        if eager.search(path.read_text(encoding="utf-8"))
+    }
+    assert found == set(audiostyle.system._COMPILED_ON_IMPORT)
+
+
+@pytest.mark.parametrize(("n_jobs", "times"), [(1, 0), (2, 1)])
+def test_librosa_is_compiled_before_several_processes_start(monkeypatch, n_jobs, times):
+    calls = []
+    monkeypatch.setattr(audiostyle.system, "compile_librosa", lambda: calls.append(1))
+    with processes(n_jobs):
+        assert len(calls) == times
+
+
+def test_failed_write_keeps_the_old_file(tmp_path):
+    path = tmp_path / "kept.txt"
+    path.write_text("old")
+
+    def fail():
+        with whole_file(path) as temporary:
+            temporary.write_text("half")
+            raise RuntimeError("disk full")
+
+    with pytest.raises(RuntimeError, match="disk full"):
+        fail()
+    assert path.read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["kept.txt"]
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o027, 0o640), (0o002, 0o664)])
+def test_a_new_file_follows_the_umask_and_a_replaced_one_keeps_its_permissions(tmp_path, umask, mode):
+    before = os.umask(umask)
+    try:
+        for expected in (mode, 0o600):
+            with whole_file(tmp_path / "a.txt") as temporary:
+                temporary.write_text("text")
+            assert stat.S_IMODE((tmp_path / "a.txt").stat().st_mode) == expected
+            (tmp_path / "a.txt").chmod(0o600)
+    finally:
+        os.umask(before)
+
+
+def test_what_a_kill_left_is_removed_at_the_next_write_once_it_is_old(tmp_path):
+    def left_by_a_kill(name):
+        writer = whole_file(tmp_path / name)
+        temporary = writer.__enter__()
+        temporary.write_text("half")
+        return writer, temporary
+
+    (_, old), (_, young) = kept = [left_by_a_kill(name) for name in ("a.wav", "b.csv")]
+    hidden = tmp_path / ".mine"
+    hidden.touch()
+    for path in (old, hidden):
+        os.utime(path, (0, time.time() - 3700))
+    os.utime(young, (0, time.time() - 3500))
+    with whole_file(tmp_path / "c.json") as temporary:
+        temporary.write_text("{}")
+    assert {path for path in tmp_path.iterdir() if path.is_file()} == {young, hidden, tmp_path / "c.json"}
+    for writer, _ in kept:
+        writer.gen.close()
+
+
+def test_the_longest_name_is_written(tmp_path):
+    for name in (f"{'n' * 251}.txt", f"{'é' * 125}.npy", f"n.{'s' * 253}"):
+        with whole_file(check_target(tmp_path / name)) as temporary:
+            temporary.write_text("text")
+        assert (tmp_path / name).read_text() == "text"
+
+
+# Never a real device: a fault in what is tested would replace it.
+def _pipe(folder):
+    os.mkfifo(folder / "pipe")
+    return folder / "pipe"
+
+
+def _link_to_pipe(folder):
+    (folder / "link").symlink_to(_pipe(folder))
+    return folder / "link"
+
+
+def _socket(folder):
+    with socket.socket(socket.AF_UNIX) as made:
+        made.bind(str(folder / "s"))
+    return folder / "s"
+
+
+@pytest.mark.parametrize("make", [_pipe, _link_to_pipe, _socket])
+def test_only_regular_files_are_replaced(tmp_path, make):
+    path = make(tmp_path)
+    before = path.stat()
+    with pytest.raises(ValueError, match="is no regular file"):
+        check_target(path)
+    with pytest.raises(ValueError, match="is no regular file"), whole_file(path) as temporary:
+        temporary.write_text("text")
+    assert path.stat() == before
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("", "is a folder; name a file in it"),
+        ("folder", "is a folder; name a file in it"),
+        ("n" * 256, "not a name that a file can have"),
+        ("é" * 128, "not a name that a file can have"),
+        ("a\0b", "not a name that a file can have"),
+        ("nowhere/a.json", "nowhere is not a folder to write in"),
+        ("file/a.json", "file is not a folder to write in"),
+    ],
+)
+def test_a_target_that_cannot_be_written_is_known_before_the_work(tmp_path, monkeypatch, name, message):
+    monkeypatch.chdir(tmp_path)
+    Path("folder").mkdir()
+    Path("file").touch()
+    with pytest.raises(ValueError, match=message):
+        check_target(name)
+
+
+def test_a_target_may_be_new_or_a_file(tmp_path):
+    assert check_target(tmp_path / "a.json") == tmp_path / "a.json"
+    (tmp_path / "a.json").touch()
+    (tmp_path / "link.json").symlink_to("a.json")
+    assert check_target(tmp_path / "link.json") == tmp_path / "link.json"
+    assert check_target(tmp_path / "a.json") == tmp_path / "a.json"
+
+
+def test_what_others_left_and_cannot_be_removed_stays(tmp_path, monkeypatch):
+    """In a folder like /tmp each user removes their own files alone."""
+    other = tmp_path / ".audiostyle-other.wav"
+    other.touch()
+    os.utime(other, (0, 0))
+    monkeypatch.setattr(Path, "unlink", lambda path, **_: os.unlink(path / "not permitted"))
+    with whole_file(tmp_path / "a.txt") as temporary:
+        temporary.write_text("text")
+        monkeypatch.undo()
+    assert (tmp_path / "a.txt").read_text() == "text"
+
+
+def test_without_a_home_numba_gets_a_folder_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.setenv("NUMBA_CACHE_DIR", "mine")
+    find_cache()
+    assert os.environ["NUMBA_CACHE_DIR"] == "mine"
+    monkeypatch.delenv("NUMBA_CACHE_DIR")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    find_cache()
+    assert "NUMBA_CACHE_DIR" not in os.environ  # there is a place for it already
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    find_cache()
+    folder = Path(os.environ["NUMBA_CACHE_DIR"])
+    assert (folder.parent, stat.S_IMODE(folder.stat().st_mode)) == (tmp_path, 0o700)
+    # what another user put there is not run
+    folder.chmod(0o777)
+    monkeypatch.delenv("NUMBA_CACHE_DIR")
+    find_cache()
+    assert os.environ["NUMBA_CACHE_DIR"] != str(folder)
