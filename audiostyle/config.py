@@ -28,27 +28,13 @@ def _check_whole(name: str, value: object, least: int, most: int = 2**31 - 1) ->
 
 
 def check_positive(**values: int) -> None:
-    """Raise a ValueError naming the first value that is no whole number from 1 to 2^31 - 1.
-
-    Examples
-    --------
-    >>> check_positive(n_filters=0)
-    Traceback (most recent call last):
-    ValueError: n_filters=0 is not allowed; it must be a whole number from 1 to 2^31 - 1
-    """
+    """Raise a ValueError naming the first value that is not a whole number from 1 to 2^31 - 1."""
     for name, value in values.items():
         _check_whole(name, value, 1)
 
 
 def check_seed(seed: int) -> None:
-    """Raise a ValueError unless every generator of random numbers takes the seed: at least 0 and below 2^64.
-
-    Examples
-    --------
-    >>> check_seed(2**64)
-    Traceback (most recent call last):
-    ValueError: seed=18446744073709551616 is not allowed; it must be a whole number from 0 to 2^64 - 1
-    """
+    """Raise a ValueError unless every generator of random numbers takes the seed: at least 0 and below 2^64."""
     _check_whole("seed", seed, 0, 2**64 - 1)
 
 
@@ -122,13 +108,13 @@ class TransferConfig:
             check_allowed(
                 getattr(self, name) in allowed, name, getattr(self, name), f"one of {', '.join(allowed)}"
             )
-        for name in ("n_fft", "hop_length", "n_filters", "kernel_size"):
-            _check_whole(name, getattr(self, name), 1)
+        check_positive(**{k: getattr(self, k) for k in ("n_fft", "hop_length", "n_filters", "kernel_size")})
         _check_whole("n_iter", self.n_iter, 0)
         check_seed(self.seed)
-        self._check_range("sr", *SAMPLE_RATES, whole=True)
-        self._check_range("level", *LEVELS)
-        self._check_range("balance", 0, 1)
+        for name, (low, high) in {"sr": SAMPLE_RATES, "level": LEVELS, "balance": (0, 1)}.items():
+            fits = low <= getattr(self, name) <= high
+            check_allowed(fits, name, getattr(self, name), f"a number from {low:g} to {high:g}")
+        check_allowed(isinstance(self.sr, Integral), "sr", self.sr, "a whole number")
         check_allowed(self.n_fft % 2 == 0, "n_fft", self.n_fft, "even")
         # Farther apart than half a window, frames do not determine the sound between them.
         half = self.n_fft // 2
@@ -136,11 +122,6 @@ class TransferConfig:
         for setting in fields(self):  # NumPy's whole numbers are taken, but JSON cannot hold them
             if isinstance(value := getattr(self, setting.name), Integral):
                 object.__setattr__(self, setting.name, int(value))
-
-    def _check_range(self, name: str, low: float, high: float, *, whole: bool = False) -> None:
-        value = getattr(self, name)
-        fits = low <= value <= high and (not whole or isinstance(value, Integral))
-        check_allowed(fits, name, value, f"a {'whole ' * whole}number from {low:g} to {high:g}")
 
     @classmethod
     def paper(cls, **changes: object) -> "TransferConfig":
@@ -154,10 +135,7 @@ class TransferConfig:
 
     @property
     def keeps_content(self) -> bool:
-        """Whether the result has the content's sample rate and channels: it is a gain on the content.
-
-        It is mono at `sr` after ``phase="griffin_lim"``, as in the paper, whose phase is not the content's.
-        """
+        """Whether the result has the content's rate and channels; after Griffin-Lim it is mono at `sr`."""
         return self.filters or self.phase == "polish"
 
     @property
@@ -167,12 +145,5 @@ class TransferConfig:
 
 
 def option(name: str) -> str:
-    """Return the option of ``python -m audiostyle transfer`` that gives a field of `TransferConfig`.
-
-    Examples
-    --------
-    >>> option("kernel_size")
-    '--kernel-size'
-    """
-    # --sr is the rate of the file that is written.
+    """Return the option of ``audiostyle transfer`` that gives a field; --sr is the rate of the file that is written."""
     return "--analysis-sr" if name == "sr" else f"--{name.replace('_', '-')}"

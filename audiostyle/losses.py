@@ -8,32 +8,24 @@ import torch
 from audiostyle.config import TransferConfig
 from audiostyle.encoders.base import Clip, Encoder, Spectrogram
 from audiostyle.encoders.fused import FusedLosses
-from audiostyle.encoders.infinite import InfiniteEncoder
+from audiostyle.encoders.infinite import CHUNK, InfiniteEncoder
 from audiostyle.encoders.random import RandomEncoder, free_memory
 from audiostyle.spectrogram import as_tensor
 
 # The style loss of the content divides the style term; a content that already has the style must not divide by 0.
 _LEAST_STYLE = 1e-6
-# Arrays held at once, measured on clips of 10 s to 3 min: of a spectrogram's size for content and style, of the frame
-# kernel's chunk, of the features' size, and of the filters', which convolution rearranges.
-_CONTENT_COPIES, _STYLE_COPIES, _CHUNK_COPIES, _FEATURE_COPIES, _FILTER_COPIES = 40, 12, 24, 12, 2
-_CHUNK = 4_000_000
+# Arrays of a spectrogram's size that an optimisation holds at once, for content and style; measured on 10 s to 3 min.
+_CONTENT_COPIES, _STYLE_COPIES = 40, 12
 
 
 def paper_content_loss(encoder: RandomEncoder, X: Clip, content: Clip) -> torch.Tensor:
-    """Compute ``½ Σ_ij (F_ij − P_ij)²``, eq. 1 of the paper, from the features.
-
-    Equals N · n_patches · `content_loss`.
+    """Compute ``½ Σ_ij (F_ij − P_ij)²``, eq. 1 of the paper, from the features: N · n_patches · `content_loss`.
 
     Parameters
     ----------
     encoder : RandomEncoder
-    X, content : array or tensor [shape=(n_bins, n_frames)]
-        Log magnitudes of the generated clip and of the content.
-
-    Returns
-    -------
-    torch.Tensor, scalar
+    X, content : array or tensor [shape=(n_bins, n_frames)], or Encoded
+        Log magnitudes of the generated clip and of the content, of equal length.
 
     Notebook: 02_random_features_and_gram.ipynb
     """
@@ -49,17 +41,8 @@ def paper_style_loss(encoder: RandomEncoder, X: Clip, style: Clip) -> torch.Tens
     Parameters
     ----------
     encoder : RandomEncoder
-    X, style : array or tensor [shape=(n_bins, n_frames)]
+    X, style : array or tensor [shape=(n_bins, n_frames)], or Encoded
         Log magnitudes of the generated clip and of the style.
-
-    Returns
-    -------
-    torch.Tensor, scalar
-
-    Raises
-    ------
-    MemoryError
-        If the Gram matrices do not fit into memory.
 
     Notebook: 02_random_features_and_gram.ipynb
     """
@@ -69,22 +52,7 @@ def paper_style_loss(encoder: RandomEncoder, X: Clip, style: Clip) -> torch.Tens
 
 
 def content_loss(encoder: Encoder, X: Clip, content: Clip) -> torch.Tensor:
-    """Compute the mean over patches of ½ (K_xx + K_pp − 2 K_xp) on the diagonal.
-
-    Parameters
-    ----------
-    encoder : Encoder
-    X, content : array or tensor [shape=(n_bins, n_frames)]
-        Log magnitudes of equal length.
-
-    Returns
-    -------
-    torch.Tensor, scalar, non-negative
-
-    Raises
-    ------
-    ValueError
-        If the clips differ in length or are shorter than one patch.
+    """Compute the mean over patches of ½ (K_xx + K_pp − 2 K_xp) on the diagonal, for clips of equal length.
 
     Examples
     --------
@@ -96,25 +64,10 @@ def content_loss(encoder: Encoder, X: Clip, content: Clip) -> torch.Tensor:
 
 
 def style_loss(encoder: Encoder, X: Clip, style: Clip) -> torch.Tensor:
-    """Compute mean(K_xx²) + mean(K_aa²) − 2 mean(K_xa²).
+    """Compute mean(K_xx²) + mean(K_aa²) − 2 mean(K_xa²) [dtype=float64]; non-negative up to rounding.
 
-    It is ‖G_x/n_patches_x − G_a/n_patches_a‖²_F / N² for the Gram matrices G, at any lengths.
-
-    Parameters
-    ----------
-    encoder : Encoder
-    X, style : array or tensor [shape=(n_bins, n_frames)], or Encoded
-        Log magnitudes; the lengths may differ. In a loop over X give ``encoder.encode(style)``, which keeps the term
-        of the style alone.
-
-    Returns
-    -------
-    torch.Tensor, scalar, float64; non-negative up to rounding
-
-    Raises
-    ------
-    ValueError
-        If a clip is shorter than one patch.
+    It is ‖G_x/n_patches_x − G_a/n_patches_a‖²_F / N² for the Gram matrices G, at any lengths. In a loop over X give
+    ``encoder.encode(style)``, which keeps the term of the style alone.
 
     Examples
     --------
@@ -144,17 +97,7 @@ def loss_units(encoder: Encoder, content: Spectrogram, style: Spectrogram) -> tu
 
 
 class Evaluation(NamedTuple):
-    """Losses and gradient at one spectrogram.
-
-    Parameters
-    ----------
-    content, style : float
-        `content_loss` and `style_loss`.
-    total : float
-        Their weighted sum, and a further term where there is one.
-    gradient : torch.Tensor [shape=(n_bins, n_frames)]
-        Gradient of the total.
-    """
+    """`content_loss`, `style_loss`, their weighted sum with a further term if any, and the gradient of that sum."""
 
     content: float
     style: float
@@ -165,8 +108,8 @@ class Evaluation(NamedTuple):
 class TransferLoss:
     """The objective of a transfer, ``(1 − b)² L_content / E + b² L_style / s0``, with its gradient.
 
-    E is `Encoder.patch_energy` of the content and s0 its style loss, so that the balance b means the same
-    for every pair: 0 returns the content, 1 matches the style alone, 0.5 weighs both alike.
+    E is `Encoder.patch_energy` of the content and s0 its style loss, so that the balance b means the same for
+    every pair: 0 returns the content, 1 matches the style alone, 0.5 weighs both alike.
 
     Parameters
     ----------
@@ -175,19 +118,9 @@ class TransferLoss:
         Log magnitudes; the lengths may differ.
     balance : float in [0, 1]
     units : tuple of float or None
-        E and s0, where they are another encoder's; None measures them.
+        E and s0, where they are another encoder's; None measures them (`loss_units`).
     extra : callable or None
         A further term: ``extra(X) -> value, gradient``, added to the total at every balance.
-
-    Attributes
-    ----------
-    balance : float
-    content_unit, style_unit : float
-        E and s0.
-    units : tuple of float
-        Both.
-    content_weight, style_weight : float
-        Factors of the two losses in the total.
 
     Notes
     -----
@@ -227,19 +160,19 @@ class TransferLoss:
 
 def check_memory(config: TransferConfig, n_content: int, n_style: int) -> None:
     """Raise a MemoryError if an optimisation of so many samples needs more memory than its device has free."""
-    n_bins, k = 1 + config.n_fft // 2, config.kernel_size
+    n_bins = 1 + config.n_fft // 2
     content, style = (1 + n // config.hop_length for n in (n_content, n_style))
     numbers = n_bins * (_CONTENT_COPIES * content + _STYLE_COPIES * style)
-    if config.encoder == "infinite":
-        numbers += _CHUNK_COPIES * max(min(_CHUNK, content * (content + style)), k * (content + style))
-    else:
-        numbers += config.n_filters * (_FILTER_COPIES * n_bins * k + _FEATURE_COPIES * (content + style))
-    needed, free = 4 * numbers, free_memory(config.device)
+    if config.encoder == "infinite":  # a chunk of the frame kernel, with what its gradient takes
+        numbers += 24 * max(min(CHUNK, content * (content + style)), config.kernel_size * (content + style))
+    else:  # the filters, which convolution rearranges, and their features
+        numbers += config.n_filters * (2 * n_bins * config.kernel_size + 12 * (content + style))
+    needed, free = 4e-9 * numbers, 1e-9 * free_memory(config.device)
     if needed > free:
         raise MemoryError(
             f"n_fft={config.n_fft}, hop_length={config.hop_length} and clips of {n_content / config.sr:.1f} and "
-            f"{n_style / config.sr:.1f} s need about {needed / 1e9:.1f} GB of memory and {free / 1e9:.1f} GB are "
-            f"free; take a longer hop_length, a shorter n_fft, fewer filters or shorter clips"
+            f"{n_style / config.sr:.1f} s need about {needed:.1f} GB of memory and {free:.1f} GB are free; take a "
+            "longer hop_length, a shorter n_fft, fewer filters or shorter clips"
         )
 
 

@@ -1,10 +1,11 @@
 """Limited-memory BFGS with a lower bound, on torch tensors.
 
-SciPy's L-BFGS-B solves the same problem and is the oracle in the tests. It is not used because it works on float64
-NumPy vectors: with the 200 000 magnitudes of ten seconds each of its iterations spends 30 to 200 ms on copies and on
-its own active set, ten times and more what an evaluation of the losses takes.
+SciPy's L-BFGS-B solves the same problem and is the oracle in the tests. It works on float64 NumPy vectors: with the
+200 000 magnitudes of ten seconds each of its iterations spends 30 to 200 ms on copies and on its own active set, ten
+times and more what an evaluation of the losses takes.
 """
 
+import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,9 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-_HISTORY = 10
-_ARMIJO = 1e-4
-_MAX_BACKTRACKS = 20
+_HISTORY, _ARMIJO, _MAX_BACKTRACKS = 10, 1e-4, 20
 # Gets the iteration (0 for the start), what the function returned, and the iterate; returning True stops.
 Callback = Callable[[int, object, torch.Tensor], bool]
 
@@ -56,7 +55,7 @@ def minimize(
     *,
     n_iter: int,
     tolerance: float = 1e-6,
-    lower: float | None = 0.0,
+    lower: float = 0.0,
     callback: Callback | None = None,
 ) -> Optimum:
     """Minimise a function of one tensor with projected L-BFGS.
@@ -75,8 +74,8 @@ def minimize(
     tolerance : float >= 0
         Stop when an iteration lowers the loss by less than this fraction of it. Rounding in float32 is about 1e-7:
         below that the line search would chase noise.
-    lower : float or None
-        Lower bound of every variable; None for none.
+    lower : float
+        Lower bound of every variable; −∞ for none.
     callback : callable or None
         ``callback(iteration, value, x)`` for the start and after every iteration; True stops.
 
@@ -97,32 +96,30 @@ def minimize(
     >>> minimize(f, torch.zeros(2), n_iter=20).x.tolist()
     [3.0, 3.0]
     """
-    x = x0.detach().clone() if lower is None else x0.detach().clamp_min(lower)
+    x = x0.detach().clamp_min(lower)
     value = _finite(function(x), 0)
     n_evaluations, iteration, reason = 1, 0, "n_iter"
     pairs: deque = deque(maxlen=_HISTORY)
-    if callback is not None and callback(0, value, x):
-        return Optimum(x, value, 0, 1, "callback", function)
-    while iteration < n_iter:
+    stopped = callback is not None and callback(0, value, x)
+    while iteration < n_iter and not stopped:
         # The active set: variables at the bound that the gradient pushes out of the domain. They stay where they are
         # in this step. Left in, their gradients would fill the history with curvature along directions that the
         # projection undoes; so they are masked before the recursion and, as it mixes all variables, after it.
-        free = None if lower is None else (x > lower) | (value.gradient <= 0)
-        gradient = value.gradient if free is None else value.gradient * free
+        free = (x > lower) | (value.gradient <= 0)
+        gradient = value.gradient * free
         if not bool(gradient.any()):
             reason = "tolerance"
             break
-        direction = _direction(gradient, pairs)
-        if free is not None:
-            direction *= free
+        direction = _direction(gradient, pairs) * free
         if float(torch.dot(gradient.flatten(), direction.flatten())) >= 0:
             pairs.clear()  # the history misleads: fall back to steepest descent
             direction = _direction(gradient, pairs)
-        new_x, new_value, used = _line_search(
-            function, x, value, direction, lower, first=not pairs, iteration=iteration + 1
-        )
+        # Without curvature information the first trial moves the largest entry by the typical magnitude.
+        t = 1.0 if pairs else float(x.abs().mean().clamp_min(1e-3)) / float(direction.abs().max())
+        new_x, new_value, used = _line_search(function, x, value, direction, lower, t)
         n_evaluations += used
-        if new_value is None:
+        if new_x is None:
+            _finite(new_value, iteration + 1)
             if not pairs:
                 reason = "line search"
                 break
@@ -131,26 +128,21 @@ def minimize(
         iteration += 1
         _remember(pairs, new_x - x, new_value.gradient - value.gradient)
         decrease = value.total - new_value.total
+        done = decrease <= tolerance * abs(value.total)
         x, value = new_x, new_value
-        if callback is not None and callback(iteration, value, x):
-            reason = "callback"
-            break
-        if decrease <= tolerance * abs(value.total):
+        stopped = callback is not None and callback(iteration, value, x)
+        if done and not stopped:
             reason = "tolerance"
             break
-    return Optimum(x, value, iteration, n_evaluations, reason, function)
+    return Optimum(x, value, iteration, n_evaluations, "callback" if stopped else reason, function)
 
 
 def _finite(value, iteration: int):
-    if not _is_finite(value.total):
+    if not math.isfinite(value.total):
         raise RuntimeError(
             f"the loss is {value.total} at iteration {iteration}; check the input for extreme values"
         )
     return value
-
-
-def _is_finite(number: float) -> bool:
-    return abs(number) < float("inf")
 
 
 def _direction(gradient: torch.Tensor, pairs: deque) -> torch.Tensor:
@@ -180,26 +172,16 @@ def _remember(pairs: deque, s: torch.Tensor, y: torch.Tensor) -> None:
         pairs.clear()
 
 
-def _line_search(function, x, value, direction, lower, *, first: bool, iteration: int):
-    """Backtrack along the projected direction; returns (None, None, used) when no step lowers the loss."""
-    # Without curvature information the first trial moves the largest entry by the typical magnitude.
-    t = float(x.abs().mean().clamp_min(1e-3)) / float(direction.abs().max()) if first else 1.0
+def _line_search(function, x, value, direction, lower: float, t: float):
+    """Backtrack along the projected direction; returns None for x, and the last trial, when none lowers the loss."""
     for used in range(1, _MAX_BACKTRACKS + 1):
-        new_x = torch.add(x, direction, alpha=t)
-        if lower is not None:
-            new_x = new_x.clamp_min_(lower)
+        new_x = torch.add(x, direction, alpha=t).clamp_min_(lower)
+        # The bound bends the path: what was really moved, not t times the slope of the direction, is to pay.
         slope = float(torch.dot(value.gradient.flatten(), (new_x - x).flatten()))
         new_value = function(new_x)
-        if _is_finite(new_value.total) and new_value.total <= value.total + _ARMIJO * slope and slope < 0:
+        if slope < 0 and new_value.total <= value.total + _ARMIJO * slope:
             return new_x, new_value, used
         # Minimum of the parabola through the loss, the slope and the trial, kept within a factor of ten.
-        t *= _parabola_factor(value.total, slope, new_value.total)
-    _finite(new_value, iteration)
-    return None, None, _MAX_BACKTRACKS
-
-
-def _parabola_factor(start: float, slope: float, trial: float) -> float:
-    curvature = 2 * (trial - start - slope)
-    if not _is_finite(curvature) or curvature <= 0:
-        return 0.1
-    return min(max(-slope / curvature, 0.1), 0.5)
+        curvature = 2 * (new_value.total - value.total - slope)
+        t *= min(max(-slope / curvature, 0.1), 0.5) if 0 < curvature < math.inf else 0.1
+    return None, new_value, used

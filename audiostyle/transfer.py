@@ -1,5 +1,6 @@
 """Style transfer, one clip's content and another's style: prepare, match or optimise, make the sound, set its level."""
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -394,7 +395,7 @@ def optimise(
         y = content if start == "content" else np.random.default_rng(config.seed).normal(size=len(content))
         y = as_tensor(set_level(check_waveform(y), config.level), device=config.device)
         return minimize(
-            WaveformLoss(loss, n_fft=config.n_fft, hop_length=config.hop_length), y, lower=None, **limits
+            WaveformLoss(loss, n_fft=config.n_fft, hop_length=config.hop_length), y, lower=-math.inf, **limits
         )
     return minimize(loss, noise_like(C, config.seed) if start == "noise" else C, **limits)
 

@@ -33,7 +33,7 @@ def test_bounded_quadratic_has_its_projected_minimum():
 def test_without_a_bound_the_minimum_may_be_negative():
     target = torch.tensor([1.0, -2.0], dtype=DOUBLE)
     found = minimize(
-        quadratic(target, torch.tensor([1.0, 10.0])), torch.ones(2, dtype=DOUBLE), n_iter=100, lower=None
+        quadratic(target, torch.tensor([1.0, 10.0])), torch.ones(2, dtype=DOUBLE), n_iter=100, lower=-math.inf
     )
     assert found.x.numpy() == pytest.approx(target.numpy(), abs=1e-4)
 

@@ -7,13 +7,7 @@ from audiostyle.encoders.random import RandomEncoder
 
 
 def make_encoder(config: TransferConfig) -> Encoder:
-    """Return the encoder that a configuration names, on its device; with no front end before it.
-
-    Raises
-    ------
-    ValueError
-        If the activation has no closed form and the infinite encoder is asked for.
-    """
+    """Return the encoder that a configuration names, on its device; SELU needs the random one."""
     shared = {"kernel_size": config.kernel_size, "activation": config.activation, "device": config.device}
     if config.encoder == "infinite":
         return InfiniteEncoder(**shared)

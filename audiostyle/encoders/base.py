@@ -2,7 +2,7 @@
 
 An encoder maps patches of `kernel_size` frames to features and compares clips through the frame kernel
 ``K_xy[s, t] = (1/N) Σ_i f_i(x, s) f_i(y, t)``. Both losses of the paper and the Gram distance are functions of K
-alone, so everything else in this package is written on `gram_inner` and `patch_distance`.
+alone: everything else is written on `gram_inner` and `patch_distance`.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from audiostyle.config import check_allowed
 from audiostyle.spectrogram import as_tensor
 
 Spectrogram = np.ndarray | torch.Tensor
@@ -20,17 +19,9 @@ LEAKY_SLOPE = 0.2
 
 @dataclass(frozen=True)
 class Encoded:
-    """A clip as its encoder sees it, so that a clip compared often is encoded once.
+    """A clip as its encoder sees it, so that a clip compared often is encoded once; not to be changed in place.
 
-    It also keeps what is computed from a constant clip alone, such as the inner product of its Gram matrix with itself.
-    Its numbers must not be changed in place.
-
-    Parameters
-    ----------
-    features : torch.Tensor
-        What the encoder needs for its kernel; for `RandomEncoder` the features [shape=(n_filters, n_patches)].
-    n_patches : int
-        Number of patches.
+    `features` are what the kernel needs; for `RandomEncoder` the features [shape=(n_filters, n_patches)].
     """
 
     features: torch.Tensor
@@ -38,7 +29,7 @@ class Encoded:
     _kept: dict = field(default_factory=dict, repr=False, compare=False)
 
     def keep(self, key: object, compute: Callable[[], torch.Tensor]) -> torch.Tensor:
-        """Return ``compute()``, at the first call with this key only; every time if the clip needs a gradient."""
+        """Return ``compute()`` of this clip alone, kept from the first call on unless the clip needs a gradient."""
         if self.features.requires_grad:
             return compute()
         if key not in self._kept:
@@ -52,12 +43,9 @@ Clip = Spectrogram | Encoded
 class Encoder:
     """What losses, transfer and speaker identification use of an encoder.
 
-    Subclasses define `_encode`, `_kernel`, `_gram_inner` and `_patch_distance`. Wherever a clip is asked for, a
-    log magnitude spectrogram [shape=(n_bins, n_frames)] as array or tensor, or the result of `encode`, will do.
-
-    Every encoder keeps to these (`tests/encoders/test_contract.py`): kernels are symmetric, K_yx = K_xyᵀ;
-    `patch_distance` is the kernel distance on the diagonal, 0 between equal clips; `gram_inner` is ‖K‖²_F, whatever the
-    chunks; the gradients of both are those of their values; no clip is changed.
+    Subclasses define `_encode`, `_kernel`, `_gram_inner` and `_patch_distance`, and keep to
+    `tests/encoders/test_contract.py`. A clip is a log magnitude spectrogram [shape=(n_bins, n_frames)] as array or
+    tensor, or the result of `encode`.
     """
 
     kernel_size: int
@@ -113,11 +101,5 @@ class Encoder:
         return float(0.5 * power.unfold(0, self.kernel_size, 1).sum(dim=1).mean())
 
     def _encode_both(self, X: Clip, Y: Clip) -> tuple[Encoded, Encoded]:
-        """Encode two clips, a clip given twice once: that it is one and the same must not be lost."""
-        x = self.encode(X)
+        x = self.encode(X)  # a clip given twice once: that it is one and the same must not be lost
         return x, x if Y is X else self.encode(Y)
-
-
-def check_activation(activation: str, allowed: tuple[str, ...]) -> None:
-    """Raise a ValueError if the activation is not among those allowed."""
-    check_allowed(activation in allowed, "activation", activation, f"one of {', '.join(allowed)}")

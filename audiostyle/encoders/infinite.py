@@ -15,8 +15,8 @@ from collections.abc import Iterator
 
 import torch
 
-from audiostyle.config import check_positive
-from audiostyle.encoders.base import LEAKY_SLOPE, Encoded, Encoder, check_activation
+from audiostyle.config import check_allowed, check_positive
+from audiostyle.encoders.base import LEAKY_SLOPE, Encoded, Encoder
 from audiostyle.encoders.patches import (
     box_1d,
     box_1d_transposed,
@@ -35,7 +35,7 @@ _SHARES = {
 CLOSED_FORMS = tuple(_SHARES)
 # Most entries of the frame kernel held at once; bounds the memory whatever the clips' lengths. Fewer, which stay in the
 # processor's cache, take half the time, as long as the k − 1 frames that two chunks share are few among their rows.
-_CHUNK, _CACHED, _FEW = 4_000_000, 250_000, 40
+CHUNK, _CACHED, _FEW = 4_000_000, 250_000, 40
 
 
 class InfiniteEncoder(Encoder):
@@ -48,9 +48,7 @@ class InfiniteEncoder(Encoder):
     activation : {"relu", "leaky_relu", "none"}
         Nonlinearity; the slope of ``leaky_relu`` is 0.2. SELU is not homogeneous and has no closed form.
     device : str
-        Torch device.
-    dtype : torch.dtype
-        ``torch.float32`` or ``torch.float64``.
+    dtype : {torch.float32, torch.float64}
 
     Notebook: 07_infinite_width.ipynb
 
@@ -70,12 +68,8 @@ class InfiniteEncoder(Encoder):
         dtype: torch.dtype = torch.float32,
     ) -> None:
         check_positive(kernel_size=kernel_size)
-        if activation == "selu":
-            raise ValueError(
-                "activation='selu' has no closed form; take encoder='random' (RandomEncoder), or one of "
-                f"{', '.join(CLOSED_FORMS)}"
-            )
-        check_activation(activation, CLOSED_FORMS)
+        allowed = f"one of {', '.join(CLOSED_FORMS)}, which have a closed form; RandomEncoder takes any"
+        check_allowed(activation in CLOSED_FORMS, "activation", activation, allowed)
         self.kernel_size, self.activation = kernel_size, activation
         self.device, self.dtype = torch.device(device), dtype
         self._relu_share, self._linear_share = _SHARES[activation]
@@ -132,7 +126,7 @@ class InfiniteEncoder(Encoder):
         some 1e-4 off.
         """
         k, n_rows, n_columns = self.kernel_size, len(norms), len(column_norms)
-        step = max(1, min(_CHUNK, max(_CACHED, _FEW * (k - 1) * n_columns)) // n_columns)
+        step = max(1, min(CHUNK, max(_CACHED, _FEW * (k - 1) * n_columns)) // n_columns)
         for first in range(0, n_rows, step):
             rows = slice(first, min(first + step, n_rows))
             frames = slice(first, rows.stop + k - 1)

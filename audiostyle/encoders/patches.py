@@ -1,22 +1,14 @@
 """Sums over patches, k consecutive frames, from sums over frames."""
 
 import torch
+from torch.nn.functional import pad
 
 # Patch norms are raised to this, far under the rounding of any audible patch: digital silence has norm zero.
 _LEAST_NORM = 1e-6
 
 
 def box_sum(P: torch.Tensor, k: int) -> torch.Tensor:
-    """Sum k entries along each diagonal: ``out[s, t] = Σ_{τ<k} P[s + τ, t + τ]``.
-
-    Parameters
-    ----------
-    P : torch.Tensor [shape=(m, n), contiguous]
-    k : int > 0
-
-    Returns
-    -------
-    torch.Tensor [shape=(m - k + 1, n - k + 1)]
+    """Sum k entries along each diagonal, ``out[s, t] = Σ_{τ<k} P[s + τ, t + τ]`` [shape=(m - k + 1, n - k + 1)].
 
     Examples
     --------
@@ -33,7 +25,7 @@ def box_sum(P: torch.Tensor, k: int) -> torch.Tensor:
 
 def box_sum_transposed(G: torch.Tensor, k: int) -> torch.Tensor:
     """Apply the transpose of `box_sum`: each entry is spread over k places along its diagonal."""
-    return box_sum(torch.nn.functional.pad(G, (k - 1, k - 1, k - 1, k - 1)), k)
+    return box_sum(pad(G, (k - 1, k - 1, k - 1, k - 1)), k)
 
 
 def box_1d(v: torch.Tensor, k: int) -> torch.Tensor:
@@ -43,7 +35,7 @@ def box_1d(v: torch.Tensor, k: int) -> torch.Tensor:
 
 def box_1d_transposed(v: torch.Tensor, k: int) -> torch.Tensor:
     """Apply the transpose of `box_1d`."""
-    return box_1d(torch.nn.functional.pad(v, (k - 1, k - 1)), k)
+    return box_1d(pad(v, (k - 1, k - 1)), k)
 
 
 def patch_norms(X: torch.Tensor, k: int, scratch: torch.Tensor | None = None) -> torch.Tensor:

@@ -4,8 +4,8 @@ import psutil
 import torch
 from torch.nn import functional
 
-from audiostyle.config import ACTIVATIONS, check_positive, check_seed
-from audiostyle.encoders.base import LEAKY_SLOPE, Clip, Encoded, Encoder, check_activation
+from audiostyle.config import ACTIVATIONS, check_allowed, check_positive, check_seed
+from audiostyle.encoders.base import LEAKY_SLOPE, Clip, Encoded, Encoder
 
 _ACTIVATION = {
     "relu": functional.relu,
@@ -25,18 +25,13 @@ class RandomEncoder(Encoder):
 
     Parameters
     ----------
-    n_filters : int > 0
-        Number of filters N. The paper has 4096.
-    kernel_size : int > 0
-        Width of a filter in frames.
+    n_filters, kernel_size : int > 0
+        Number of filters N, and their width in frames. The paper has 4096.
     activation : {"relu", "leaky_relu", "selu", "none"}
         Nonlinearity; the slope of ``leaky_relu`` is 0.2.
     seed : int in [0, 2^64)
-        Seed of the filters.
     device : str
-        Torch device.
-    dtype : torch.dtype
-        ``torch.float32`` or ``torch.float64``.
+    dtype : {torch.float32, torch.float64}
 
     Notebook: 02_random_features_and_gram.ipynb
 
@@ -59,7 +54,7 @@ class RandomEncoder(Encoder):
     ) -> None:
         check_positive(n_filters=n_filters, kernel_size=kernel_size)
         check_seed(seed)
-        check_activation(activation, ACTIVATIONS)
+        check_allowed(activation in ACTIVATIONS, "activation", activation, f"one of {', '.join(ACTIVATIONS)}")
         self.n_filters, self.kernel_size = n_filters, kernel_size
         self.activation, self.seed = activation, seed
         self.device, self.dtype = torch.device(device), dtype
@@ -81,15 +76,13 @@ class RandomEncoder(Encoder):
     def gram_matrix(self, X: Clip) -> torch.Tensor:
         """Compute the Gram matrix of eq. 5, ``G_ij = Σ_k F_ik F_jk`` [shape=(n_filters, n_filters)].
 
-        The reference for tests and benchmarks; the losses use `gram_inner`, which never forms it. A MemoryError says
-        that it does not fit into the memory that is free.
+        The reference for tests and benchmarks; the losses use `gram_inner`, which never forms it.
         """
         needed, free = self.n_filters**2 * torch.finfo(self.dtype).bits // 8, free_memory(self.device)
         if needed > free:
             raise MemoryError(
                 f"an explicit Gram matrix of n_filters={self.n_filters} needs {needed / 1e9:.1f} GB and "
-                f"{free / 1e9:.1f} GB are free; use gram_inner or style_loss, which never form it, fewer "
-                f"filters, or InfiniteEncoder"
+                f"{free / 1e9:.1f} GB are free; use gram_inner or style_loss, fewer filters, or InfiniteEncoder"
             )
         x = self.encode(X)
         return x.keep((self, "gram_matrix"), lambda: x.features @ x.features.T)

@@ -36,7 +36,6 @@ def griffin_lim(
     S : np.ndarray [shape=(n_bins, n_frames), finite and non-negative]
         Magnitudes with n_fft = 2 (n_bins - 1).
     n_iter : int >= 0
-        Iterations.
     hop_length : int > 0
         Samples between frames.
     momentum : float in [0, 1)
@@ -56,7 +55,6 @@ def griffin_lim(
     Returns
     -------
     y : np.ndarray [shape=(length,), dtype=float32 or float64 as S]
-        The waveform.
     convergence : np.ndarray [shape=(n_iter + 1,)], only with `return_convergence`
         `spectral_convergence` in dB, at the `length` returned.
 
@@ -98,19 +96,8 @@ def phase_of(y: np.ndarray, *, n_fft: int = 2048, hop_length: int = 1024) -> np.
 def spectral_convergence(S: np.ndarray, y: np.ndarray, *, hop_length: int = 1024) -> float:
     """Compute ``20 log10(‖|STFT(y)| − S‖_F / ‖S‖_F)``, how far a waveform is from the magnitudes asked for.
 
-    Parameters
-    ----------
-    S : np.ndarray [shape=(n_bins, n_frames), non-negative]
-        Magnitudes with n_fft = 2 (n_bins - 1).
-    y : np.ndarray [shape=(n_samples,)]
-        Waveform.
-    hop_length : int > 0
-        Samples between frames.
-
-    Returns
-    -------
-    float
-        dB; lower is better, 0 is the score of silence, −∞ of a waveform with exactly these magnitudes.
+    In dB; lower is better, 0 is the score of silence, −∞ of a waveform [shape=(n_samples,)] with exactly the magnitudes
+    S [shape=(n_bins, n_frames), non-negative], which have n_fft = 2 (n_bins - 1).
     """
     target = as_tensor(S)
     return _convergence(target, stft_like(target, as_tensor(y).to(target.dtype), hop_length))

@@ -5,6 +5,7 @@ style is lost on the way to the sound. Here the unknowns are the samples, so tha
 minimised is what is heard.
 """
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -16,17 +17,7 @@ from audiostyle.spectrogram import as_tensor, log_magnitude
 
 
 class WaveformLoss:
-    """A loss of log magnitudes, taken of a waveform, with its gradient in the samples.
-
-    Parameters
-    ----------
-    loss : callable
-        Such as `audiostyle.losses.TransferLoss`.
-    n_fft, hop_length : int > 0
-        Of the STFT.
-
-    Notebook: 01_spectrogram_and_phase.ipynb
-    """
+    """A loss of log magnitudes, such as `TransferLoss`, taken of a waveform, with its gradient in the samples."""
 
     def __init__(
         self, loss: Callable[[torch.Tensor], Evaluation], *, n_fft: int = 2048, hop_length: int = 1024
@@ -60,17 +51,17 @@ def polish(
         The objective on log magnitudes; its clips have the frames of `y`.
     y : array or tensor [shape=(n_samples,)]
         Start, at the level of the computation, on the loss's device.
-    n_iter : int >= 0
-        Most iterations.
+    n_iter, callback
+        As for `audiostyle.optimize.minimize`.
     n_fft, hop_length : int > 0
         Of the STFT.
-    callback : callable or None
-        As for `audiostyle.optimize.minimize`.
 
     Returns
     -------
     Optimum
         ``x`` is the waveform [shape=(n_samples,)].
+
+    Notebook: 01_spectrogram_and_phase.ipynb
     """
     objective = WaveformLoss(loss, n_fft=n_fft, hop_length=hop_length)
-    return minimize(objective, as_tensor(y), n_iter=n_iter, lower=None, callback=callback)
+    return minimize(objective, as_tensor(y), n_iter=n_iter, lower=-math.inf, callback=callback)

@@ -80,7 +80,7 @@ def test_chunks_change_nothing(encoder, monkeypatch):
     whole = [encoder.gram_inner(X, Z) for Z in (Y, X)]
     gradients = [torch.autograd.grad(value, X)[0] for value in whole]
     monkeypatch.setattr("audiostyle.encoders.random._ROWS", 5)
-    monkeypatch.setattr("audiostyle.encoders.infinite._CHUNK", 100)
+    monkeypatch.setattr("audiostyle.encoders.infinite.CHUNK", 100)
     for value, gradient, Z in zip(whole, gradients, (Y, X), strict=True):
         chunked = encoder.gram_inner(X, Z)
         assert chunked.item() == pytest.approx(value.item(), rel=1e-12)

@@ -165,7 +165,7 @@ def test_row_chunks_change_nothing(monkeypatch):
     C, A, X = clip(1, 40), clip(2, 30), clip(3, 40)
     encoder = InfiniteEncoder(4, dtype=DOUBLE)
     whole = FusedLosses(encoder, C, A)(X, 0.5, 0.5)
-    monkeypatch.setattr("audiostyle.encoders.infinite._CHUNK", 350)  # five rows of seventy columns
+    monkeypatch.setattr("audiostyle.encoders.infinite.CHUNK", 350)  # five rows of seventy columns
     parts = FusedLosses(encoder, C, A)(X, 0.5, 0.5)
     assert parts[:2] == pytest.approx(whole[:2], rel=1e-12)
     assert torch.allclose(parts[2], whole[2], rtol=1e-9, atol=1e-12)
