@@ -17,8 +17,7 @@ from audiostyle.encoders import make_encoder
 from audiostyle.encoders.base import Encoded, Encoder
 from audiostyle.losses import Evaluation, TransferLoss
 from audiostyle.matching import SEMITONES, match_timbre, transposed
-from audiostyle.sound.audio import set_level
-from audiostyle.sound.levels import match_loudness, measure
+from audiostyle.sound.levels import match_loudness, measure, set_level
 from audiostyle.sound.samples import Sound
 from audiostyle.spectrogram import as_tensor, frequencies, log_magnitude
 from audiostyle.transfer import make_sound, noise_like, optimise

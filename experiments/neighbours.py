@@ -37,7 +37,7 @@ from audiostyle.measures.content import (
 from audiostyle.measures.table import COPY_CONTENT, COPY_STYLE, EQUALISER, MATCHED, judge_losses
 from audiostyle.measures.timbre import mfcc_distance
 from audiostyle.measures.truth import truth_numbers
-from audiostyle.sound.audio import set_level
+from audiostyle.sound.levels import set_level
 from audiostyle.spectrogram import log_magnitude, times
 from experiments import truth
 from experiments.front_ends import (

@@ -16,8 +16,8 @@ from scipy import signal
 
 from audiostyle.baselines.equaliser import equaliser
 from audiostyle.datasets import clips
-from audiostyle.sound.audio import load_audio
 from audiostyle.sound.levels import loudness_difference, rms, without_offset
+from audiostyle.sound.read import load_audio
 from audiostyle.sound.samples import Sound
 from audiostyle.transfer import transfer_style
 from experiments.results import Results

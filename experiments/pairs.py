@@ -26,7 +26,7 @@ from audiostyle.measures.table import (
     references_and_result,
 )
 from audiostyle.measures.timbre import mfcc_frechet_distance
-from audiostyle.sound.audio import set_level
+from audiostyle.sound.levels import set_level
 from audiostyle.spectrogram import RANGE_DB, magnitudes, to_decibels
 from audiostyle.transfer import TransferResult, transfer_style
 from audiostyle.widgets import renders

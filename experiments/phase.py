@@ -28,7 +28,7 @@ from audiostyle.phase.griffin_lim import (
     spectral_convergence,
     target_and_phase,
 )
-from audiostyle.sound.audio import set_level
+from audiostyle.sound.levels import set_level
 from audiostyle.spectrogram import istft, n_samples_for, stft
 from audiostyle.transfer import make_sound, optimise
 from experiments.presets import GRAM

@@ -18,7 +18,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from audiostyle.datasets import paths
-from audiostyle.sound.files import whole_file
+from audiostyle.system import whole_file
 from experiments.results import alone
 
 RELEASES = ("audiostyle", "numpy", "scipy", "torch", "librosa", "matplotlib", "pandas")

@@ -16,8 +16,8 @@ from PIL import Image
 
 from audiostyle import __version__
 from audiostyle.datasets import paths
-from audiostyle.sound.audio import save_audio
-from audiostyle.sound.files import whole_file
+from audiostyle.sound.write import save_audio
+from audiostyle.system import whole_file
 
 _REPORTED = ("numpy", "scipy", "torch", "librosa", "soundfile")
 _DPI = 110

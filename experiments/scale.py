@@ -35,7 +35,7 @@ from audiostyle.datasets.corpora import (
     find_corpus,
     load_recordings,
 )
-from audiostyle.sound.audio import set_level
+from audiostyle.sound.levels import set_level
 from audiostyle.speakers.classifiers import classify
 from audiostyle.speakers.methods import get_method
 from audiostyle.speakers.sketch import Sketcher, sketch_utterances, workers

@@ -24,7 +24,7 @@ from scipy.signal import butter, fftconvolve, sosfilt
 
 from audiostyle.datasets import paths
 from audiostyle.datasets.corpora import SAMPLE_RATE, Corpus, Recordings, load_recordings
-from audiostyle.sound.audio import set_level
+from audiostyle.sound.levels import set_level
 from audiostyle.speakers.classifiers import classify
 from audiostyle.speakers.methods import TELEPHONE_BAND, get_method
 from audiostyle.speakers.sketch import N_PAIRS, Sketcher

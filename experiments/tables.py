@@ -11,8 +11,8 @@ import pandas as pd
 
 from audiostyle.datasets import clips, paths
 from audiostyle.measures.table import MATCHED
-from audiostyle.sound.files import whole_file
 from audiostyle.speakers.sketch import N_PAIRS
+from audiostyle.system import whole_file
 from experiments import trade_offs
 from experiments.neighbours import mean_table
 from experiments.results import committed

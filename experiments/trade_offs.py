@@ -12,6 +12,7 @@ from dataclasses import replace
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from librosa.util import fix_length
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -35,7 +36,7 @@ from audiostyle.measures.table import (
 from audiostyle.measures.truth import log_spectral_distance
 from audiostyle.optimize import Optimum
 from audiostyle.phase.griffin_lim import phase_of, spectral_convergence
-from audiostyle.sound.audio import fix_length, set_level
+from audiostyle.sound.levels import set_level
 from audiostyle.spectrogram import log_magnitude
 from audiostyle.transfer import make_sound, optimise, transfer_style
 from experiments.pairs import PLAIN, POLISH
@@ -166,7 +167,7 @@ def _reference(method: str, content: np.ndarray, style: np.ndarray) -> np.ndarra
     others = {EQUALISER: equaliser, MUSAICING: nmf_musaicing, CROSS: cross_synthesis}
     if method in others:
         return others[method](content, style)
-    return content if method == COPY_CONTENT else fix_length(style, len(content))
+    return content if method == COPY_CONTENT else fix_length(style, size=len(content))
 
 
 def reference_rows(pair: Pair, audio: PairAudio) -> Iterator[dict]:

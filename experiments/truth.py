@@ -21,6 +21,7 @@ import librosa
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from librosa.util import fix_length
 from matplotlib.figure import Figure
 
 from audiostyle.baselines.cross_synthesis import cross_synthesis
@@ -37,7 +38,7 @@ from audiostyle.matching import match_timbre
 from audiostyle.measures.table import COPY_CONTENT, COPY_STYLE, EQUALISER, MATCHED
 from audiostyle.measures.timbre import mfcc_distance
 from audiostyle.measures.truth import truth_numbers
-from audiostyle.sound.audio import fix_length, set_level
+from audiostyle.sound.levels import set_level
 from audiostyle.spectrogram import istft, magnitudes, stft
 from audiostyle.transfer import transfer_style
 from experiments.presets import GRAM
@@ -70,7 +71,7 @@ def transferred(content: np.ndarray, style: np.ndarray, sr: int, config: Transfe
     result = transfer_style(content, style, sr, config, progress=False)
     if result.sr == sr:
         return result.y
-    return fix_length(librosa.resample(result.y, orig_sr=result.sr, target_sr=sr), len(content))
+    return fix_length(librosa.resample(result.y, orig_sr=result.sr, target_sr=sr), size=len(content))
 
 
 def _with(config: TransferConfig) -> Method:
@@ -83,7 +84,7 @@ def _transposed(content: np.ndarray, style: np.ndarray, sr: int) -> np.ndarray:
 
 METHODS: dict[str, Method] = {
     COPY_CONTENT: Method(lambda content, style, sr: content),
-    COPY_STYLE: Method(lambda content, style, sr: fix_length(style, len(content))),
+    COPY_STYLE: Method(lambda content, style, sr: fix_length(style, size=len(content))),
     EQUALISER: Method(lambda content, style, sr: equaliser(content, style)),
     CROSS: Method(lambda content, style, sr: cross_synthesis(content, style)),
     MUSAICING: Method(lambda content, style, sr: nmf_musaicing(content, style)),

@@ -34,7 +34,7 @@ from audiostyle.encoders.infinite import CLOSED_FORMS, InfiniteEncoder
 from audiostyle.encoders.random import RandomEncoder
 from audiostyle.figures.charts import show_lines, show_matrix
 from audiostyle.losses import TransferLoss, content_loss, paper_content_loss, paper_style_loss, style_loss
-from audiostyle.sound.audio import set_level
+from audiostyle.sound.levels import set_level
 from audiostyle.spectrogram import log_magnitude
 from audiostyle.transfer import optimise
 from experiments.presets import GRAM

@@ -32,8 +32,7 @@ from traitlets.config import Config
 from audiostyle.datasets import paths
 from audiostyle.datasets.clips import current_edition
 from audiostyle.figures.players import link_to_site
-from audiostyle.sound.files import whole_file
-from audiostyle.sound.processes import compile_librosa
+from audiostyle.system import compile_librosa, whole_file
 from experiments.presets import get_preset
 from experiments.results import Results, with_palette
 

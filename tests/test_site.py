@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 from audiostyle.datasets import paths
-from audiostyle.sound.files import sha256
+from audiostyle.system import sha256
 from experiments import truth
 from experiments.results import committed
 from website import build, sounds

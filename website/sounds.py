@@ -20,7 +20,7 @@ import soundfile
 
 from audiostyle.datasets import paths
 from audiostyle.measures.truth import log_spectral_distance
-from audiostyle.sound.files import sha256, whole_file
+from audiostyle.system import sha256, whole_file
 from experiments import truth
 from website.places import METHODS, Place, places
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 import torch
+from librosa.util import fix_length
 
-from audiostyle.sound.audio import fix_length
 from audiostyle.spectrogram import istft, stft
 
 _LEAST = 1e-8
@@ -42,7 +42,7 @@ def cross_synthesis(content: np.ndarray, style: np.ndarray) -> np.ndarray:
 
     Notebook: 11_trade_offs.ipynb
     """
-    repeated = fix_length(np.tile(style, -(-len(content) // len(style))), len(content))
+    repeated = fix_length(np.tile(style, -(-len(content) // len(style))), size=len(content))
     C, A = (stft(y).numpy() for y in (content, repeated))
     envelopes = []
     for D in (C, A):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from audiostyle.baselines.cross_synthesis import spectral_envelope
-from audiostyle.sound.audio import set_level
+from audiostyle.sound.levels import set_level
 from audiostyle.spectrogram import istft, stft
 
 _N_FFT, _HOP = 2048, 512

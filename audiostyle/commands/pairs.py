@@ -52,8 +52,9 @@ def write_pair(pair, preset: presets.Preset, folder) -> None:
     from audiostyle.datasets.clips import load_pair
     from audiostyle.figures.spectrograms import show_triptych
     from audiostyle.measures.table import method_name, score
-    from audiostyle.sound.audio import save_audio, set_level
-    from audiostyle.sound.files import whole_file
+    from audiostyle.sound.levels import set_level
+    from audiostyle.sound.write import save_audio
+    from audiostyle.system import whole_file
     from audiostyle.transfer import transfer_style
 
     audio = load_pair(pair, duration=preset.duration)

@@ -78,7 +78,7 @@ def _run(args: argparse.Namespace) -> None:
     with workers(min(args.jobs, os.cpu_count() or 1), args.scheduler):
         table, rows = (_identify if args.identify else _table)(args, part, how)
     if args.json is not None:
-        from audiostyle.sound.files import whole_file
+        from audiostyle.system import whole_file
 
         with whole_file(args.json) as temporary:
             temporary.write_text(json.dumps(rows, indent=2) + "\n")

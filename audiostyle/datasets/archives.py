@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from audiostyle.datasets import paths
 from audiostyle.datasets.clips import downloader, unreachable
-from audiostyle.sound.files import whole_file
+from audiostyle.system import whole_file
 
 # Edinburgh DataShare, https://doi.org/10.7488/ds/2645, lists this MD5. CC BY 4.0.
 VCTK_URL = "https://datashare.ed.ac.uk/bitstream/handle/10283/3443/VCTK-Corpus-0.92.zip"

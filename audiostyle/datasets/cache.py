@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from audiostyle import __version__
-from audiostyle.sound.files import whole_file
+from audiostyle.system import whole_file
 
 # Raise it whenever code computes other numbers than before: whatever was stored is then computed again.
 VERSION = 1

@@ -17,8 +17,8 @@ import pooch
 import requests
 
 from audiostyle.datasets import paths
-from audiostyle.sound.audio import load_audio
-from audiostyle.sound.files import sha256
+from audiostyle.sound.read import load_audio
+from audiostyle.system import sha256
 
 EDITIONS = ("bundled", "recorded")
 _TIMEOUT = 60  # seconds without a byte

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from audiostyle.sound.audio import load_audio, set_level
 from audiostyle.sound.channels import mid_signal
+from audiostyle.sound.levels import set_level
+from audiostyle.sound.read import load_audio
 
 SAMPLE_RATE = 16000  # of every comparison of speakers: the lowest rate of the usual corpora
 SOUND_SUFFIXES = {".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif", ".opus", ".m4a"}

@@ -13,7 +13,7 @@ import pandas as pd
 
 from audiostyle.datasets import paths
 from audiostyle.datasets.clips import PairAudio
-from audiostyle.sound.audio import load_audio
+from audiostyle.sound.read import load_audio
 
 SPLITS = ("choose", "confirm")
 ROLES = ("content", "style", "target")

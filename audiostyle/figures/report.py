@@ -12,8 +12,8 @@ import numpy as np
 from audiostyle.figures.players import common_gain, mp3_bytes
 from audiostyle.figures.spectrograms import show_spectrograms
 from audiostyle.sound.channels import mid_signal
-from audiostyle.sound.files import whole_file
 from audiostyle.spectrogram import magnitudes
+from audiostyle.system import whole_file
 
 # The highest rate in Hz that an MP3 has, and the ends of the pictures.
 _MOST_RATE, _LOWEST_HZ, _HIGHEST_HZ = 48_000, 60.0, 16_000.0

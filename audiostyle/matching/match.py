@@ -27,7 +27,8 @@ from audiostyle.matching.describe import (
     transposed,
 )
 from audiostyle.matching.gain import Gain, fitted_gain
-from audiostyle.sound.audio import check_waveform, set_level
+from audiostyle.sound.levels import set_level
+from audiostyle.sound.read import check_waveform
 
 KINDS = ("instrument", "voice")
 SEMITONES = range(-18, 19)

@@ -6,6 +6,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import torch
+from librosa.util import fix_length
 
 from audiostyle.baselines.equaliser import equaliser
 from audiostyle.config import TransferConfig
@@ -15,7 +16,7 @@ from audiostyle.losses import content_loss, loss_units, style_loss
 from audiostyle.measures.content import chroma_similarity, onset_f_measure, pitch_agreement, tempo_ratio
 from audiostyle.measures.timbre import copied_from, mfcc_distance, mfcc_frechet_distance, texture_distance
 from audiostyle.measures.truth import log_spectral_distance
-from audiostyle.sound.audio import fix_length, set_level
+from audiostyle.sound.levels import set_level
 from audiostyle.spectrogram import log_magnitude
 from audiostyle.transfer import TransferResult
 
@@ -150,7 +151,7 @@ def evaluate_sound(
         Columns of `MEASURES` but ``spectral_convergence_db``; NaN where one does not apply.
     """
     config = config or TransferConfig()
-    y, sr = fix_length(np.asarray(y, dtype=np.float32), len(content)), config.sr
+    y, sr = fix_length(np.asarray(y, dtype=np.float32), size=len(content)), config.sr
     judged = judge_losses(y, content, style, config=config)
     return {
         "style_share_limit": judged["style_share_limit"],
@@ -192,7 +193,7 @@ def references_and_result(content: np.ndarray, style: np.ndarray, result: Transf
     config = result.config
     return {
         COPY_CONTENT: set_level(content, config.level),
-        COPY_STYLE: fix_length(set_level(style, config.level), len(content)),
+        COPY_STYLE: fix_length(set_level(style, config.level), size=len(content)),
         EQUALISER: set_level(equaliser(content, style), config.level),
         method_name(config): result.y_computed,
     }

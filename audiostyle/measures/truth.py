@@ -9,8 +9,7 @@ import librosa
 import numpy as np
 
 from audiostyle.measures.content import chroma_similarity, onset_f_measure
-from audiostyle.sound.audio import SILENCE_RMS, set_level
-from audiostyle.sound.levels import rms
+from audiostyle.sound.levels import SILENCE_RMS, rms, set_level
 
 _N_FFT, _HOP = 2048, 512
 _N_MELS = 80

@@ -20,14 +20,14 @@ import joblib
 import numpy as np
 import torch
 from joblib.externals.loky import get_reusable_executor
+from librosa.util import fix_length
 from torch.nn import functional
 from tqdm import tqdm
 
 from audiostyle.datasets.cache import cache_key, read_arrays, write_arrays
 from audiostyle.datasets.corpora import Corpus, Recordings, Utterance, collect, read_utterance
-from audiostyle.sound.audio import fix_length
-from audiostyle.sound.processes import compile_librosa
 from audiostyle.speakers.methods import SpeakerMethod
+from audiostyle.system import compile_librosa
 
 # The fewest for which every design of `experiments.table1` comes out as with whole Gram matrices, but for one item.
 N_PAIRS = 2048
@@ -131,7 +131,7 @@ class Sketcher:
         of the inner product.
         """
         method = self.method
-        y = torch.as_tensor(fix_length(y, max(len(y), method.shortest)), device=self.device)
+        y = torch.as_tensor(fix_length(y, size=max(len(y), method.shortest)), device=self.device)
         rows, magnitudes = [], {}
         for view in method.views:
             for end in view.front_ends:

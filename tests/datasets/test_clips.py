@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 import requests
 
+from audiostyle import system
 from audiostyle.__main__ import main
 from audiostyle.datasets import clips, paths
-from audiostyle.sound import files
-from audiostyle.sound.audio import SILENCE_RMS
-from audiostyle.sound.levels import rms
+from audiostyle.sound.levels import SILENCE_RMS, rms
 
 PAIRS = ["speech-1", "speech-2", "symphonic-1", "symphonic-2", "instrument-1", "instrument-2"]
 
@@ -30,7 +29,7 @@ def recordings(tmp_path, monkeypatch):
         path.write_bytes(name.encode() * 100)
         rows[name] = clips.Clip(
             **vars(template)
-            | {"clip": name, "path": f"music/{name}.ogg", "sha256": files.sha256(path), "url": path.as_uri()}
+            | {"clip": name, "path": f"music/{name}.ogg", "sha256": system.sha256(path), "url": path.as_uri()}
         )
     monkeypatch.setattr(clips, "_registry", lambda: rows)
     data = tmp_path / "data"
@@ -92,7 +91,7 @@ def test_six_pairs_of_known_clips(edition):
 def whole(edition, *, required=("pair", "extra")):
     """Whether every file of an edition is there and has the registry's checksum."""
     kept = [clip for clip in clips.clips(edition) if clip.required in required]
-    return bool(kept) and all(files.sha256(clips.locate(clip)) == clip.sha256 for clip in kept)
+    return bool(kept) and all(system.sha256(clips.locate(clip)) == clip.sha256 for clip in kept)
 
 
 def test_bundled_clips_are_whole_small_and_audible():

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from audiostyle.datasets.corpora import Utterance, find_corpus, load_recordings, read_utterance
-from audiostyle.sound.audio import save_audio
 from audiostyle.sound.levels import rms
+from audiostyle.sound.write import save_audio
 
 
 def write(path, seed=0, *, seconds=0.3, sr=16000, level=0.1):

@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 from scipy.ndimage import uniform_filter1d
 
+from audiostyle import system
 from audiostyle.datasets import clips, paths
 from audiostyle.datasets.triples import ROLES, SPLITS, Triple, load_triple, triples
-from audiostyle.sound import files
 from audiostyle.sound.levels import rms
 
 TRIPLES = triples()
@@ -36,7 +36,7 @@ def _agreement(C, T, lag=0):
 @each
 def test_files_are_the_listed_ones(triple, table):
     for role in ROLES:
-        assert files.sha256(getattr(triple, role)) == table.loc[triple.name, f"{role}_sha256"]
+        assert system.sha256(getattr(triple, role)) == table.loc[triple.name, f"{role}_sha256"]
 
 
 def test_no_other_files_and_three_megabytes_at_most():

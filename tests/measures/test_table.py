@@ -8,7 +8,7 @@ from audiostyle import RandomEncoder, TransferConfig
 from audiostyle.encoders.infinite import InfiniteEncoder
 from audiostyle.losses import TransferLoss
 from audiostyle.measures.table import evaluate_sound, fresh_encoder, judge_losses, sound_numbers
-from audiostyle.sound.audio import set_level
+from audiostyle.sound.levels import set_level
 from audiostyle.spectrogram import log_magnitude
 
 

@@ -9,7 +9,7 @@ from audiostyle.encoders.infinite import InfiniteEncoder
 from audiostyle.losses import TransferLoss, style_loss
 from audiostyle.phase.griffin_lim import griffin_lim, phase_of
 from audiostyle.phase.polish import WaveformLoss, polish
-from audiostyle.sound.audio import set_level
+from audiostyle.sound.levels import set_level
 from audiostyle.spectrogram import log_magnitude
 from audiostyle.transfer import make_sound, optimise
 from experiments.phase import reconstruct_phase
