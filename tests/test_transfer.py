@@ -393,3 +393,24 @@ def test_a_constant_offset_is_taken_for_no_sound(content, style, where, options)
 def test_balance_0_keeps_the_offset_of_the_content(content, style):
     found = transfer_style(content + 0.2, style, SR, TransferConfig(balance=0), progress=False).y
     assert found.mean() == pytest.approx(0.2, rel=0.05)
+
+
+@pytest.mark.parametrize("config", [TransferConfig(), SMALL["random"], SMALL["infinite"]], ids=str)
+def test_arrays_as_people_have_them(content, style, config):
+    """Run backwards, read-only, as 16-bit integers, and under another default of torch."""
+    backwards = content[::-1]
+    expected = run(backwards.copy(), style, config).y
+    np.testing.assert_array_equal(run(backwards, style, config).y, expected)
+    locked = content.copy()
+    locked.flags.writeable = False
+    plain = run(content, style, config).y
+    np.testing.assert_array_equal(run(locked, style, config).y, plain)
+    whole = (content * 2**15).astype(np.int16)
+    assert rms(run(whole, style, config).y) == pytest.approx(rms(plain), rel=0.01)
+    torch.set_default_dtype(torch.float64)
+    try:
+        y = run(content, style, config).y
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert y.dtype == np.float32
+    assert rms(y) == pytest.approx(rms(plain), rel=0.05)

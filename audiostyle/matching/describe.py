@@ -159,7 +159,7 @@ class Clip:
         root = (S / self._loudest).sqrt()
         peaks = (root / (_mean_over(root, 31) + 0.01 * self._root + 0.02)).clamp(0, 6) - 1
         pitches = _LOWEST * 2 ** (torch.arange(12 * PITCH_STEPS * _OCTAVES) / (12 * PITCH_STEPS))
-        total = torch.zeros(len(pitches), S.shape[1], device=S.device)
+        total = S.new_zeros(len(pitches), S.shape[1])
         for partial in range(1, _PARTIALS + 1):
             present = pitches * partial < SR / 2 - 50
             bins = pitches[present] * partial * (2 * N_FFT / SR)

@@ -70,7 +70,7 @@ def filtered(gains: Iterable[Gain], sound: Sound, *, strength: float = 1.0) -> I
         One part of the sound after the other.
     """
     n_fft, hop = frame_sizes(sound.sr)
-    done, held, known = 0, Gain(torch.zeros(N_FFT // 2 + 1, 0)), 0
+    done, held, known = 0, Gain(torch.zeros(N_FFT // 2 + 1, 0, dtype=torch.float32)), 0
     for gain in chain(gains, (None,)):
         if gain is None:
             known = sound.n_samples

@@ -274,7 +274,7 @@ class Library:
         n_kept, shifts = len(kept), len(SEMITONES)
         # Filled in place: lists of parts, put together at the end, would take the memory twice.
         self.fine, self.course, self.pitch, self.notes = (
-            torch.empty(len(getattr(A, name)), shifts * n_kept, device=device) for name in _COSINES
+            A.bands.new_empty(len(getattr(A, name)), shifts * n_kept) for name in _COSINES
         )
         bands, envelope = [], []
         formants = low_cosines(N_BANDS, _FORMANTS, device)
@@ -311,11 +311,11 @@ def _expected_bands(content: Clip, C: Description, A: Description, library: Libr
     equalised = equalised - equalised.logsumexp(0)
     plain_loudness = A.bands.logsumexp(0).mean() - content.bands.logsumexp(0).mean() + C.bands.logsumexp(0)
     smoother = low_cosines(N_BANDS, _SMOOTH, device)
-    high = torch.sigmoid((torch.arange(N_BANDS, device=device) - _SPLIT) / _SPLIT_WIDTH)[:, None]
+    high = torch.sigmoid((torch.arange(N_BANDS, device=device).float() - _SPLIT) / _SPLIT_WIDTH)[:, None]
     smooth, rest = (_over_bands(logits, device) for logits in (settings.smooth, settings.rest))
-    expected, shares, similarities = torch.empty_like(C.bands), torch.zeros(len(SEMITONES), device=device), []
+    expected, shares, similarities = torch.empty_like(C.bands), C.bands.new_zeros(len(SEMITONES)), []
     for frames in torch.arange(C.bands.shape[1], device=device).split(_COMPARED):
-        cosines = torch.empty(len(_COSINES), len(frames), len(library.age), device=device)
+        cosines = C.bands.new_empty(len(_COSINES), len(frames), len(library.age))
         for cosine, name in zip(cosines, _COSINES, strict=True):
             torch.mm(getattr(C, name)[:, frames].T, getattr(library, name), out=cosine)
         ages = (C.age[frames, None] - library.age).abs()
