@@ -444,11 +444,8 @@ def make_sound(
         return *griffin_lim(S, seed=config.seed, return_convergence=True, **shared), None
     fast = {"n_iter": FAST_ITER, "momentum": FAST_MOMENTUM, "init": phase_of(content, **frames)}
     y, convergence = griffin_lim(S, return_convergence=True, **fast, **shared)
-    # Who stops the optimiser wants the sound now.
-    limit = {"n_iter": 0} if optimum.reason == "callback" else {}
-    polished = polish(
-        optimum.loss, torch.as_tensor(y, device=config.device), callback=callback, **limit, **frames
-    )
+    start = torch.as_tensor(y, device=config.device)
+    polished = polish(optimum.loss, start, callback=callback, **frames)
     y = polished.x.cpu().numpy()
     last = spectral_convergence(S, y, hop_length=config.hop_length)
     return y, np.append(convergence, last), polished

@@ -28,7 +28,7 @@ from PIL import Image
 from audiostyle.datasets import paths
 from audiostyle.sound.levels import rms
 from audiostyle.spectrogram import RANGE_DB, frequencies, magnitudes, to_decibels
-from audiostyle.widgets.form import script, stylesheet
+from audiostyle.widgets.parts import script, stylesheet
 from audiostyle.widgets.player import css_colours, png_bytes
 from experiments import truth
 from experiments.results import committed

@@ -12,36 +12,19 @@ from pathlib import Path
 import nbformat
 
 from audiostyle.datasets import paths
-from audiostyle.widgets import form
+from audiostyle.widgets.parts import STATIC
 
 _TEXT = """# Style lab
 
 Content gives notes or words, style timbre and texture.<br>
 Ask before you convert a voice; say that it is synthetic.
 """
-_MESSAGE_BYTES = 256 * 2**20
 # Blobs are the scripts of the widgets and what they show; "eval" is how JupyterLab's parts are put together.
-_POLICY = "; ".join(
-    (
-        "default-src 'self'",
-        "script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:",
-        "style-src 'self' 'unsafe-inline' data:",
-        "img-src 'self' data: blob:",
-        "media-src 'self' data: blob:",
-        "font-src 'self' data:",
-        "worker-src 'self' blob:",
-        "connect-src 'self' data: blob: ws://127.0.0.1:*",
-        "frame-ancestors 'self'",
-    )
+_POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; worker-src 'self' blob:; "
+    "style-src 'self' 'unsafe-inline' data:; img-src 'self' data: blob:; media-src 'self' data: blob:; "
+    "font-src 'self' data:; connect-src 'self' data: blob: ws://127.0.0.1:*; frame-ancestors 'self'"
 )
-
-
-def server_settings() -> dict:
-    """Return what the web server needs: messages as large as any upload, and nothing loaded from outside."""
-    return {
-        "websocket_max_message_size": _MESSAGE_BYTES,
-        "headers": {"Content-Security-Policy": _POLICY},
-    }
 
 
 def page() -> nbformat.NotebookNode:
@@ -50,12 +33,9 @@ def page() -> nbformat.NotebookNode:
     Its results go where those of this process would; its kernel runs in another folder.
     """
     code = f"""
-        from audiostyle.datasets.clips import get_pair
         from audiostyle.widgets.lab import StyleLab
 
-        pair = get_pair("instrument-1", "bundled")
         lab = StyleLab({str(paths.results_root() / "saved")!r})
-        lab.select(content=pair.content_clip, style=pair.style_clip)
         lab.run(preview=True)
         lab
         """
@@ -65,22 +45,14 @@ def page() -> nbformat.NotebookNode:
 
 
 def serve(*, port: int = 8866, browser: bool = True) -> None:
-    """Serve the style lab until interrupted.
-
-    Parameters
-    ----------
-    port : int
-        Port on 127.0.0.1; one near it is taken where it is not free.
-    browser : bool
-        Open the page in the browser.
+    """Serve the style lab until interrupted, on a port of 127.0.0.1 or one near it; open it in the browser.
 
     Notebook: 10_style_lab.ipynb
     """
     # Set before Voilà is imported: both are read once.
     os.environ.setdefault("JUPYTER_PLATFORM_DIRS", "1")
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    templates = str(form.STATIC)
-    os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, (templates, os.environ.get("JUPYTER_PATH"))))
+    os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, (str(STATIC), os.environ.get("JUPYTER_PATH"))))
     from voila.app import Voila
 
     class Lab(Voila):
@@ -95,5 +67,5 @@ def serve(*, port: int = 8866, browser: bool = True) -> None:
         options = ["--template=audiostyle", "--token", "--Voila.ip=127.0.0.1", f"--port={port}"]
         Lab.launch_instance(
             argv=[str(notebook), *options, *([] if browser else ["--no-browser"])],
-            tornado_settings=server_settings(),
+            tornado_settings={"headers": {"Content-Security-Policy": _POLICY}},
         )

@@ -1,7 +1,7 @@
 """A player that switches between sounds at the same position, over their spectrograms on one scale."""
 
 import io
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import librosa
 import matplotlib
@@ -12,33 +12,19 @@ from PIL import Image
 
 from audiostyle.config import TransferConfig
 from audiostyle.sound.channels import mid_signal
-from audiostyle.sound.levels import rms
+from audiostyle.sound.levels import rms, set_level
 from audiostyle.spectrogram import RANGE_DB, frequencies, magnitudes, to_decibels
-from audiostyle.widgets.form import Part, script
+from audiostyle.widgets.parts import Part, script
 
 _DEFAULT = TransferConfig()
-_MAX_HZ = 8000.0
-_DIFFERENCE_DB = 30.0
-_MAX_COLUMNS = 1000
-_SLOTS = 4
+_MAX_HZ, _DIFFERENCE_DB, _MAX_COLUMNS = 8000.0, 30.0, 1000
+_SLOTS, _PEAK = 4, 0.98
 
 
-@dataclass(frozen=True)
-class Slot:
-    """A place in the player.
+class Slot(NamedTuple):
+    """A place in the player: what Python and the page call it, and whether it can be heard or only seen.
 
-    Parameters
-    ----------
-    name : str
-        What Python calls it.
-    heading : str
-        What the page calls it.
-    listen : bool
-        Whether it can be heard, or only seen.
-    empty : str
-        What stands in the picture's place before there is one.
-    first : bool
-        Whether its picture comes first where the page is too narrow for two beside each other.
+    `empty` are words in place of a picture; the picture of the `first` comes first where the page is narrow.
     """
 
     name: str
@@ -63,7 +49,7 @@ class SyncPlayer(Part):
     pictures : bool
         Whether spectrograms are shown; a blind test must not show them.
     remote : str
-        Name under which a `form.play_button` elsewhere on the page plays it, in place of a button of its own.
+        Class of a button elsewhere on the page that plays it, in place of a button of its own.
 
     Attributes
     ----------
@@ -91,15 +77,10 @@ class SyncPlayer(Part):
         self._index = {slot.name: i for i, slot in enumerate(slots)}
         scales = [{"low": f"−{RANGE_DB:g} dB", "high": "0 dB", "colours": css_colours("magma")}]
         if not all(slot.listen for slot in slots):
-            ends = (f"content louder (−{_DIFFERENCE_DB:g} dB)", f"result louder (+{_DIFFERENCE_DB:g} dB)")
+            ends = f"content louder (−{_DIFFERENCE_DB:g} dB)", f"result louder (+{_DIFFERENCE_DB:g} dB)"
             scales.append({"low": ends[0], "high": ends[1], "colours": css_colours("PuOr_r")})
-        super().__init__(
-            label=label,
-            slots=[slot.__dict__ for slot in slots],
-            pictures=pictures,
-            scales=scales,
-            remote=remote,
-        )
+        shown = [slot._asdict() for slot in slots]
+        super().__init__(label=label, slots=shown, pictures=pictures, scales=scales, remote=remote)
 
     def slot(self, name: str) -> dict:
         """Return what a slot holds: audio (FLAC), image (PNG), note and so on; empty if nothing."""
@@ -122,71 +103,77 @@ class SyncPlayer(Part):
         name : str
             The slot.
         y : np.ndarray [shape=(n_samples,) or (n_channels, n_samples)]
-            The waveform, at the level at which it is to be seen; it is heard at the level of the others.
+            At the level at which it is to be seen; it is heard at the level of the others.
         sr : int
-            Sample rate in Hz.
+            Its sample rate in Hz.
         reference : float or None
-            Magnitude of 0 dB in the picture; None takes the largest there is.
+            Magnitude of 0 dB in the picture; None takes the largest.
         note : str
             A line under the heading.
         config : TransferConfig
-            Gives ``n_fft`` and ``hop_length`` of the picture, and the rate above which a sound is resampled for it.
+            Gives the frames of the picture, and the rate above which a sound is resampled for it.
         """
-        if y.ndim == 2 and len(y) > 2:
-            y = mid_signal(y)
-        peak = max(float(np.max(np.abs(y))), 1e-9)
-        data = {
-            "audio": flac_bytes(y * (0.98 / peak), sr), "sr": sr, "duration": y.shape[-1] / sr,
-            "rms": rms(y) * 0.98 / peak, "peak": 0.98, "note": note,
-        }  # fmt: skip
+        y = mid_signal(y) if y.ndim == 2 and len(y) > 2 else y
+        gain = _PEAK / max(float(np.max(np.abs(y))), 1e-9)
+        data = {"audio": flac_bytes(y * gain, sr), "sr": sr, "duration": y.shape[-1] / sr, "note": note}
+        data |= {"rms": rms(y) * gain, "peak": _PEAK}
         if self.pictures:
-            y, sr = analysed(y, sr, min(sr, config.sr)), min(sr, config.sr)
-            S = magnitudes(y, n_fft=config.n_fft, hop_length=config.hop_length)
-            decibels = to_decibels(_shown(S, sr), reference or float(S.max()) or 1.0)
-            heading = self.slots[self._index[name]]["heading"]
+            rate = min(sr, config.sr)
+            S = magnitudes(analysed(y, sr, rate), n_fft=config.n_fft, hop_length=config.hop_length)
+            decibels = to_decibels(_shown(S, rate), reference or float(S.max()) or 1.0)
+            heading = self.slots[self._index[name]]["heading"].lower()
             data["image"] = png_bytes(decibels, -RANGE_DB, 0.0, "magma")
-            data["alt"] = (
-                f"Spectrogram of {heading.lower()}: {len(y) / sr:.1f} s, 0 to {_MAX_HZ / 1000:g} kHz"
-            )
-        setattr(self, f"slot{self._index[name]}", data)
+            data["alt"] = f"Spectrogram of {heading}: {data['duration']:.1f} s, 0 to {_MAX_HZ / 1000:g} kHz"
+        self._put(name, data)
 
-    def show_difference(
-        self,
-        name: str,
-        content: np.ndarray,
-        result: np.ndarray,
-        sr: int,
-        *,
-        config: TransferConfig = _DEFAULT,
-    ) -> None:
+    def show_sources(
+        self, content: np.ndarray, style: np.ndarray, sr: int, notes: dict[str, str]
+    ) -> tuple[float, float]:
+        """Show content and as much of the style at one level, on one scale.
+
+        Returns
+        -------
+        reference, gain : float
+            Magnitude of 0 dB, and the factor that brought the content to its level, for a result beside them.
+        """
+        shown = {"content": content, "style": style[..., : content.shape[-1]]}
+        sounds = {name: set_level(y, _DEFAULT.level, name=name) for name, y in shown.items()}
+        reference = max(float(magnitudes(analysed(y, sr, _DEFAULT.sr)).max()) for y in sounds.values())
+        for name, y in sounds.items():
+            self.show(name, y, sr, reference=reference, note=notes[name])
+        return reference, _DEFAULT.level / rms(content)
+
+    def show_difference(self, name: str, content: np.ndarray, result: np.ndarray, sr: int) -> None:
         """Put the difference of two sounds' spectrograms, result over content in dB, into a slot."""
         n = min(len(content), len(result))
-        S, R = (
-            _shown(magnitudes(y[:n], n_fft=config.n_fft, hop_length=config.hop_length), sr)
-            for y in (content, result)
-        )
+        S, R = (_shown(magnitudes(y[:n]), sr) for y in (content, result))
         # A floor 60 dB under the peak: the ratio of two silences says nothing.
         floor = 1e-3 * float(max(S.max(), R.max(), 1e-9))
         decibels = 20 * np.log10((R + floor) / (S + floor))
         data = {
-            "image": png_bytes(decibels, -_DIFFERENCE_DB, _DIFFERENCE_DB, "PuOr_r"), "duration": n / sr,
+            "image": png_bytes(decibels, -_DIFFERENCE_DB, _DIFFERENCE_DB, "PuOr_r"),
+            "duration": n / sr,
             "note": f"mean |difference| {np.mean(np.abs(decibels)):.1f} dB",
             "alt": "Difference of the spectrograms of result and content in dB",
-        }  # fmt: skip
-        setattr(self, f"slot{self._index[name]}", data)
+        }
+        self._put(name, data)
 
     def mark(self, name: str, *, stale: bool) -> None:
         """Say of what a slot shows whether it is out of date."""
-        self.stale = sorted({*self.stale, self._index[name]} - (set() if stale else {self._index[name]}))
+        index = {self._index[name]}
+        self.stale = sorted({*self.stale} | index if stale else {*self.stale} - index)
 
     def clear(self, *names: str) -> None:
         """Empty slots."""
         for name in names:
-            setattr(self, f"slot{self._index[name]}", {})
+            self._put(name, {})
 
     def copy_slot(self, source: str, target: str) -> None:
         """Show in `target` what `source` shows."""
-        setattr(self, f"slot{self._index[target]}", dict(self.slot(source)))
+        self._put(target, dict(self.slot(source)))
+
+    def _put(self, name: str, data: dict) -> None:
+        setattr(self, f"slot{self._index[name]}", data)
 
 
 def flac_bytes(y: np.ndarray, sr: int) -> bytes:
@@ -206,8 +193,6 @@ def _shown(S: np.ndarray, sr: int) -> np.ndarray:
     S = S[frequencies(sr, 2 * (S.shape[0] - 1)) <= _MAX_HZ]
     rows = S[: len(S) // 2 * 2].reshape(-1, 2, S.shape[1]).max(axis=1)
     group = -(-rows.shape[1] // _MAX_COLUMNS)
-    if group == 1:
-        return rows
     padded = np.pad(rows, ((0, 0), (0, -rows.shape[1] % group)), mode="edge")
     return padded.reshape(len(rows), -1, group).max(axis=2)
 
@@ -224,20 +209,7 @@ def css_colours(name: str) -> list[str]:
 def png_bytes(values: np.ndarray, low: float, high: float, cmap: str) -> bytes:
     """Return a matrix as a PNG with a palette of 256 colours, its first row at the bottom.
 
-    A pixel for every value and a third of the bytes of matplotlib's RGBA.
-
-    Parameters
-    ----------
-    values : np.ndarray [shape=(n_rows, n_columns)]
-        Values; those beyond `low` and `high` take the end colours.
-    low, high : float
-        Values of the first and the last colour.
-    cmap : str
-        A colour map of matplotlib.
-
-    Returns
-    -------
-    bytes
+    A third of the bytes of matplotlib's RGBA. Values beyond `low` and `high` take the end colours of `cmap`.
     """
     indices = np.clip(np.round((values[::-1] - low) / (high - low) * 255), 0, 255).astype(np.uint8)
     picture = Image.fromarray(indices)

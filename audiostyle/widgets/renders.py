@@ -1,70 +1,59 @@
 """Transfers for the widgets: computed while one waits, or kept from an earlier run, with their numbers."""
 
-import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-import torch
 
-from audiostyle.config import ENCODERS, TransferConfig
+from audiostyle.config import TransferConfig
 from audiostyle.datasets import paths
+from audiostyle.datasets.cache import cache_key, read_arrays, write_arrays
 from audiostyle.datasets.clips import Pair, made_of
-from audiostyle.datasets.keys import cache_key
 from audiostyle.files.presets import Preset
 from audiostyle.measures.table import sound_numbers
-from audiostyle.sound.audio import load_audio, save_audio
-from audiostyle.sound.files import whole_file
 from audiostyle.transfer import TransferResult, transfer_style
+from audiostyle.widgets.player import analysed
 
-METHODS = ("matched", *ENCODERS)
+METHODS = ("matched", "infinite", "random")
+# Rows of a table of numbers: key, words, format.
+_ROWS = (
+    ("style_share_limit", "style loss left (1 = content)", "{:.3f}"),
+    ("chroma_similarity", "chroma similarity to the content", "{:.2f}"),
+    ("mfcc_distance", "MFCC distance to the style", "{:.1f}"),
+    ("seconds", "seconds of computing", "{:.1f}"),
+)
 
 
-@dataclass(frozen=True)
-class Rendered:
+class Rendered(NamedTuple):
     """A result to listen to.
 
     Parameters
     ----------
-    y : np.ndarray [shape=(n_samples,), dtype=float32]
-        The sound, at the content's loudness.
-    sr : int
-        Sample rate in Hz.
+    y : np.ndarray [shape=(n_samples,) or (n_channels, n_samples), dtype=float32]
+        The sound at the content's loudness, and its sample rate `sr` in Hz.
     config : TransferConfig
-        Settings that give it again; after a stop, ``n_iter`` are the iterations made.
+        Settings that give it again; after a stop, ``n_iter`` is the number of iterations made.
     numbers : dict of str to float
-        See `sound_numbers`; also ``iterations`` and ``seconds``.
+        ``seconds``, and those of `add_numbers`.
     gain : float
-        As `TransferResult.gain`; NaN where it was read from the store, with the numbers of the sound.
-    stored : bool
-        Whether it was read from the store.
+        As of `TransferResult`; 1 where it was read from the store.
     """
 
     y: np.ndarray
     sr: int
     config: TransferConfig
     numbers: dict[str, float]
-    gain: float = float("nan")
-    stored: bool = False
+    gain: float = 1.0
 
 
 def method_config(method: str, balance: float, preset: Preset) -> TransferConfig:
-    """Return the settings of a method at a balance: matched timbre, or the Gram matrix alone, as the paper has it.
-
-    ``"infinite"`` is the limit of infinite width made quick, ``"random"`` the preset's filters.
-
-    Raises
-    ------
-    ValueError
-        If there is no such method.
-    """
-    if method not in METHODS:
-        raise ValueError(f"method={method!r} is not allowed; it must be one of {', '.join(METHODS)}")
+    """Return the settings of one of `METHODS`: matched timbre, or the Gram matrix of the limit or of random filters."""
     if method == "random":
-        return replace(preset.config, encoder="random", balance=balance)
-    named = "matched" if method == "matched" else "gram"
-    return TransferConfig(named, balance, n_iter=preset.config.n_iter, phase="griffin_lim")
+        return replace(preset.config, balance=balance)
+    name = "matched" if method == "matched" else "gram"
+    return TransferConfig(name, balance=balance, n_iter=preset.config.n_iter)
 
 
 def render(
@@ -72,59 +61,62 @@ def render(
     style: np.ndarray,
     sr: int,
     config: TransferConfig,
-    *,
-    callback: Callable[[int, dict, torch.Tensor], bool] | None = None,
+    callback: Callable[..., bool] | None = None,
 ) -> tuple[Rendered, TransferResult]:
-    """Transfer and return the sound without its numbers, which `add_numbers` computes when the sound is out.
-
-    Raises
-    ------
-    ValueError
-        As `audiostyle.transfer.transfer_style`.
-    """
+    """Transfer; return the sound without the numbers of `add_numbers`, and everything about it."""
     result = transfer_style(content, style, sr, config, progress=False, callback=callback)
-    if result.reason == "callback":
-        config = replace(config, n_iter=result.n_iter)  # what a stopped run did
-    return replace(rendered(result), config=config), result
+    return rendered(result), result
 
 
 def rendered(result: TransferResult) -> Rendered:
-    """Return the sound of a transfer, with what it took."""
-    taken = {"iterations": float(result.n_iter), "seconds": float(sum(result.seconds.values()))}
-    return Rendered(result.y, result.sr, result.config, taken, result.gain)
+    """Return the sound of a transfer, with the time it took."""
+    config = result.config
+    if result.stopped:
+        config = replace(config, n_iter=result.n_iter)
+    return Rendered(
+        result.y, result.sr, config, {"seconds": float(sum(result.seconds.values()))}, result.gain
+    )
 
 
-def add_numbers(given: Rendered, content: np.ndarray, style: np.ndarray) -> Rendered:
-    """Return the same with `sound_numbers` added."""
-    found = sound_numbers(given.y / np.float32(given.gain), content, style, given.config)
-    return replace(given, numbers=given.numbers | found)
+def add_numbers(made: Rendered, content: np.ndarray, style: np.ndarray, sr: int) -> Rendered:
+    """Return the same with `audiostyle.measures.table.sound_numbers` of one channel at the configuration's rate."""
+    rate = made.config.sr
+    heard = analysed(made.y, made.sr, rate) / np.float32(made.gain)
+    found = sound_numbers(heard, analysed(content, sr, rate), analysed(style, sr, rate), made.config)
+    return made._replace(numbers=made.numbers | found)
 
 
-def _store_path(pair: Pair, duration: float, config: TransferConfig) -> Path:
-    """Name a result after everything that makes it, the code included, so that a stale one is never found."""
-    key = cache_key(__name__, sources=made_of(pair, duration), config=config)
-    name = f"{pair.pair}-{config.encoder}-{config.balance:.2f}-{key}.flac"
-    return paths.cache_dir() / "grid" / pair.edition / name
+def number_table(results: dict[str, Rendered | None] | None = None) -> str:
+    """Return the numbers of results by heading as an HTML table; a dash stands where there is none."""
+    results = results or {"result": None}
+    head = "".join(f'<th scope="col">{name}</th>' for name in ("Numbers of the sound", *results))
+    columns = [result.numbers if result else {} for result in results.values()]
+    body = "".join(
+        f'<tr><th scope="row">{words}</th>'
+        + "".join(f"<td>{form.format(numbers[key]) if key in numbers else '–'}</td>" for numbers in columns)
+        + "</tr>"
+        for key, words, form in _ROWS
+    )
+    return (
+        '<div class="as-table" tabindex="0" role="region" aria-label="Numbers">'
+        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def _file(pair: Pair, duration: float, config: TransferConfig) -> Path:
+    key = cache_key("grid", sources=made_of(pair, duration), config=config)
+    return paths.cache_dir() / "grid" / pair.edition / f"{pair.pair}-{config.balance:.2f}-{key}.npz"
 
 
 def load_stored(pair: Pair, duration: float, config: TransferConfig) -> Rendered | None:
     """Return a stored result of a pair, or None."""
-    path = _store_path(pair, duration, config)
-    numbers = path.with_suffix(".json")
-    if not (path.is_file() and numbers.is_file()):
+    arrays = read_arrays(_file(pair, duration, config))
+    if arrays is None:
         return None
-    y, sr = load_audio(path, sr=config.sr)
-    return Rendered(y, sr, config, json.loads(numbers.read_text()), stored=True)
+    y, sr = arrays.pop("y"), int(arrays.pop("sr"))
+    return Rendered(y, sr, config, {name: float(value) for name, value in arrays.items()})
 
 
-def store(pair: Pair, duration: float, given: Rendered) -> Path:
-    """Keep a result under ``results/cache/grid``; returns the file of its sound.
-
-    The sound goes first and the numbers last, so that a result without numbers is never taken for whole.
-    """
-    path = _store_path(pair, duration, given.config)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_audio(path, given.y, given.sr)
-    with whole_file(path.with_suffix(".json")) as temporary:
-        temporary.write_text(json.dumps(given.numbers, indent=1, sort_keys=True) + "\n")
-    return path
+def store(pair: Pair, duration: float, made: Rendered) -> None:
+    """Keep a result under ``results/cache/grid``."""
+    write_arrays(_file(pair, duration, made.config), {"y": made.y, "sr": made.sr, **made.numbers})

@@ -2,176 +2,118 @@
 
 import tempfile
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 
+import ipywidgets
 import numpy as np
 
-from audiostyle.files.one import Delivery
 from audiostyle.files.recipe import Recipe, as_dict, as_text, save_with_recipe
-from audiostyle.sound.headers import sound_format
-from audiostyle.widgets.form import Form, button, choice, describe, text
+from audiostyle.widgets.parts import Status, box, button, dropdown, named
 
-_SAME = "same"
-# Format: what the page calls it, its type on the web, and the kinds of samples it holds, as libsndfile calls them.
-_FORMATS = {
-    "wav": ("WAV", "audio/wav", (_SAME, "PCM_16", "PCM_24", "FLOAT")),
-    "flac": ("FLAC", "audio/flac", (_SAME, "PCM_16", "PCM_24")),
-    "aiff": ("AIFF", "audio/aiff", (_SAME, "PCM_16", "PCM_24", "FLOAT")),
-    "ogg": ("OGG", "audio/ogg", ("VORBIS",)),
-    "mp3": ("MP3", "audio/mpeg", ("MPEG_LAYER_III",)),
-}
-_BITS = {
-    _SAME: "as the content", "PCM_16": "16 bit", "PCM_24": "24 bit", "FLOAT": "32 bit float", "VORBIS": "compressed",
-    "MPEG_LAYER_III": "compressed",
-}  # fmt: skip
-_RATES = (22050, 44100, 48000, 96000)
-_CHANNELS = (1, 2)
-# What a result is made of, the sound, its sample rate in Hz, and the content's file.
-Result = tuple[Recipe, np.ndarray, int, Path]
+FORMATS = ("wav", "flac", "aiff", "ogg", "mp3")
+# What a result is made of, the sound, its sample rate in Hz, and how the content's samples were kept.
+Result = tuple[Recipe, np.ndarray, int, str | None]
 
 
 class Saving:
-    """Controls that keep a result.
+    """Controls that keep a result, at the content's sample rate, channels and bits.
 
     Parameters
     ----------
     folder : pathlib.Path
         Where results are saved.
     result : callable
-        ``result() -> (recipe, y, sr, path)`` of what is to be kept and the content's file; raises a ValueError where
-        there is nothing.
+        ``result() -> (recipe, y, sr, subtype)`` of what is to be kept; raises a ValueError where there is nothing.
 
     Attributes
     ----------
-    form : Form
+    view : ipywidgets.Widget
         What to display.
+    controls : dict
+        ``name``, ``format`` and the buttons ``download``, ``recipe``, ``save``.
     """
 
     def __init__(self, folder: Path, result: Callable[[], Result]) -> None:
         self._folder, self._result = folder, result
-        self.form = Form("Keep the result", _fields("wav"), {
-            "name": "result", "format": "wav", "subtype": _SAME, "rate": _SAME, "channels": _SAME,
-        })  # fmt: skip
-        self.form.say(f"Saved files go to {folder}; none is overwritten.")
-        self.form.observe(self._on_values, "values")
-        for name, action in (
-            ("download", self.download),
-            ("recipe", self.download_recipe),
-            ("save", self.save),
-        ):
-            self.form.on_press(name, lambda action=action: self._try(action))
+        about = "WAV, FLAC and AIFF keep every sample; OGG and MP3 are a tenth as large"
+        fields = {
+            "name": ipywidgets.Text(
+                "result", description="Name", tooltip="File name without folder and suffix"
+            ),
+            "format": dropdown("Format", about, [(name.upper(), name) for name in FORMATS]),
+        }
+        actions = {
+            "download": ("Download", "Hand the sound to the browser", self.download),
+            "recipe": (
+                "Download settings",
+                "Settings that make the sound again, as JSON",
+                self.download_recipe,
+            ),
+            "save": ("Save in the results folder", "Sound and settings; no file is overwritten", self.save),
+        }
+        buttons = {
+            name: button(words, tooltip, lambda action=action: self._try(action), primary=name == "download")
+            for name, (words, tooltip, action) in actions.items()
+        }
+        self.controls = named(fields | buttons)
+        self.status = Status(label="Keep the result")
+        self.status.say(f"Saved files go to {folder}; none is overwritten.")
+        rows = box(*fields.values(), name="as-fields as-wide"), box(*buttons.values(), name="as-buttons")
+        self.view = box(*rows, self.status, name="as-form")
 
     def suggest(self, recipe: Recipe, *, preview: bool) -> None:
         """Name what is to be kept after what it was made of."""
         stems = "__".join(Path(cut.path).stem.lstrip(".")[:40] for cut in (recipe.content, recipe.style))
-        self.form.update(name=f"{stems}_balance{recipe.config.balance:.2f}{'_preview' if preview else ''}")
+        end = "_preview" if preview else ""
+        self.controls["name"].value = f"{stems}_balance{recipe.config.balance:.2f}{end}"
 
     def download(self) -> None:
-        """Hand the sound to the browser, in the format chosen.
-
-        Raises
-        ------
-        ValueError
-            If there is no result, or the name or the format is none.
-        """
-        result = self._result()
-        name = f"{self._name()}.{self._format()}"
+        """Hand the sound to the browser; raises as `save`."""
+        result, name = self._result(), self._name()
         with tempfile.TemporaryDirectory(prefix="audiostyle-") as folder:
             sound, _ = self._write(Path(folder) / name, result)
-            self.form.download(name, sound.read_bytes(), _FORMATS[self._format()][1])
-        self.form.say(f"Downloaded {name}.")
+            self.status.download(name, sound.read_bytes())
+        self.status.say(f"Downloaded {name}.")
 
     def download_recipe(self) -> None:
-        """Hand the settings that make the result again to the browser.
+        """Hand the settings that make the result again to the browser; raises as `save`."""
+        recipe, name = self._result()[0], Path(self._name()).with_suffix(".json").name
+        self.status.download(name, as_text(as_dict(recipe)).encode())
+        self.status.say(f"Downloaded {name}; “audiostyle transfer --recipe” makes the sound again from it.")
+
+    def save(self) -> Path:
+        """Write the sound and its settings into the folder, numbered where the name is taken; return the sound file.
 
         Raises
         ------
         ValueError
-            If there is no result, or the name is none.
+            If there is no result, or the name is empty or holds a path.
         """
-        recipe, name = self._result()[0], f"{self._name()}.json"
-        self.form.download(name, as_text(as_dict(recipe)).encode(), "application/json")
-        self.form.say(f"Downloaded {name}: “audiostyle transfer --recipe” makes the sound again from it.")
-
-    def save(self, name: str | None = None, audio_format: str | None = None) -> Path:
-        """Write the sound and its settings into the folder, numbered where the name is taken; returns the sound file.
-
-        Raises
-        ------
-        ValueError
-            If there is no result, the name is empty or holds a path, or the format is none of those offered.
-        """
-        result = self._result()
-        name, audio_format = self._name(name), self._format(audio_format)
+        result, name = self._result(), self._name()
         self._folder.mkdir(parents=True, exist_ok=True)
-        path = _numbered(self._folder / f"{name}.{audio_format}")
-        sound, settings = self._write(path, result)
-        self.form.say(f"Saved {sound.name} and {settings.name} in {self._folder}.")
+        sound, settings = self._write(_free(self._folder / name), result)
+        self.status.say(f"Saved {sound.name} and {settings.name} in {self._folder}.")
         return sound
 
     def _write(self, path: Path, result: Result) -> tuple[Path, Path]:
-        recipe, y, sr, content = result
-        rate, channels = (
-            None if self.form[name] == _SAME else int(self.form[name]) for name in ("rate", "channels")
-        )
-        subtype = self.form["subtype"]
-        given = subtype if subtype in _FORMATS[path.suffix[1:]][2] and subtype != _SAME else None
-        delivery = Delivery(rate, channels, given).given(sound_format(content), recipe.config, path)
-        y, sr = delivery.apply(y, sr)
-        return save_with_recipe(path, y, sr, recipe, subtype=delivery.subtype)
+        recipe, y, sr, subtype = result
+        return save_with_recipe(path, y, sr, recipe, subtype=subtype)
 
-    def _name(self, name: str | None = None) -> str:
-        name = (self.form["name"] if name is None else name).strip()
+    def _name(self) -> str:
+        name = self.controls["name"].value.strip()
         if not name or Path(name).name != name or name.startswith("."):
             raise ValueError(f"name={name!r} is not allowed; give a plain file name without a folder")
-        return name
-
-    def _format(self, audio_format: str | None = None) -> str:
-        audio_format = audio_format or self.form["format"]
-        if audio_format not in _FORMATS:
-            raise ValueError(
-                f"audio_format={audio_format!r} is not allowed; it must be one of {', '.join(_FORMATS)}"
-            )
-        return audio_format
-
-    def _on_values(self, change: dict) -> None:
-        audio_format = change["new"]["format"]
-        if audio_format == change["old"]["format"] or audio_format not in _FORMATS:
-            return
-        subtypes = _FORMATS[audio_format][2]
-        with self.form.hold_sync():
-            self.form.fields = _fields(audio_format)
-            if self.form["subtype"] not in subtypes:
-                self.form.update(subtype=subtypes[0])
+        return f"{name}.{self.controls['format'].value}"
 
     def _try(self, action: Callable[[], object]) -> None:
         try:
             action()
         except (ValueError, OSError) as error:
-            self.form.say(describe(error), "error")
+            self.status.fail(error)
 
 
-def _numbered(path: Path) -> Path:
-    """Return a name that neither a sound nor its settings have yet: the one given, else with a number behind it."""
-    candidate, number = path, 1
-    while candidate.exists() or candidate.with_suffix(".json").exists():
-        number += 1
-        candidate = path.with_name(f"{path.stem}_{number}{path.suffix}")
-    return candidate
-
-
-def _fields(audio_format: str) -> list[dict]:
-    return [
-        text("name", "Name", "File name without a folder and without an ending", wide=True),
-        choice("format", "Format", "WAV, FLAC and AIFF keep every sample; OGG and MP3 are a tenth of the size",
-               [(name, words) for name, (words, _, _) in _FORMATS.items()]),
-        choice("subtype", "Bits", "How finely each sample is kept",
-               [(subtype, _BITS[subtype]) for subtype in _FORMATS[audio_format][2]]),
-        choice("rate", "Sample rate", "Resampled where it is not the result's own",
-               [(_SAME, "as the content"), *((str(rate), f"{rate:,} Hz".replace(",", " ")) for rate in _RATES)]),
-        choice("channels", "Channels", "Mono is the mean of the channels; stereo of a mono result has both alike",
-               [(_SAME, "as the content"), ("1", "mono"), ("2", "stereo")]),
-        button("download", "Download", "Hand the sound to the browser, for its downloads", primary=True),
-        button("recipe", "Download settings", "The settings that make the sound again, as JSON"),
-        button("save", "Save in the results folder", "Write the sound and its settings; no file is overwritten"),
-    ]  # fmt: skip
+def _free(path: Path) -> Path:
+    """Return the name, or the first with a number behind it, that neither a sound nor settings have yet."""
+    names = (path.with_name(f"{path.stem}{f'_{i}' if i > 1 else ''}{path.suffix}") for i in count(1))
+    return next(name for name in names if not (name.exists() or name.with_suffix(".json").exists()))

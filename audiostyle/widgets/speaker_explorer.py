@@ -1,45 +1,33 @@
 """Who sounds like whom: pick an utterance, see and hear its nearest neighbours on the map of speakers."""
 
-from collections.abc import Sequence
-
-import ipywidgets
 import numpy as np
 import traitlets
 
 from audiostyle.config import TransferConfig
 from audiostyle.datasets.corpora import SAMPLE_RATE, Recordings
 from audiostyle.figures.labels import place_labels
-from audiostyle.sound.audio import set_level
+from audiostyle.sound.levels import set_level
 from audiostyle.speakers.gram_distance import speaker_map
-from audiostyle.widgets.form import Form, Part, choice, script
+from audiostyle.widgets.parts import Part, Shown, Status, box, dropdown, named, put, script
 from audiostyle.widgets.player import Slot, SyncPlayer
 
 _SPEECH = TransferConfig(n_fft=1024, hop_length=256)
-_SHOWN = 3
-# Picture of the map: width, height and margin in units of its own, and the size of bold letters of 11 of them.
-_PICTURE = (640.0, 420.0)
-_EDGE = 34.0
-_LETTER = (8.0, 15.0)
-_ORDINALS = ("Nearest", "2nd nearest", "3rd nearest")
+_SLOTS = (
+    Slot("query", "Chosen"),
+    Slot("near0", "Nearest"),
+    Slot("near1", "2nd nearest"),
+    Slot("near2", "3rd nearest"),
+)
+_SHOWN = len(_SLOTS) - 1
+# Picture of the map: width, height and margin in units of its own, and the size of a bold letter.
+_PICTURE, _EDGE, _LETTER = (640.0, 420.0), 34.0, (8.0, 15.0)
 
 
 class SpeakerMap(Part):
-    """Utterances on a plane; a click on one of the test set chooses it.
+    """Utterances on a plane; a click on one of the test set chooses it (`query`).
 
-    Attributes
-    ----------
-    points : list of dict
-        ``x, y, speaker, label, test, wrong``; places in units of the picture, y downwards.
-    labels : list of dict
-        ``text``, its centre ``x, y`` and what it names, ``to_x, to_y``.
-    size : list of float
-        Width and height of the picture.
-    query : int
-        The utterance chosen.
-    neighbours : list of int
-        Its nearest neighbours.
-    description : str
-        What a screen reader says.
+    ``points`` are dicts of ``x, y, speaker, label, test, wrong``, in units of the picture with y downwards; ``labels``
+    of ``text``, its centre ``x, y`` and what it names, ``to_x, to_y``.
     """
 
     _esm = script("map")
@@ -51,7 +39,7 @@ class SpeakerMap(Part):
     description = traitlets.Unicode("Map of utterances by speaker").tag(sync=True)
 
 
-class SpeakerExplorer:
+class SpeakerExplorer(Shown):
     """Nearest neighbours of utterances, to see and to hear.
 
     Parameters
@@ -65,8 +53,6 @@ class SpeakerExplorer:
 
     Attributes
     ----------
-    view : ipywidgets.Widget
-        What to display.
     named : np.ndarray [shape=(n_test,)] of str
         The speaker of each test utterance's nearest neighbour.
 
@@ -79,36 +65,28 @@ class SpeakerExplorer:
     """
 
     def __init__(self, items: Recordings, squared: np.ndarray, train: np.ndarray, test: np.ndarray) -> None:
-        squared = np.asarray(squared, dtype=float)
-        if squared.shape != (len(items), len(items)):
-            raise ValueError(
-                f"squared has shape {squared.shape}; {len(items)} utterances need ({len(items)},) * 2"
-            )
+        squared, n = np.asarray(squared, dtype=float), len(items)
+        if squared.shape != (n, n):
+            raise ValueError(f"squared has shape {squared.shape}; {n} utterances need ({n},) * 2")
         self.items, self._squared = items, squared
         self._train, self._test = np.asarray(train), np.asarray(test)
-        nearest = self._train[np.argmin(squared[np.ix_(self._test, self._train)], axis=1)]
-        self.named = items.speakers[nearest]
+        self.named = items.speakers[[self.neighbours(i)[0] for i in self._test]]
         self._right = self.named == items.speakers[self._test]
-        options = [(str(i), self._label(i, right)) for i, right in zip(self._test, self._right, strict=True)]
+        options = [
+            (f"{self._name(i)} · {'right' if right else 'WRONG'}", int(i))
+            for i, right in zip(self._test, self._right, strict=True)
+        ]
         tooltip = "Whose nearest neighbours to see and hear"
-        field = choice("utterance", "Utterance of the test set", tooltip, options, wide=True)
-        self.form = Form("Utterance", [field], {"utterance": options[0][0]})
+        self.controls = named({"utterance": dropdown("Utterance of the test set", tooltip, options)})
+        self.status = Status(label="Utterance")
         self._place = in_picture(speaker_map(self._squared))
         self._names = self._name_speakers()
         self.map = SpeakerMap(points=self._points())
-        slots = [Slot("query", "Chosen"), *(Slot(f"near{k}", _ORDINALS[k]) for k in range(_SHOWN))]
-        self.player = SyncPlayer("Utterance and nearest neighbours", slots)
-        self.form.observe(lambda change: self._show(int(change["new"]["utterance"])), "values")
+        self.player = SyncPlayer("Utterance and nearest neighbours", _SLOTS)
+        self.controls["utterance"].observe(lambda change: self._show(change["new"]), "value")
         self.map.observe(lambda change: self.select(change["new"]), "query")
-        self._show(int(options[0][0]))
-        self.view = ipywidgets.VBox(
-            [self.form, self.map, self.player], layout=ipywidgets.Layout(width="100%", overflow="hidden")
-        )
-
-    def _ipython_display_(self) -> None:
-        from IPython.display import display
-
-        display(self.view)
+        self._show(options[0][1])
+        self.view = box(*self.controls.values(), self.status, self.map, self.player, name="as-form")
 
     def select(self, item: int) -> None:
         """Choose a test utterance by its index among all utterances.
@@ -118,27 +96,23 @@ class SpeakerExplorer:
         ValueError
             If it is not in the test set.
         """
-        self.form.update(utterance=str(item))
+        put(self.controls, {"utterance": item})
 
     def neighbours(self, item: int) -> np.ndarray:
         """Return the training utterances in the order of their distance to an utterance."""
         return self._train[np.argsort(self._squared[item, self._train], kind="stable")]
 
-    def _label(self, i: int, right: bool) -> str:
-        return (
-            f"{self.items.paths[i].stem} · speaker {self.items.speakers[i]} · {'right' if right else 'WRONG'}"
-        )
+    def _name(self, i: int) -> str:
+        return f"{self.items.paths[i].stem} · speaker {self.items.speakers[i]}"
 
     def _points(self) -> list[dict]:
-        wrong = set(self._test[~self._right].tolist())
-        in_test = set(self._test.tolist())
+        wrong, in_test = set(self._test[~self._right].tolist()), set(self._test.tolist())
         return [
             {
-                "x": float(self._place[i, 0]), "y": float(self._place[i, 1]), "speaker": str(self.items.speakers[i]),
-                "label": f"{self.items.paths[i].stem}, speaker {self.items.speakers[i]}",
+                "x": x, "y": y, "speaker": str(self.items.speakers[i]), "label": self._name(i),
                 "test": i in in_test, "wrong": i in wrong,
             }
-            for i in range(len(self.items))
+            for i, (x, y) in enumerate(self._place.tolist())
         ]  # fmt: skip
 
     def _name_speakers(self) -> list[dict]:
@@ -146,35 +120,28 @@ class SpeakerExplorer:
         means = [self._place[self.items.speakers == name].mean(axis=0) for name in names]
         return place_texts([str(name) for name in names], np.array(means))
 
-    def _mark_chosen(self, item: int, near: np.ndarray) -> list[dict]:
-        """Label the chosen utterance with ?, its neighbours with 1 to 3, beside their points and clear of the names."""
-        marks = ["?", *(str(k + 1) for k in range(len(near)))]
-        return place_texts(marks, self._place[[item, *near]], beside=(14.0, 0.0), taken=self._names)
-
     def _show(self, item: int) -> None:
         near = self.neighbours(item)[:_SHOWN]
-        speaker = self.items.speakers[item]
+        speaker, by = self.items.speakers[item], self.items.speakers[near[0]]
+        # The chosen utterance is labelled ?, its neighbours 1 to 3, beside their points and clear of the names.
+        marks = ["?", *(str(k + 1) for k in range(len(near)))]
+        labels = place_texts(marks, self._place[[item, *near]], beside=(14.0, 0.0), taken=self._names)
         with self.map.hold_sync():
-            self.map.query, self.map.neighbours = item, [int(i) for i in near]
-            self.map.labels = self._names + self._mark_chosen(item, near)
-            self.map.description = (
-                f"Map of {len(self.items)} utterances; chosen: {self.items.paths[item].stem}"
-            )
+            self.map.query, self.map.neighbours = item, near.tolist()
+            self.map.labels = self._names + labels
+            self.map.description = f"Map of {len(self.items)} utterances; chosen: {self._name(item)}"
         self._play("query", item, f"speaker {speaker}")
         for k, i in enumerate(near):
             same = "same speaker" if self.items.speakers[i] == speaker else "another speaker"
             ratio = np.sqrt(self._squared[item, i] / max(self._squared[item, near[0]], 1e-300))
-            self._play(f"near{k}", int(i), f"{self.items.speakers[i]}: {same}, distance ×{ratio:.2f}")
-        verdict = "right" if self.items.speakers[near[0]] == speaker else "WRONG"
-        self.form.say(
-            f"{self.items.paths[item].stem} is speaker {speaker}; the nearest neighbour says "
-            f"{self.items.speakers[near[0]]}: {verdict}. Of all test utterances {self._right.sum()} of "
-            f"{len(self._right)} are right."
+            self._play(f"near{k}", i, f"{self.items.speakers[i]}: {same}, distance ×{ratio:.2f}")
+        self.status.say(
+            f"{self._name(item)}; the nearest neighbour says {by}: {'right' if by == speaker else 'WRONG'}. "
+            f"Of all test utterances {self._right.sum()} of {len(self._right)} are right."
         )
 
     def _play(self, slot: str, item: int, note: str) -> None:
-        y = set_level(self.items.ys[item])
-        self.player.show(slot, y, SAMPLE_RATE, note=note, config=_SPEECH)
+        self.player.show(slot, set_level(self.items.ys[item]), SAMPLE_RATE, note=note, config=_SPEECH)
 
 
 def in_picture(place: np.ndarray) -> np.ndarray:
@@ -187,11 +154,7 @@ def in_picture(place: np.ndarray) -> np.ndarray:
 
 
 def place_texts(
-    texts: list[str],
-    points: np.ndarray,
-    *,
-    beside: tuple[float, float] = (0.0, 0.0),
-    taken: Sequence[dict] = (),
+    texts: list[str], points: np.ndarray, *, beside: tuple[float, float] = (0.0, 0.0), taken: list[dict] = ()
 ) -> list[dict]:
     """Label points of the picture, no label over another nor over those that are `taken`."""
     boxes = [[label["x"], label["y"], *_size(label["text"])] for label in taken]
@@ -204,5 +167,4 @@ def place_texts(
 
 
 def _size(text: str) -> tuple[float, float]:
-    width, height = _LETTER
-    return width * len(text) + 4, height
+    return _LETTER[0] * len(text) + 4, _LETTER[1]

@@ -5,75 +5,61 @@ from audiostyle.widgets.jobs import Latest
 WAIT = 120
 
 
-# Work in the background
+def started(jobs, work):
+    """Submit a task that waits for the release that is returned before it does its work."""
+    entered, release = threading.Event(), threading.Event()
+
+    def task(ticket):
+        entered.set()
+        release.wait(WAIT)
+        work(ticket)
+
+    jobs.submit(task)
+    assert entered.wait(WAIT)
+    return release
+
+
+def fail(_ticket):
+    raise ValueError("broken")
 
 
 def test_latest_task_wins_and_older_ones_are_told():
-    entered, release, done = threading.Event(), threading.Event(), []
+    done = []
     jobs = Latest(done.append)
-
-    def first(ticket):
-        entered.set()
-        release.wait(WAIT)
-        done.append(("first", ticket.superseded))
-
-    jobs.submit(first)
-    assert entered.wait(WAIT)
+    release = started(jobs, lambda ticket: done.append(("first", ticket.stopped, ticket.superseded)))
     jobs.submit(lambda _: done.append("never"))
-    jobs.submit(lambda ticket: done.append(("last", ticket.ending)))
+    jobs.submit(lambda ticket: done.append(("last", ticket.stopped, ticket.superseded)))
     release.set()
     assert jobs.wait(WAIT)
-    assert done == [("first", True), ("last", False)]
+    assert done == [("first", False, True), ("last", False, False)]
 
 
 def test_stop_is_not_superseding_and_errors_are_reported():
-    entered, seen, errors = threading.Event(), [], []
+    errors = []
     jobs = Latest(errors.append)
-
-    def task(ticket):
-        entered.set()
-        while not ticket.ending:
-            pass
-        seen.append((ticket.stopped, ticket.superseded))
-        raise ValueError("broken")
-
-    jobs.submit(task)
-    assert entered.wait(WAIT)
-    jobs.stop()
+    release = started(jobs, lambda ticket: fail(ticket) if ticket.stopped and not ticket.superseded else None)
+    assert jobs.stop()
+    release.set()
     assert jobs.wait(WAIT)
-    assert seen == [(True, False)]
     assert [str(e) for e in errors] == ["broken"]
-    assert not jobs.busy
-
-
-def test_a_pause_ends_early_when_the_task_is_asked_to_end():
-    entered, seen = threading.Event(), []
-    jobs = Latest(seen.append)
-
-    def task(ticket):
-        assert ticket.pause(0.0)
-        entered.set()
-        seen.append(ticket.pause(WAIT))
-
-    jobs.submit(task)
-    assert entered.wait(WAIT)
-    jobs.submit(lambda _: None)
-    assert jobs.wait(WAIT / 2)
-    assert seen == [False]
+    assert not jobs.stop()
 
 
 def test_error_of_a_task_that_was_superseded_is_not_shown():
-    entered, release, errors = threading.Event(), threading.Event(), []
+    errors = []
     jobs = Latest(errors.append)
-
-    def first(_ticket):
-        entered.set()
-        release.wait(WAIT)
-        raise ValueError("of a sound that nobody asks for any more")
-
-    jobs.submit(first)
-    assert entered.wait(WAIT)
+    release = started(jobs, fail)
     jobs.submit(lambda _: None)
     release.set()
     assert jobs.wait(WAIT)
     assert errors == []
+
+
+def test_a_pause_ends_early_when_the_task_is_asked_to_end():
+    seen = []
+    jobs = Latest(seen.append)
+    release = started(jobs, lambda ticket: seen.append(ticket.pause(WAIT)))
+    release.set()
+    jobs.submit(lambda ticket: seen.append(ticket.pause(0.0)))
+    assert jobs.wait(WAIT / 2)
+    assert seen == [False, True]

@@ -62,8 +62,8 @@ def test_speaker_explorer_shows_and_plays_the_neighbours(speakers, samples):
     explorer.select(5)
     assert explorer.map.query == 5
     assert explorer.map.neighbours == [2, 4, 0]
-    assert "p3; the nearest neighbour says p2: WRONG" in explorer.form.status
-    assert "2 of 3 are right" in explorer.form.status
+    assert "speaker p3; the nearest neighbour says p2: WRONG" in explorer.status.text
+    assert "2 of 3 are right" in explorer.status.text
     assert [len(samples(explorer.player, f"near{k}")) for k in range(3)] == [16200, 16400, 16000]
     assert "another speaker" in explorer.player.slot("near0")["note"]
     assert "same speaker" in explorer.player.slot("near1")["note"]
@@ -76,9 +76,9 @@ def test_speaker_explorer_shows_and_plays_the_neighbours(speakers, samples):
 def test_a_click_on_the_map_chooses(speakers, samples):
     explorer, _ = speakers
     explorer.map.query = 3
-    assert explorer.form["utterance"] == "3"
+    assert explorer.controls["utterance"].value == 3
     assert len(samples(explorer.player, "query")) == 16300
-    with pytest.raises(ValueError, match="utterance='0'"):
+    with pytest.raises(ValueError, match="utterance=0"):
         explorer.select(0)
 
 

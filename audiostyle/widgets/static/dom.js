@@ -1,4 +1,4 @@
-// Helpers that come before each of the other files: elements, ids, times, images.
+// Helpers that come before each of the other files: elements, ids, times, bytes.
 let counter = 0;
 const newId = (name) => `audiostyle-${name}-${Date.now().toString(36)}-${++counter}`;
 
@@ -24,11 +24,9 @@ function asBytes(view) {
   return new Uint8Array(view.buffer ?? view, view.byteOffset ?? 0, view.byteLength).slice();
 }
 
-function onTheme(redraw) {
-  // What is drawn in the colours of the page is drawn again when they change. Returns what ends that.
-  const watcher = new MutationObserver(redraw);
-  watcher.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light"] });
-  return () => watcher.disconnect();
+function watch(model, names, show) {
+  for (const name of names) model.on(`change:${name}`, show);
+  show();
 }
 
 const seconds = (value) => `${value.toFixed(1)} s`;
