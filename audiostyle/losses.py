@@ -7,25 +7,18 @@ import torch
 
 from audiostyle.config import TransferConfig
 from audiostyle.encoders.base import Clip, Encoder, Spectrogram
-from audiostyle.encoders.fused import FusedLosses
-from audiostyle.encoders.infinite import CHUNK, InfiniteEncoder
+from audiostyle.encoders.infinite import CHUNK, FusedLosses, InfiniteEncoder
 from audiostyle.encoders.random import RandomEncoder, free_memory
 from audiostyle.spectrogram import as_tensor
 
 # The style loss of the content divides the style term; a content that already has the style must not divide by 0.
 _LEAST_STYLE = 1e-6
-# Arrays of a spectrogram's size that an optimisation holds at once, for content and style; measured on 10 s to 3 min.
-_CONTENT_COPIES, _STYLE_COPIES = 40, 12
 
 
 def paper_content_loss(encoder: RandomEncoder, X: Clip, content: Clip) -> torch.Tensor:
     """Compute ``½ Σ_ij (F_ij − P_ij)²``, eq. 1 of the paper, from the features: N · n_patches · `content_loss`.
 
-    Parameters
-    ----------
-    encoder : RandomEncoder
-    X, content : array or tensor [shape=(n_bins, n_frames)], or Encoded
-        Log magnitudes of the generated clip and of the content, of equal length.
+    Clips X and content are log magnitudes [shape=(n_bins, n_frames)] of equal length, or encoded.
 
     Notebook: 02_random_features_and_gram.ipynb
     """
@@ -37,12 +30,6 @@ def paper_style_loss(encoder: RandomEncoder, X: Clip, style: Clip) -> torch.Tens
 
     Equals `style_loss` / 4. The paper has one M, clips of one length; for unequal lengths each Gram matrix is
     divided by its own number of patches, which is eq. 6 when they agree.
-
-    Parameters
-    ----------
-    encoder : RandomEncoder
-    X, style : array or tensor [shape=(n_bins, n_frames)], or Encoded
-        Log magnitudes of the generated clip and of the style.
 
     Notebook: 02_random_features_and_gram.ipynb
     """
@@ -64,10 +51,9 @@ def content_loss(encoder: Encoder, X: Clip, content: Clip) -> torch.Tensor:
 
 
 def style_loss(encoder: Encoder, X: Clip, style: Clip) -> torch.Tensor:
-    """Compute mean(K_xx²) + mean(K_aa²) − 2 mean(K_xa²) [dtype=float64]; non-negative up to rounding.
+    """Compute mean(K_xx²) + mean(K_aa²) − 2 mean(K_xa²) = ‖G_x/n_patches_x − G_a/n_patches_a‖²_F / N² [dtype=float64].
 
-    It is ‖G_x/n_patches_x − G_a/n_patches_a‖²_F / N² for the Gram matrices G, at any lengths. In a loop over X give
-    ``encoder.encode(style)``, which keeps the term of the style alone.
+    At any lengths. In a loop over X give ``encoder.encode(style)``, which keeps the term of the style alone.
 
     Examples
     --------
@@ -162,10 +148,11 @@ def check_memory(config: TransferConfig, n_content: int, n_style: int) -> None:
     """Raise a MemoryError if an optimisation of so many samples needs more memory than its device has free."""
     n_bins = 1 + config.n_fft // 2
     content, style = (1 + n // config.hop_length for n in (n_content, n_style))
-    numbers = n_bins * (_CONTENT_COPIES * content + _STYLE_COPIES * style)
-    if config.encoder == "infinite":  # a chunk of the frame kernel, with what its gradient takes
+    # Arrays held at once, measured on 10 s to 3 min; then a chunk of the frame kernel, or the filters and features.
+    numbers = n_bins * (40 * content + 12 * style)
+    if config.encoder == "infinite":
         numbers += 24 * max(min(CHUNK, content * (content + style)), config.kernel_size * (content + style))
-    else:  # the filters, which convolution rearranges, and their features
+    else:
         numbers += config.n_filters * (2 * n_bins * config.kernel_size + 12 * (content + style))
     needed, free = 4e-9 * numbers, 1e-9 * free_memory(config.device)
     if needed > free:

@@ -20,20 +20,9 @@ Callback = Callable[[int, object, torch.Tensor], bool]
 
 @dataclass(frozen=True)
 class Optimum:
-    """Result of `minimize`.
+    """Result of `minimize`: the iterate with the lowest loss, what the function `loss` returned there, and how it went.
 
-    Parameters
-    ----------
-    x : torch.Tensor
-        Iterate with the lowest loss.
-    value : object
-        What the function returned there, such as `audiostyle.losses.Evaluation`.
-    n_iter, n_evaluations : int
-        Iterations made and evaluations used.
-    reason : str
-        Why it stopped: ``"tolerance"``, ``"n_iter"``, ``"callback"`` or ``"line search"``.
-    loss : callable
-        The function.
+    `reason` says why it stopped: ``"tolerance"``, ``"n_iter"``, ``"callback"`` or ``"line search"``.
     """
 
     x: torch.Tensor
@@ -70,7 +59,6 @@ def minimize(
     x0 : torch.Tensor
         Start; raised to the bound where it lies below.
     n_iter : int >= 0
-        Most iterations.
     tolerance : float >= 0
         Stop when an iteration lowers the loss by less than this fraction of it. Rounding in float32 is about 1e-7:
         below that the line search would chase noise.
@@ -78,10 +66,6 @@ def minimize(
         Lower bound of every variable; −∞ for none.
     callback : callable or None
         ``callback(iteration, value, x)`` for the start and after every iteration; True stops.
-
-    Returns
-    -------
-    Optimum
 
     Raises
     ------

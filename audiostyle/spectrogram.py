@@ -16,13 +16,7 @@ _LEAST_ENERGY = 1e-3
 
 
 def as_tensor(x: np.ndarray | torch.Tensor, *, device: str | torch.device | None = None) -> torch.Tensor:
-    """Return `x` as a floating-point tensor on `device`, or where it is; integers and NumPy float64 keep their values.
-
-    Examples
-    --------
-    >>> as_tensor(np.zeros(3, dtype=np.float32)).dtype
-    torch.float32
-    """
+    """Return `x` as a floating-point tensor on `device`, or where it is; integers become float32."""
     tensor = torch.as_tensor(x, device=device)
     return tensor if tensor.is_floating_point() or tensor.is_complex() else tensor.to(torch.float32)
 
@@ -38,16 +32,15 @@ def stft(
     Parameters
     ----------
     y : array or tensor [shape=(n_samples,)]
-        Waveform.
     n_fft, hop_length : int > 0
         Window length, and samples between frames.
     cover : bool
-        Append the zeros. Without them, ``1 + n_samples // hop_length`` frames, no frame is centred after the end:
-        for what is compared frame by frame and never inverted.
+        Append the zeros. Without them no frame is centred after the end: for what is compared frame by frame and never
+        inverted.
 
     Returns
     -------
-    D : torch.Tensor [shape=(1 + n_fft // 2, n_frames_for(n_samples, hop_length)), complex]
+    torch.Tensor [shape=(1 + n_fft // 2, n_frames_for(n_samples, hop_length)), complex]
 
     Notebook: 01_spectrogram_and_phase.ipynb
     """
@@ -70,14 +63,8 @@ def istft(D: np.ndarray | torch.Tensor, *, hop_length: int = 1024, length: int) 
     Parameters
     ----------
     D : array or tensor [shape=(n_bins, n_frames), complex]
-    hop_length : int > 0
-        Samples between frames.
-    length : int > 0
-        Samples to return; the frames cover ``n_samples_for(n_frames, hop_length)``.
-
-    Returns
-    -------
-    y : torch.Tensor [shape=(length,)]
+    hop_length, length : int > 0
+        Samples between frames, and samples to return.
     """
     D = as_tensor(D)
     n_fft = 2 * (D.shape[0] - 1)
@@ -127,13 +114,7 @@ def magnitudes(y: np.ndarray, *, n_fft: int = 2048, hop_length: int = 1024) -> n
 
 
 def n_samples_for(n_frames: int, hop_length: int = 1024) -> int:
-    """Return the samples that `n_frames` frames cover, the most whose `stft` has so many frames.
-
-    Examples
-    --------
-    >>> n_samples_for(3, 1024)
-    2048
-    """
+    """Return the samples that `n_frames` frames cover, the most whose `stft` has so many frames."""
     return (n_frames - 1) * hop_length
 
 

@@ -367,21 +367,14 @@ def optimise(
     start : {"content", "noise"}
         Where to begin: with the content as the paper does, or with noise of its mean or level from ``config.seed``.
     samples : bool
-        Optimise the samples of the sound instead of magnitudes; ``x`` is the sound [shape=(n_samples,)].
+        Optimise the samples of the sound instead of magnitudes.
     tolerance, callback
         As for `audiostyle.optimize.minimize`.
 
     Returns
     -------
     Optimum
-        Its ``x`` are log magnitudes [shape=(n_bins, n_frames)].
-
-    Raises
-    ------
-    ValueError
-        If a clip is silent or shorter than one patch.
-    RuntimeError
-        If the loss becomes non-finite.
+        Its ``x`` are log magnitudes [shape=(n_bins, n_frames)], or the sound [shape=(n_samples,)].
 
     Notebook: 03_transfer_one_pair.ipynb
     """
@@ -414,19 +407,11 @@ def make_sound(
 ) -> tuple[np.ndarray, np.ndarray, Optimum | None]:
     """Make the sound of an optimum as ``config.phase`` says; samples are a sound already.
 
-    Parameters
-    ----------
-    optimum : Optimum
-        What `optimise` found for the same configuration.
-    content : np.ndarray [shape=(n_samples,)]
-        The content's waveform: the polish starts from its phase, and the sound has its length.
-    config : TransferConfig
-    callback : callable or None
-        As for `audiostyle.optimize.minimize`, of the polish.
+    The polish, whose iterations the callback sees, starts from the phase of the content [shape=(n_samples,)].
 
     Returns
     -------
-    y : np.ndarray [shape=(n_samples,), dtype=float32]
+    y : np.ndarray [shape=as content, dtype=float32]
         At the level of the computation.
     convergence : np.ndarray [shape=(n,)]
         As in `TransferResult`.

@@ -53,7 +53,7 @@ class Encoder:
     dtype: torch.dtype
 
     def n_patches(self, n_frames: int) -> int:
-        """Return the number of patches in a clip; a ValueError says that it is shorter than one."""
+        """Return the number of patches in a clip, at least one."""
         if n_frames < self.kernel_size:
             raise ValueError(
                 f"the clip has {n_frames} frames, fewer than one patch of kernel_size={self.kernel_size}; "
@@ -76,9 +76,9 @@ class Encoder:
         return self._kernel(*self._encode_both(X, Y))
 
     def gram_inner(self, X: Clip, Y: Clip) -> torch.Tensor:
-        """Compute ‖K_xy‖²_F, the inner product of the two Gram matrices divided by N² [shape=(), dtype=float64].
+        """Compute ‖K_xy‖²_F, the inner product of both Gram matrices over N² [shape=(), dtype=float64]; differentiable.
 
-        Differentiable; row chunks keep the memory linear in the length of the longer clip.
+        Row chunks keep the memory linear in the length of the longer clip.
         """
         x, y = self._encode_both(X, Y)
         if y is x:
@@ -86,10 +86,7 @@ class Encoder:
         return self._gram_inner(x, y)
 
     def patch_distance(self, X: Clip, Y: Clip) -> torch.Tensor:
-        """Compute ½ (K_xx + K_yy − 2 K_xy) on the diagonal [shape=(n_patches,), non-negative], without cancellation.
-
-        Differentiable. A ValueError says that the clips differ in length.
-        """
+        """Compute ½ (K_xx + K_yy − 2 K_xy) on the diagonal [shape=(n_patches,), non-negative]; differentiable."""
         x, y = self._encode_both(X, Y)
         if x.n_patches != y.n_patches:
             raise ValueError(f"clips of equal length are needed, not {x.n_patches} and {y.n_patches} patches")

@@ -37,20 +37,17 @@ def griffin_lim(
         Magnitudes with n_fft = 2 (n_bins - 1).
     n_iter : int >= 0
     hop_length : int > 0
-        Samples between frames.
     momentum : float in [0, 1)
         0 is the original algorithm.
     init : {"random", "zero"} or np.ndarray [shape=(n_bins, n_frames)]
         Initial phase: uniform from `seed`, zero, or an array in radians.
     seed : int
-        Seed of the random phase.
     length : int or None
         Samples to return; None returns the (n_frames - 1) * hop_length that the frames cover. Samples beyond these
         fade out with the last window (`audiostyle.spectrogram.istft`).
     return_convergence : bool
         Also return the spectral convergence of the waveform after 0, 1, ... `n_iter` iterations.
     device : str
-        Torch device to compute on.
 
     Returns
     -------

@@ -43,23 +43,9 @@ def polish(
     hop_length: int = 1024,
     callback: Callback | None = None,
 ) -> Optimum:
-    """Minimise a transfer's loss over the samples of a waveform with L-BFGS.
+    """Minimise a loss of log magnitudes over the samples of a waveform [shape=(n_samples,)] with L-BFGS.
 
-    Parameters
-    ----------
-    loss : callable
-        The objective on log magnitudes; its clips have the frames of `y`.
-    y : array or tensor [shape=(n_samples,)]
-        Start, at the level of the computation, on the loss's device.
-    n_iter, callback
-        As for `audiostyle.optimize.minimize`.
-    n_fft, hop_length : int > 0
-        Of the STFT.
-
-    Returns
-    -------
-    Optimum
-        ``x`` is the waveform [shape=(n_samples,)].
+    The loss's clips have the frames of `y`, which is where it starts. The rest is as for `minimize`.
 
     Notebook: 01_spectrogram_and_phase.ipynb
     """

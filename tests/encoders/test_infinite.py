@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from audiostyle.encoders.fused import FusedLosses
-from audiostyle.encoders.infinite import CLOSED_FORMS, InfiniteEncoder, sine_minus_theta_cosine
+from audiostyle.encoders.infinite import CLOSED_FORMS, FusedLosses, InfiniteEncoder, sine_minus_theta_cosine
 from audiostyle.encoders.patches import box_sum, box_sum_transposed
 from audiostyle.encoders.random import RandomEncoder
 from audiostyle.losses import TransferLoss
