@@ -79,18 +79,6 @@ def projected_gradient(loss, x):
     return float(torch.where((x > 0) | (gradient < 0), gradient, 0.0).norm())
 
 
-def test_loss_never_rises_and_the_best_is_returned():
-    totals = []
-    found = minimize(
-        quadratic(torch.tensor([1.0, -2.0, 3.0]), torch.tensor([1.0, 50.0, 9.0])),
-        torch.ones(3) * 10,
-        n_iter=50,
-        callback=lambda i, value, x: totals.append(value.total),
-    )
-    assert all(a >= b for a, b in itertools.pairwise(totals))
-    assert found.value.total == totals[-1]
-
-
 def test_stop_rules():
     function = quadratic(torch.tensor([3.0, 1.0]), torch.tensor([1.0, 30.0]))
     assert minimize(function, torch.zeros(2), n_iter=1).reason == "n_iter"

@@ -18,7 +18,6 @@ from audiostyle.spectrogram import log_magnitude, n_frames_for
 from audiostyle.transfer import make_sound, noise_like, optimise
 
 SR = 22050
-# The polish has its own tests, in test_phase_methods.py.
 FAST = {"n_iter": 12, "phase": "griffin_lim"}
 SMALL = {
     "random": TransferConfig(encoder="random", n_filters=64, **FAST),
@@ -26,12 +25,6 @@ SMALL = {
 }
 # Without an optimisation, and with one from the matched sound.
 MATCHED = {"filtered": TransferConfig(), "optimised": TransferConfig(balance=0.8, **FAST)}
-
-
-def change(config, **kwargs):
-    from dataclasses import replace
-
-    return replace(config, **kwargs)
 
 
 def run(content, style, config, **kwargs):
@@ -64,8 +57,8 @@ PHASES = {
 @pytest.mark.parametrize("phase", PHASES)
 def test_no_length_ends_in_a_peak_and_all_have_the_contents_loudness(content, style, phase):
     config = TransferConfig(balance=0.8, **({"n_iter": 12} | PHASES[phase]))
-    for extra in (0, 1, 512, 960, 1022, 1023):
-        clip = content[: 30 * 1024 + extra]
+    for n_samples in (10 * 1024, 30 * 1024 + 1, 30 * 1024 + 1023):
+        clip = content[:n_samples]
         result = run(clip, style, config)
         assert result.y.shape == clip.shape
         assert np.abs(result.y).max() < 4 * np.abs(result.y[2048:-2048]).max()
@@ -90,10 +83,9 @@ def test_log_magnitudes_are_optimised_as_they_are(content, style):
     assert fewer.loss.encoder.kernel_size == 3
 
 
-@pytest.mark.parametrize("phase", PHASES)
-def test_loud_content_gives_a_loud_result_without_clipping(content, style, phase):
+def test_loud_content_gives_a_loud_result_without_clipping(content, style):
     loud = content / np.abs(content).max()
-    result = run(loud, style, TransferConfig(balance=0.8, **({"n_iter": 12} | PHASES[phase])))
+    result = run(loud, style, TransferConfig(method="gram", balance=0.8, n_iter=12))
     assert np.abs(result.y).max() <= 10 ** (-1 / 20) * (1 + 1e-6)
     assert abs(loudness_difference(result.y, loud, SR)) < 1
     assert re.fullmatch(
@@ -110,16 +102,8 @@ def test_loss_decreases_and_is_the_weighted_sum(content, style, config):
     assert losses["style"].iloc[-1] < 0.5 * losses["style"].iloc[0]
 
 
-def test_style_moves_towards_the_style_under_fresh_filters(content, style):
-    result = run(content, style, SMALL["infinite"])
-    fresh = RandomEncoder(256, seed=99)
-    X, C, A = (log_magnitude(set_level(y)) for y in (content, content, style))
-    X = torch.log1p(torch.from_numpy(result.S))
-    assert float(style_loss(fresh, X, A)) < 0.5 * float(style_loss(fresh, C, A))
-
-
 def test_balance_0_returns_the_content(content, style, config):
-    kept = run(content, style, change(config, balance=0.0))
+    kept = run(content, style, replace(config, balance=0.0))
     S = torch.expm1(log_magnitude(set_level(content))).numpy()
     np.testing.assert_allclose(kept.S, S, rtol=1e-5, atol=1e-5)
 
@@ -127,14 +111,13 @@ def test_balance_0_returns_the_content(content, style, config):
 def test_balance_1_matches_the_style():
     # On clips of a second or two the overlapping patches are too few to imitate every statistic.
     audio = clips.load_pair(clips.get_pair("instrument-1", "bundled"))
-    config = TransferConfig(balance=1.0, method="gram", phase="griffin_lim")
-    taken = transfer_style(audio.content, audio.style, audio.sr, config, progress=False)
-    assert taken.losses["style"].iloc[-1] < 1e-3 * taken.style_unit
+    taken = optimise(audio.content, audio.style, TransferConfig(balance=1.0, method="gram"))
+    assert taken.value.style < 1e-3 * taken.loss.style_unit
 
 
 def test_same_seed_same_samples(content, style, config):
     assert np.array_equal(run(content, style, config).y, run(content, style, config).y)
-    assert not np.array_equal(run(content, style, config).y, run(content, style, change(config, seed=1)).y)
+    assert not np.array_equal(run(content, style, config).y, run(content, style, replace(config, seed=1)).y)
 
 
 def test_global_random_states_are_left_alone(content, style, config):
@@ -150,34 +133,11 @@ def test_global_random_states_are_left_alone(content, style, config):
     assert after == (random.random(), torch.rand(1).item(), np.random.random())  # noqa: NPY002
 
 
-@pytest.mark.parametrize("phase", PHASES)
-def test_number_of_threads_is_left_alone(content, style, config, phase, monkeypatch):
-    """It belongs to the whole process: another thread that starts meanwhile would keep what it finds."""
-
-    def refuse(n):
-        raise AssertionError(f"torch.set_num_threads({n})")
-
-    monkeypatch.setattr(torch, "set_num_threads", refuse)
-    before = torch.get_num_threads()
-    monkeypatch.setattr(torch, "get_num_threads", lambda: 8)
-    run(content, style, change(config, **PHASES[phase]))
-    monkeypatch.undo()
-    assert torch.get_num_threads() == before
-
-
-@pytest.mark.parametrize("ratio", [0.5, 1.7])
-def test_unequal_lengths(content, style, config, ratio):
-    style = np.resize(style, int(len(content) * ratio))
+def test_unequal_lengths(content, style, config):
+    style = np.resize(style, int(len(content) * 1.7))
     result = run(content, style, config)
     assert result.y.shape == content.shape
     assert result.losses["style"].iloc[-1] < result.losses["style"].iloc[0]
-
-
-@pytest.mark.parametrize("config", [*SMALL.values(), *MATCHED.values()], ids=[*SMALL, *MATCHED])
-@pytest.mark.parametrize("extra", [0, 1, 500, 1023])
-def test_any_length_from_one_patch_on(content, style, config, extra):
-    n = 10 * 1024 + extra
-    assert run(content[:n], style, config).y.shape == (n,)
 
 
 def test_noise_is_uniform_with_the_mean_of_the_content(content, style):
@@ -201,18 +161,19 @@ def test_noise_is_uniform_with_the_mean_of_the_content(content, style):
 def test_settings_of_the_encoder_reach_the_losses(content, style, kind):
     settings = {"kernel_size": 4, "activation": "leaky_relu"}
     made = RandomEncoder(32, seed=3, **settings) if kind == "random" else InfiniteEncoder(**settings)
-    config = change(SMALL[kind], n_filters=32, seed=3, n_iter=0, **settings)
+    config = replace(SMALL[kind], n_filters=32, seed=3, n_iter=0, **settings)
     C, A = (log_magnitude(set_level(y)) for y in (content, style))
     assert run(content, style, config).style_unit == pytest.approx(float(style_loss(made, C, A)), rel=1e-4)
 
 
 def test_the_seed_reaches_griffin_lim(content, style, config):
-    result = run(content, style, change(config, seed=3))
+    result = run(content, style, replace(config, seed=3))
     _, expected = griffin_lim(result.S, length=len(content), seed=3, return_convergence=True)
     np.testing.assert_array_equal(result.convergence, expected)
 
 
-def test_other_sample_rates_are_resampled(content, style, config):
+def test_other_sample_rates_are_resampled(content, style):
+    config = SMALL["infinite"]
     result = transfer_style(content, style, 16000, config, progress=False)
     assert result.sr == SR
     assert result.y.shape == (round(len(content) * SR / 16000),)
@@ -233,7 +194,8 @@ def test_resampling_keeps_the_pitch_of_both_clips(balance, of):
     assert loudest_hz(result.y, result.sr) == pytest.approx(pitches[of], abs=SR / 2048)
 
 
-def test_callback_sees_losses_and_stops(content, style, config):
+def test_callback_sees_losses_and_stops(content, style):
+    config = SMALL["infinite"]
     seen = []
 
     def callback(iteration, losses, S):
@@ -247,7 +209,8 @@ def test_callback_sees_losses_and_stops(content, style, config):
     assert min(row[2] for row in seen) >= 0
 
 
-def test_callback_ends_the_polish(content, style, config):
+def test_callback_ends_the_polish(content, style):
+    config = SMALL["infinite"]
     full = run(content, style, replace(config, phase="polish"))
     made, seen = len(full.losses) - 1, []
 
@@ -263,7 +226,8 @@ def test_callback_ends_the_polish(content, style, config):
     assert stopped.polish_losses["total"].tolist()[1:] == seen[-2:]
 
 
-def test_style_removed_is_of_the_sound_where_it_is_polished(content, style, config):
+def test_style_removed_is_of_the_sound_where_it_is_polished(content, style):
+    config = SMALL["infinite"]
     polished = run(content, style, replace(config, phase="polish"))
     assert polished.style_removed == 1 - polished.polish_losses["style"].iloc[-1] / polished.style_unit
     plain = run(content, style, replace(config, phase="griffin_lim"))
@@ -272,8 +236,8 @@ def test_style_removed_is_of_the_sound_where_it_is_polished(content, style, conf
     assert np.isnan(run(content, style, TransferConfig()).style_removed)
 
 
-def test_progress_bar_names_both_losses(content, style, config, capsys):
-    transfer_style(content, style, SR, config)
+def test_progress_bar_names_both_losses(content, style, capsys):
+    transfer_style(content, style, SR, SMALL["infinite"])
     assert "content=" in (printed := capsys.readouterr().err)
     assert "style=" in printed
 
@@ -371,7 +335,7 @@ def test_balance_has_no_jump_at_the_matched_timbre(content, style):
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 @pytest.mark.parametrize("config", [*SMALL.values(), *MATCHED.values()], ids=[*SMALL, *MATCHED])
 def test_cuda_agrees_with_cpu(content, style, config):
-    on_gpu = run(content, style, change(config, device="cuda"))
+    on_gpu = run(content, style, replace(config, device="cuda"))
     on_cpu = run(content, style, config)
     assert on_gpu.losses["total"].iloc[-1] == pytest.approx(on_cpu.losses["total"].iloc[-1], rel=1e-2)
 

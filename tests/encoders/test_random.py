@@ -1,4 +1,3 @@
-import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -53,19 +52,7 @@ def test_filters_have_unit_variance_and_follow_the_seed():
     assert abs(float(W.var()) - 1) < 5 * (2 / n) ** 0.5
     assert torch.equal(W, RandomEncoder(n_filters=200, seed=3).filters(50))
     assert not torch.equal(W, RandomEncoder(n_filters=200, seed=4).filters(50))
-
-
-def test_global_random_state_is_left_alone():
-    torch.manual_seed(1)
-    before = torch.get_rng_state()
-    np_before = np.random.get_state()[1].copy()  # noqa: NPY002
-    RandomEncoder(n_filters=4, kernel_size=2).features(torch.rand(3, 5, generator=torch.Generator()))
-    assert torch.equal(before, torch.get_rng_state())
-    assert np.array_equal(np_before, np.random.get_state()[1])  # noqa: NPY002
-
-
-def test_no_trainable_parameter():
-    assert not RandomEncoder(n_filters=4, kernel_size=2).filters(3).requires_grad
+    assert not W.requires_grad
 
 
 def test_gram_inner_is_that_of_the_explicit_gram_matrices():
@@ -80,14 +67,6 @@ def test_gram_matrix_is_symmetric_and_positive_semidefinite(seed, n_frames):
     G = random_encoder(seed=seed).gram_matrix(clip(seed, n_frames))
     assert torch.allclose(G, G.T, rtol=0, atol=1e-12 * float(G.abs().max()))
     assert float(torch.linalg.eigvalsh(G).min()) >= -1e-12 * float(G.diagonal().sum())
-
-
-@given(seed=st.integers(0, 1000))
-def test_gram_matrix_forgets_the_order_of_patches(seed):
-    encoder = random_encoder(kernel_size=1, seed=seed)
-    X = clip(seed, 10)
-    order = torch.randperm(10, generator=torch.Generator().manual_seed(seed))
-    assert torch.allclose(encoder.gram_matrix(X), encoder.gram_matrix(X[:, order]), rtol=1e-12)
 
 
 @given(seed=st.integers(0, 100), infinite=st.booleans())

@@ -1,10 +1,9 @@
 import librosa
 import numpy as np
 import pytest
-import torch
 
 from audiostyle.phase.griffin_lim import griffin_lim, spectral_convergence
-from audiostyle.spectrogram import istft, stft
+from audiostyle.spectrogram import stft
 
 
 @pytest.fixture
@@ -27,19 +26,6 @@ def test_equals_librosa(content, momentum, n_fft, hop):
     assert np.max(np.abs(ours - theirs)) < n_iter * n_fft * 2**-53 * 1e5 * np.max(np.abs(theirs))
 
 
-def test_algorithm_1_step_by_step(S):
-    """c_n = P_C1(P_C2(c_{n-1})) written out with explicit projections."""
-    target = torch.from_numpy(S)
-    length = (S.shape[1] - 1) * 1024
-    phase = np.random.default_rng(1).uniform(0, 2 * np.pi, S.shape)
-    c = target * torch.exp(1j * torch.from_numpy(phase))
-    for _ in range(4):
-        on_magnitudes = target * c / c.abs()
-        c = stft(istft(on_magnitudes, length=length))
-    expected = istft(target * c / c.abs(), length=length)
-    assert griffin_lim(S, n_iter=4, init=phase) == pytest.approx(expected.numpy(), abs=1e-12)
-
-
 def test_convergence_falls_with_every_iteration(S):
     """Griffin & Lim 1984: the distance to the magnitudes never grows. True for the projections at full length."""
     y, decibels = griffin_lim(S, n_iter=30, return_convergence=True)
@@ -47,11 +33,6 @@ def test_convergence_falls_with_every_iteration(S):
     assert np.all(np.diff(decibels) < 1e-9)
     assert decibels[-1] < decibels[0] - 6
     assert decibels[-1] == pytest.approx(spectral_convergence(S, y), abs=1e-6)
-
-
-def test_momentum_is_faster(S):
-    last = {m: griffin_lim(S, n_iter=40, momentum=m, return_convergence=True)[1][-1] for m in (0.0, 0.99)}
-    assert last[0.99] < last[0.0]
 
 
 def test_true_phase_returns_the_signal(content):
@@ -74,15 +55,6 @@ def test_convergence_by_hand(content):
 def test_seed_fixes_the_phase(S):
     assert np.array_equal(griffin_lim(S, n_iter=2, seed=5), griffin_lim(S, n_iter=2, seed=5))
     assert not np.array_equal(griffin_lim(S, n_iter=2, seed=5), griffin_lim(S, n_iter=2, seed=6))
-
-
-@pytest.mark.parametrize("length", [5000, 7 * 1024, 8000])
-def test_length_is_kept(S, length):
-    assert griffin_lim(S, n_iter=1, length=length).shape == (length,)
-
-
-def test_silence_stays_silent():
-    assert not griffin_lim(np.zeros((1025, 5), dtype=np.float32), n_iter=3).any()
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,6 @@ from audiostyle.phase.polish import WaveformLoss, polish
 from audiostyle.sound.levels import set_level
 from audiostyle.spectrogram import log_magnitude
 from audiostyle.transfer import make_sound, optimise
-from experiments.phase import reconstruct_phase
 
 STFT = {"n_fft": 256, "hop_length": 128}
 SMALL = TransferConfig(method="gram", kernel_size=3, balance=0.7, n_iter=200, **STFT)
@@ -40,7 +39,7 @@ def share_of_style(result, style):
     return float(style_loss(InfiniteEncoder(), X, A)) / result.style_unit
 
 
-@pytest.mark.parametrize("n_samples", [6000, 6016, 6143])
+@pytest.mark.parametrize("n_samples", [6016, 6143])
 def test_gradient_of_the_waveform_loss_is_the_slope(rng, n_samples):
     c, a, y, v = rng.normal(size=(4, n_samples))
     C, A = (log_magnitude(0.05 * x, **STFT) for x in (c, a))
@@ -51,14 +50,6 @@ def test_gradient_of_the_waveform_loss_is_the_slope(rng, n_samples):
     assert float(objective(y).gradient @ v) == pytest.approx(slope, rel=1e-6)
 
 
-def test_gradient_of_the_waveform_loss_is_autograds(pair, loss):
-    y = torch.as_tensor(pair[0]).clone().requires_grad_(True)
-    X = log_magnitude(y, **STFT)
-    X.backward(loss(X.detach()).gradient)
-    ours = WaveformLoss(loss, **STFT)(y.detach()).gradient
-    assert float((ours - y.grad).norm() / y.grad.norm()) < 1e-5
-
-
 def test_gradient_is_finite_in_silence(pair, loss):
     y = torch.as_tensor(pair[0]).clone()
     y[2000:4000] = 0
@@ -66,7 +57,7 @@ def test_gradient_is_finite_in_silence(pair, loss):
     assert torch.isfinite(WaveformLoss(loss, **STFT)(torch.zeros_like(y)).gradient).all()
 
 
-def test_polish_beats_every_phase_method_on_the_sound(pair):
+def test_polish_beats_griffin_lim_on_the_sound(pair):
     content, style = pair
     optimum = optimise(content, style, SMALL)
     A = log_magnitude(set_level(style), **STFT)
@@ -77,9 +68,9 @@ def test_polish_beats_every_phase_method_on_the_sound(pair):
 
     options = {"hop_length": 128, "length": len(content)}
     others = [
-        of_sound(reconstruct_phase(optimum.S, method=method, init=init, n_iter=100, **options))
-        for method in ("griffin_lim", "fast_griffin_lim", "local_weights")
-        for init in ("random", "zero", "pghi", phase_of(content, **STFT))
+        of_sound(griffin_lim(optimum.S, momentum=momentum, init=init, n_iter=100, **options))
+        for momentum in (0, 0.99)
+        for init in ("random", phase_of(content, **STFT))
     ]
     y, convergence, _ = make_sound(optimum, content, SMALL)
     assert of_sound(y) < min(others)
@@ -109,25 +100,11 @@ def test_polish_only_lowers_its_loss(pair, loss):
     assert minimum.x.shape == pair[0].shape
 
 
-def test_content_alone_leaves_the_content(pair):
-    content, _ = pair
-    C, A = (log_magnitude(y, **STFT) for y in pair)
-    only = TransferLoss(InfiniteEncoder(3), C, A, balance=0.0)
-    minimum = polish(only, content, n_iter=20, **STFT)
-    assert np.array_equal(minimum.x.numpy(), content)
-
-
-def test_polish_is_the_default_and_needs_no_seed(content, style):
-    assert TransferConfig().phase == "polish"
-    first, second = (transferred(content, style, seed=seed) for seed in (0, 1))
-    assert np.array_equal(first.y, second.y)
-    assert len(first.convergence) == 32
-    assert 2 < len(first.polish_losses) <= 81
-    assert first.polish_losses["total"].is_monotonic_decreasing
-
-
 def test_polished_sound_is_nearer_to_the_style_than_after_griffin_lim(content, style):
     polished = transferred(content, style)
+    assert np.array_equal(polished.y, transferred(content, style, seed=1).y), "it needs no seed"
+    assert len(polished.convergence) == 32
+    assert 2 < len(polished.polish_losses) <= 81
     plain = transferred(content, style, phase="griffin_lim")
     assert np.array_equal(polished.S, plain.S)
     of_polished, of_plain = (share_of_style(result, style) for result in (polished, plain))
@@ -140,16 +117,10 @@ def test_polished_sound_is_nearer_to_the_style_than_after_griffin_lim(content, s
 @pytest.mark.parametrize("start", ["content", "noise"])
 def test_samples_as_unknowns_optimise_the_sound_itself(content, style, start):
     config, seen = TransferConfig(method="gram", n_iter=40), []
-    found = optimise(
-        content,
-        style,
-        config,
-        start=start,
-        samples=True,
-        callback=lambda i, value, y: seen.append(value.total),
-    )
+    record = {"callback": lambda i, value, y: seen.append(value.total)}
+    found = optimise(content, style, config, start=start, samples=True, **record)
+    np.testing.assert_array_equal(make_sound(found, content, config)[0], found.x)
     assert found.x.shape == content.shape
-    assert make_sound(found, content, config)[0] is not None
     assert seen[-1] < 0.9 * seen[0]
     X, A = log_magnitude(found.x), log_magnitude(set_level(style))
     assert float(style_loss(InfiniteEncoder(), X, A)) == pytest.approx(found.value.style, rel=1e-3)
