@@ -50,25 +50,16 @@ def fetch_vctk(
     Parameters
     ----------
     to : path or None
-        Folder to download into; None is ``vctk`` in `audiostyle.datasets.paths.data_dir`.
+        Folder to download into, which is returned; None is ``vctk`` in `audiostyle.datasets.paths.data_dir`.
     url, md5 : str
         The archive and its published checksum, which counts where the whole of it is downloaded.
     designs : iterable of (n_speakers, n_utterances)
         The first so many utterances of the first so many speakers.
-    progress : bool
-        Show a progress bar.
-
-    Returns
-    -------
-    pathlib.Path
-        The folder, in VCTK's layout.
 
     Raises
     ------
-    ValueError
-        If the archive is damaged, has another checksum or holds too little.
-    OSError
-        If the server does not answer, or the folder cannot be written.
+    ValueError, OSError
+        If the archive is damaged or holds too little; if the server does not answer.
     """
     folder = Path(to) if to is not None else paths.data_dir() / "vctk"
     with _named_errors(url), _open_zip(url, md5, folder, progress) as archive:
@@ -93,10 +84,7 @@ def fetch_librispeech(
     md5: str = LIBRISPEECH_MD5,
     progress: bool = True,
 ) -> Path:
-    """Download LibriSpeech test-clean: 40 speakers, 5.4 h, 346 MB.
-
-    Parameters, errors and what is returned are as in `fetch_vctk`; the folder holds ``LibriSpeech/test-clean``.
-    """
+    """Download LibriSpeech test-clean: 40 speakers, 5.4 h, 346 MB. Arguments and errors are those of `fetch_vctk`."""
     folder = Path(to) if to is not None else paths.data_dir() / "librispeech"
     target = folder / "LibriSpeech" / "test-clean"
     if target.is_dir():

@@ -17,14 +17,7 @@ VERSION = 1
 
 
 def cache_key(name: str, **settings: object) -> str:
-    """Return 32 hexadecimal digits that change with the settings, the package's version and `VERSION`.
-
-    Parameters
-    ----------
-    name : str
-        What is computed.
-    **settings
-        All that it depends on: what JSON holds, and dataclasses of that.
+    """Return 32 hexadecimal digits that change with the settings (of JSON, or dataclasses) and the version.
 
     Examples
     --------
@@ -57,14 +50,7 @@ def cached(
 ) -> dict[str, np.ndarray]:
     """Return arrays that were computed before with the same settings, or compute and keep them.
 
-    Parameters
-    ----------
-    compute : callable
-        Returns the arrays by name.
-    folder : path or None
-        Where they are kept; None keeps nothing.
-    name, **settings
-        As in `cache_key`.
+    They are kept in a folder, under the `cache_key` of name and settings; without a folder nothing is kept.
 
     Examples
     --------

@@ -179,19 +179,9 @@ def current_edition() -> str:
 
 
 def fetch_clips(to: str | os.PathLike | None = None, *, progress: bool = True) -> list[Path]:
-    """Download the recordings of the registry that are not whole in the mirror or in `to`; returns all files.
+    """Download the recordings that are not whole in a folder, or in the mirror or where downloads go.
 
-    Parameters
-    ----------
-    to : path or None
-        Folder; None takes `audiostyle.datasets.paths.data_dir`.
-    progress : bool
-        Show a progress bar for each download.
-
-    Raises
-    ------
-    RuntimeError
-        If some could not be fetched; the message names the first of them with the reason and says what to do.
+    Returns the files. A RuntimeError names the first that could not be fetched and the reason, and says what to do.
     """
     recorded, folder = clips("recorded"), Path(to) if to is not None else paths.data_dir()
     registry = pooch.create(

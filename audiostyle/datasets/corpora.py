@@ -55,17 +55,7 @@ class Utterance:
 
 @dataclass(frozen=True)
 class Corpus:
-    """The utterances of a folder, listed but not read.
-
-    Parameters
-    ----------
-    name : str
-        Name of the folder.
-    layout : {"vctk", "librispeech", "timit", "voxceleb", "folders"}
-        How the folder is organised.
-    utterances : dict
-        Speaker, sorted as a string, to a tuple of `Utterance`, sorted by file name.
-    """
+    """The utterances of a folder, listed but not read: speakers sorted as strings, files of each by name."""
 
     name: str
     layout: str
@@ -90,28 +80,14 @@ class Corpus:
 
 @dataclass(frozen=True)
 class Recordings:
-    """Utterances that were read, all at 16 kHz and at the same level.
-
-    Parameters
-    ----------
-    name : str
-        Name of the corpus.
-    ys : tuple of np.ndarray [shape=(n_samples,), dtype=float32]
-        Waveforms, speaker after speaker; empty where only sketches of them were kept.
-    speakers : np.ndarray [shape=(n_items,)] of str
-        Who speaks in each.
-    texts : tuple of str or None
-        Sentence of each, where known.
-    paths, skipped : tuple of pathlib.Path
-        File of each, and the files that could not be read or are silent.
-    """
+    """Utterances that were read, all at 16 kHz and at the same level, speaker after speaker."""
 
     name: str
-    ys: tuple[np.ndarray, ...]
-    speakers: np.ndarray
+    ys: tuple[np.ndarray, ...]  # [shape=(n_samples,), dtype=float32]; none where only sketches were kept
+    speakers: np.ndarray  # [shape=(n_items,)] of str
     texts: tuple[str | None, ...]
     paths: tuple[Path, ...]
-    skipped: tuple[Path, ...] = ()
+    skipped: tuple[Path, ...] = ()  # files that could not be read or are silent
 
     def __len__(self) -> int:
         return len(self.speakers)
@@ -127,17 +103,10 @@ def find_corpus(path: str | os.PathLike) -> Corpus:
     Hidden files and folders, VCTK's second microphone, and a second copy of a recording under the same name
     (``SA1.WAV.wav`` beside ``SA1.WAV``) are left out.
 
-    Parameters
-    ----------
-    path : str or path
-        The corpus.
-
     Raises
     ------
-    FileNotFoundError
-        If there is no such folder.
-    ValueError
-        If it is not a folder, or sound files lie in another layout: then it is not clear who speaks.
+    FileNotFoundError, ValueError
+        If there is no such folder, or sound files lie in another layout: then it is not clear who speaks.
 
     Notebook: 08_vctk_speakers.ipynb
     """
@@ -207,8 +176,7 @@ def _without_suffixes(file: Path) -> Path:
 def _text_of(stem: str, speaker: str) -> str | None:
     """Return the sentence that a file name tells, None where it tells none.
 
-    VCTK numbers its sentences (001 to 024 are the same text for nearly every speaker), ARCTIC and TIMIT name them,
-    the digits carry the digit. In LibriSpeech no sentence is read twice.
+    VCTK numbers its sentences, ARCTIC and TIMIT name them, the digits carry the digit; LibriSpeech repeats none.
     """
     if match := _VCTK_NAME.match(stem):
         return match[1]
@@ -225,17 +193,7 @@ def load_recordings(
     speakers: Sequence[str] | int | None = None,
     per_speaker: int | None = None,
 ) -> Recordings:
-    """Read utterances at 16 kHz and bring each to a root mean square of 0.05.
-
-    Parameters
-    ----------
-    corpus, speakers, per_speaker
-        As in `collect`, with the same errors and warnings.
-
-    Returns
-    -------
-    Recordings
-    """
+    """Read utterances (`read_utterance`); arguments, errors and warnings are those of `collect`."""
     part = {"speakers": speakers, "per_speaker": per_speaker}
     items, ys = collect(corpus, lambda items: map(read_utterance, items), **part)
     return Recordings(items.name, tuple(ys), items.speakers, items.texts, items.paths, items.skipped)
@@ -248,10 +206,7 @@ def collect(
     speakers: Sequence[str] | int | None = None,
     per_speaker: int | None = None,
 ) -> tuple[Recordings, list]:
-    """Compute something of the first utterances of each speaker that can be read.
-
-    A file that cannot be read, holds no sound or is silent is skipped with a warning that names it, and the next one
-    of that speaker takes its place.
+    """Compute something of the first utterances of each speaker that can be read; others are skipped and named.
 
     Parameters
     ----------
@@ -270,12 +225,6 @@ def collect(
         What was kept, without waveforms.
     values : list
         What was computed of each.
-
-    Raises
-    ------
-    ValueError
-        If a speaker is unknown, fewer than two are left, or one has fewer than `per_speaker` (or two) utterances
-        that can be read; the message lists the counts.
     """
     corpus = corpus if isinstance(corpus, Corpus) else find_corpus(corpus)
     chosen = choose_speakers(corpus, speakers, per_speaker)
@@ -350,13 +299,7 @@ def _check_counts(name: str, counts: dict[str, int], per_speaker: int | None) ->
 
 
 def read_utterance(item: Utterance) -> np.ndarray | None:
-    """Read an utterance at 16 kHz, its channels mixed, and bring it to a root mean square of 0.05.
-
-    Returns
-    -------
-    np.ndarray [shape=(n_samples,), dtype=float32] or None
-        None where the file cannot be read, holds no sound or is silent.
-    """
+    """Read an utterance at 16 kHz, its channels mixed, at a root mean square of 0.05; None without any sound."""
     try:
         y, _ = load_audio(item.path, sr=SAMPLE_RATE, mono=False)
         return set_level(mid_signal(y), name=str(item.path))

@@ -1,8 +1,7 @@
 """Known targets: triples of a content, a style and what a perfect transfer of one to the other would sound like.
 
-The content is one score on one instrument, the style another score on another instrument, the target the content's
-score on the style's instrument, with the same timing and accents. ``bundled/truth.csv`` lists the fourteen of the
-repository: half of them are for choosing a method's settings (*choose*), half for confirming them once (*confirm*).
+The target is the content's score on the style's instrument, with the same timing and accents. ``bundled/truth.csv``
+lists the fourteen of the repository: half are for choosing a method's settings, half for confirming them once.
 """
 
 import os
@@ -40,20 +39,9 @@ class Triple:
 
 
 def triples(split: str | None = None, *, folder: str | os.PathLike | None = None) -> list[Triple]:
-    """Return the repository's triples, or those of a folder.
+    """Return the repository's triples or one half of them, ``"choose"`` or ``"confirm"``, or those of a folder.
 
-    Parameters
-    ----------
-    split : {"choose", "confirm"} or None
-        Half of the repository's triples; None returns both.
-    folder : path or None
-        Folder of ``NAME_content.wav``, ``NAME_style.wav`` and ``NAME_target.wav`` to read instead, in the order of
-        the names. It has no halves.
-
-    Raises
-    ------
-    ValueError
-        If there is no such half, the folder holds no triple, or a content lacks its style or target.
+    A folder has ``NAME_content.wav``, ``NAME_style.wav`` and ``NAME_target.wav`` of each, and no halves.
 
     Examples
     --------

@@ -36,7 +36,7 @@ def kernel_features(K: np.ndarray) -> np.ndarray:
 def classify(
     views: Sequence[np.ndarray], speakers: np.ndarray, train: np.ndarray, test: np.ndarray, classifier: str
 ) -> np.ndarray:
-    """Name the speaker of each test item.
+    """Name the speaker of each test item [shape=(n_test,)].
 
     Parameters
     ----------
@@ -48,10 +48,6 @@ def classify(
         Items of each side.
     classifier : {"nearest", "ridge"}
         The nearest neighbour in the first view, or ridge regression in each, weighed by `weigh`.
-
-    Returns
-    -------
-    np.ndarray [shape=(n_test,)]
     """
     labels = speakers[train]
     if classifier == "nearest":
@@ -68,17 +64,18 @@ def _nearest(known: np.ndarray, new: np.ndarray) -> np.ndarray:
 def scores_and_rarity(
     sides: Sequence[tuple[np.ndarray, np.ndarray]], labels: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Score new items by ridge regression in each view; returns the weighed scores and the least rarity of each item.
+    """Score new items by ridge regression in each view.
 
     Parameters
     ----------
     sides : sequence of (known, new)
-        Features of norm 1 [shape=(n_known, n_features_i)] and [shape=(n_new, n_features_i)].
+        Features of norm 1 in each view, a row for each item.
     labels : np.ndarray [shape=(n_known,)]
 
     Returns
     -------
     scores, rarity : np.ndarray [shape=(n_new, n_classes)], [shape=(n_new,)]
+        Scores as `weigh` adds them, and the rarity to the view that knows the item best.
     """
     scores = [ridge_scores(known, labels, new) for known, new in sides]
     rarities = [_rarity_of_features(known, new) for known, new in sides]
@@ -90,13 +87,6 @@ def ridge_scores(known: np.ndarray, labels: np.ndarray, new: np.ndarray) -> np.n
 
     For as many utterances of each speaker this is linear discriminant analysis with a shrunk covariance, up to a
     scale.
-
-    Parameters
-    ----------
-    known, new : np.ndarray [shape=(n_known, n_features)], [shape=(n_new, n_features)]
-        Features in any precision.
-    labels : np.ndarray [shape=(n_known,)]
-        Labels of the known ones.
 
     Returns
     -------
@@ -148,7 +138,6 @@ def rarity(K_train: np.ndarray, K_test: np.ndarray) -> np.ndarray:
     Returns
     -------
     np.ndarray [shape=(n_test,), >= 1]
-        1 for what is no rarer than one training item in twenty.
 
     Examples
     --------
@@ -169,15 +158,6 @@ def weigh(scores: Sequence[np.ndarray], rarities: Sequence[np.ndarray]) -> np.nd
 
     The first has the weight 1 / rarity², each other 1 / rarity² of what is left, and the last what remains.
 
-    Parameters
-    ----------
-    scores, rarities : sequences of np.ndarray [shape=(n_test, n_classes)], [shape=(n_test,)]
-        Of each classifier.
-
-    Returns
-    -------
-    np.ndarray [shape=(n_test, n_classes)]
-
     Examples
     --------
     >>> weigh([np.array([[1.0, 0.0]]), np.array([[0.0, 1.0]])], [np.array([2.0]), np.array([1.0])]).tolist()
@@ -193,15 +173,11 @@ def weigh(scores: Sequence[np.ndarray], rarities: Sequence[np.ndarray]) -> np.nd
 def classify_baseline(
     method: str, ys: Sequence[np.ndarray], speakers: np.ndarray, train: np.ndarray, test: np.ndarray
 ) -> np.ndarray:
-    """Name the speaker of each test item by a baseline; arguments are those of `classify`.
+    """Name the speaker of each test item by a baseline: of all waveforms `ys`, the items `train` are known.
 
-    Parameters
-    ----------
-    method : {"chance", "spectrum", "mfcc", "gmm"}
-        One speaker throughout, which is 1 / n_speakers when all have as many test items; the nearest long-term average
-        spectrum; the nearest mean and deviation of MFCC; or one Gaussian mixture of MFCC frames for each speaker.
-    ys : sequence of np.ndarray [shape=(n_samples,)]
-        Waveforms of all items.
+    ``"chance"``: one speaker throughout, which is 1 / n_speakers when all have as many test items. ``"spectrum"``: the
+    nearest long-term average spectrum. ``"mfcc"``: the nearest mean and deviation of MFCC. ``"gmm"``: one Gaussian
+    mixture of MFCC frames for each speaker.
     """
     if method == "chance":
         return np.full(len(test), speakers[0])

@@ -43,8 +43,7 @@ def pairwise_gram_inner(
 ) -> np.ndarray:
     """Compute mean(K_ab²), the inner product of the Gram matrices per pair of patches, for all pairs of clips.
 
-    Memory does not grow with the number of pairs, time does. Bands of the matrix are spread over joblib's processes
-    (`joblib.parallel_config`).
+    Bands of the matrix are spread over joblib's processes (`joblib.parallel_config`).
 
     Parameters
     ----------
@@ -52,12 +51,9 @@ def pairwise_gram_inner(
         Gives the frame kernel.
     spectrograms : iterable of arrays [shape=(n_bins, n_frames_i)]
         The clips, each of at least one patch; a generator saves memory.
-    cache : path or None
-        Folder in which finished bands are kept, so that a stopped run continues where it stopped.
-    settings : object
-        What identifies the encoder, for the names of the kept bands.
-    progress : bool
-        Show a progress bar.
+    cache, settings : path or None, object
+        Folder in which finished bands are kept, so that a stopped run continues where it stopped, and what identifies
+        the encoder there.
 
     Returns
     -------
@@ -85,8 +81,7 @@ def pairwise_gram_inner(
 def _side_by_side(spectrograms, encoder: Encoder) -> tuple[list[_Group], np.ndarray, np.ndarray]:
     """Cut clips into pieces of at most `GROUP_PATCHES` patches and lay them side by side in groups.
 
-    Returns the groups, the clip of each piece, and the number of patches of each clip. Clips are taken one at a time,
-    so that a generator need not hold them all beside the groups.
+    Returns the groups, the clip of each piece, and the number of patches of each clip.
     """
     width = encoder.kernel_size
     groups: list[_Group] = []
@@ -164,18 +159,9 @@ def _block(encoder: Encoder, X, Y, left: np.ndarray, right: np.ndarray) -> np.nd
 
 
 def speaker_map(squared: np.ndarray) -> np.ndarray:
-    """Place utterances on a plane so that their distances come out as well as they can.
+    """Place utterances on a plane so that their squared distances come out as well as they can [shape=(n, 2)].
 
     Classical scaling (Torgerson 1952): the two leading components of the centred kernel −½ D².
-
-    Parameters
-    ----------
-    squared : np.ndarray [shape=(n, n), non-negative]
-        Squared distances.
-
-    Returns
-    -------
-    np.ndarray [shape=(n, 2)]
 
     Examples
     --------

@@ -24,9 +24,9 @@ def identify(
     Parameters
     ----------
     rows, speakers : np.ndarray [shape=(n, width)], [shape=(n,)]
-        Sketches of known utterances, and who speaks in them.
+        Sketches of known utterances by a method with ridge regression, such as ``"best"``, and who speaks in them.
     sketcher : Sketcher
-        What they were sketched with, for a method with ridge regression, such as ``"best"``.
+        What they were sketched with.
     files : sequence of path
         Sound files with one speaker each.
 
@@ -34,9 +34,8 @@ def identify(
     -------
     pandas.DataFrame
         Columns ``file, speaker, second, margin, rarity``: the speaker with the largest score and the one after, the
-        difference of their scores, and how rare the utterance is to the classifier that knows it best, 1 being as
-        usual as the known ones (`audiostyle.speakers.classifiers.rarity`). One who is not known is taken for
-        somebody who is.
+        difference of their scores, and how rare the utterance is, 1 being as usual as the known ones. One who is not
+        known is taken for somebody who is.
 
     Notebook: 08_vctk_speakers.ipynb
     """
@@ -50,13 +49,10 @@ def identify(
     best = np.take_along_axis(scores, order, axis=1)
     return pd.DataFrame(
         {
-            "file": [str(file) for file in files],
-            "speaker": names[order[:, 0]],
-            "second": names[order[:, 1]],
-            "margin": best[:, 0] - best[:, 1],
-            "rarity": rarity,
+            "file": [str(file) for file in files], "speaker": names[order[:, 0]], "second": names[order[:, 1]],
+            "margin": best[:, 0] - best[:, 1], "rarity": rarity,
         }
-    )
+    )  # fmt: skip
 
 
 def _sketch(sketcher: Sketcher, file: Path) -> np.ndarray:

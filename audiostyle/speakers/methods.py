@@ -4,6 +4,7 @@ The inner product of two Gram matrices, ‖K_ab‖² with each divided by its nu
 utterances; the distance of the paper is ‖K_aa‖² + ‖K_bb‖² − 2 ‖K_ab‖².
 """
 
+import itertools
 import math
 import os
 from collections.abc import Iterable
@@ -26,34 +27,17 @@ _ROUNDINGS = 1e-5
 
 @dataclass(frozen=True)
 class FrontEnd:
-    """From a waveform to the frames that an encoder sees.
+    """From a waveform to the frames that an encoder sees."""
 
-    Parameters
-    ----------
-    n_fft, hop_length : int
-        STFT window and hop in samples at 16 kHz.
-    exponent : float or None
-        Magnitudes are raised to this power; None takes ``log1p``, as the paper.
-    pool : int
-        So many successive frames are averaged into one.
-    centre : bool
-        Subtract from each frame its mean over frequency.
-    unit : bool
-        Bring each frame to unit norm, so that loud and quiet frames count alike.
-    band : tuple of float or None
-        Lowest and highest frequency in Hz that are kept; None keeps all.
-    floor_db : float or None
-        A constant is added to all powers, so many decibels from their mean over the band and the utterance: what lies
-        below it, noise or nothing, is nearly alike in all recordings. None adds nothing.
-    """
-
-    n_fft: int = 2048
+    n_fft: int = 2048  # window and hop of the STFT, in samples at 16 kHz
     hop_length: int = 1024
-    exponent: float | None = None
-    pool: int = 1
-    centre: bool = False
-    unit: bool = False
-    band: tuple[float, float] | None = None
+    exponent: float | None = None  # magnitudes are raised to this power; None takes log1p, as the paper
+    pool: int = 1  # so many successive frames are averaged into one
+    centre: bool = False  # subtract from each frame its mean over frequency
+    unit: bool = False  # bring each frame to unit norm, so that loud and quiet frames count alike
+    band: tuple[float, float] | None = None  # lowest and highest frequency in Hz that are kept
+    # A constant is added to all powers, so many decibels from their mean over the band and the utterance: what lies
+    # below it, noise or nothing, is nearly alike in all recordings.
     floor_db: float | None = None
 
     def shortest(self, kernel_size: int) -> int:
@@ -93,34 +77,19 @@ class FrontEnd:
 
 @dataclass(frozen=True)
 class SpeakerMethod:
-    """A way to tell speakers apart by Gram matrices.
+    """A way to tell speakers apart by Gram matrices."""
 
-    Parameters
-    ----------
-    front_ends : tuple of FrontEnd
-        The kernels of several are averaged (only with `cosine`).
-    kernel_size : int
-        Frames of a patch.
-    activation : {"relu", "leaky_relu", "selu", "none"}
-        Nonlinearity of the encoder.
-    cosine : bool
-        Compare Gram matrices by the cosine between them, not by their Euclidean distance.
-    classifier : {"nearest", "ridge"}
-        Nearest neighbour, or ridge regression (needs `cosine`).
-    second : tuple of FrontEnd
-        Front ends of a second classifier (only with ``"ridge"``). An utterance counts with it the more, the rarer it is
-        to the first: see `audiostyle.speakers.classifiers.weigh`.
-    width : int or None
-        Random filters; None is the limit of infinitely many.
-    """
-
-    front_ends: tuple[FrontEnd, ...] = (FrontEnd(),)
-    kernel_size: int = 11
+    front_ends: tuple[FrontEnd, ...] = (
+        FrontEnd(),
+    )  # the kernels of several are averaged (only with `cosine`)
+    kernel_size: int = 11  # frames of a patch
     activation: str = "relu"
-    cosine: bool = False
-    classifier: str = "nearest"
+    cosine: bool = False  # compare Gram matrices by the cosine between them, not by their Euclidean distance
+    classifier: str = "nearest"  # or "ridge", which needs `cosine`
+    # Front ends of a second ridge regression. An utterance counts with it the more, the rarer it is to the first: see
+    # `audiostyle.speakers.classifiers.weigh`.
     second: tuple[FrontEnd, ...] = ()
-    width: int | None = None
+    width: int | None = None  # random filters; None is the limit of infinitely many
 
     @property
     def views(self) -> tuple["SpeakerMethod", ...]:
@@ -134,48 +103,34 @@ class SpeakerMethod:
         return max(end.shortest(self.kernel_size) for end in self.front_ends)
 
 
-_PAPER = SpeakerMethod()
-_COSINE = replace(_PAPER, cosine=True)
-_FRAMES = replace(_COSINE, kernel_size=1)
-_NEAREST = replace(_FRAMES, front_ends=(FrontEnd(exponent=0.3),))
-_UNIT = replace(_FRAMES, front_ends=(FrontEnd(exponent=0.3, unit=True),))
-_CENTRED = replace(_FRAMES, front_ends=(FrontEnd(exponent=0.3, unit=True, centre=True),))
-_LONG = FrontEnd(exponent=0.1, unit=True, centre=True)
-_SHORT = FrontEnd(n_fft=512, hop_length=256, exponent=0.1, pool=4, unit=True, centre=True)
-_COMPRESSED = replace(_FRAMES, front_ends=(_LONG,))
-_WINDOWS = replace(_FRAMES, front_ends=(_LONG, _SHORT))
-_RIDGE = replace(_WINDOWS, classifier="ridge")
-_FLOORED = replace(_RIDGE, front_ends=tuple(replace(end, floor_db=-20.0) for end in (_LONG, _SHORT)))
 # What a telephone passes: ITU-T recommendation G.712.
 TELEPHONE_BAND = (300.0, 3400.0)
-_BEST = replace(_FLOORED, second=tuple(replace(end, band=TELEPHONE_BAND) for end in (_LONG, _SHORT)))
-
+_LONG = FrontEnd(exponent=0.1, unit=True, centre=True)
+_SHORT = FrontEnd(n_fft=512, hop_length=256, exponent=0.1, pool=4, unit=True, centre=True)
 # From the paper's distance to the best one, one change at a time.
-ABLATION = {
-    "paper": _PAPER,
-    "cosine": _COSINE,
-    "frames": _FRAMES,
-    "nearest": _NEAREST,
-    "unit": _UNIT,
-    "centred": _CENTRED,
-    "compressed": _COMPRESSED,
-    "windows": _WINDOWS,
-    "ridge": _RIDGE,
-    "floored": _FLOORED,
-    "best": _BEST,
+_CHANGES = {
+    "paper": {},
+    "cosine": {"cosine": True},
+    "frames": {"kernel_size": 1},
+    "nearest": {"front_ends": (FrontEnd(exponent=0.3),)},
+    "unit": {"front_ends": (FrontEnd(exponent=0.3, unit=True),)},
+    "centred": {"front_ends": (FrontEnd(exponent=0.3, unit=True, centre=True),)},
+    "compressed": {"front_ends": (_LONG,)},
+    "windows": {"front_ends": (_LONG, _SHORT)},
+    "ridge": {"classifier": "ridge"},
+    "floored": {"front_ends": tuple(replace(end, floor_db=-20.0) for end in (_LONG, _SHORT))},
+    "best": {"second": tuple(replace(end, band=TELEPHONE_BAND) for end in (_LONG, _SHORT))},
 }
-SPEAKER_METHODS = {**ABLATION, "linear": replace(_PAPER, activation="none")}
+_STEPS = itertools.accumulate(
+    _CHANGES.values(), lambda method, change: replace(method, **change), initial=SpeakerMethod()
+)
+ABLATION = dict(zip(_CHANGES, itertools.islice(_STEPS, 1, None), strict=True))
+SPEAKER_METHODS = {**ABLATION, "linear": SpeakerMethod(activation="none")}
 BASELINES = ("chance", "spectrum", "mfcc", "gmm", "linear")
 
 
 def get_method(name: str) -> SpeakerMethod:
-    """Return a method by name; a number after a hyphen takes so many random filters in place of the limit.
-
-    Examples
-    --------
-    >>> get_method("paper-4096").width
-    4096
-    """
+    """Return a method by name; of ``"paper-4096"`` with so many random filters in place of the limit."""
     known, hyphen, n_filters = name.partition("-")
     if known not in SPEAKER_METHODS or (hyphen and not n_filters.lstrip("-").isdigit()):
         allowed = ", ".join(SPEAKER_METHODS | dict.fromkeys(BASELINES))
@@ -203,14 +158,7 @@ def similarity(
     ys : iterable of np.ndarray [shape=(n_samples,)]
         Waveforms at 16 kHz.
     method : str or SpeakerMethod
-        A name, or settings of your own. Of a method with a second classifier the kernel of the first is computed;
-        `SpeakerMethod.views` gives both.
-    seed : int
-        Seed of random filters.
-    device : str
-        Torch device.
-    cache, progress
-        As in `audiostyle.speakers.gram_distance.pairwise_gram_inner`.
+        Of a method with a second classifier the kernel of the first; `SpeakerMethod.views` gives both.
 
     Returns
     -------

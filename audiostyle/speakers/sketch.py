@@ -59,16 +59,8 @@ def gram_sketch(
         Spectrogram of at least `kernel_size` frames.
     n_pairs : int > 0
         Numbers D of a sketch, a multiple of 4.
-    kernel_size : int > 0
-        Width of a filter in frames.
-    activation : {"relu", "none"}
-        Nonlinearity of the encoder.
-    seed : int in [0, 2^64)
-        Seed of the filters.
-
-    Returns
-    -------
-    torch.Tensor [shape=(n_pairs,), dtype=float32]
+    kernel_size, activation, seed
+        Width of a filter in frames, ``"relu"`` or ``"none"``, and the seed of the filters.
 
     Examples
     --------
@@ -106,17 +98,7 @@ def pair_filters(n: int, n_channels: int, kernel_size: int, seed: int) -> torch.
 
 @dataclass(frozen=True)
 class Sketcher:
-    """From a waveform to the sketches that a method compares, side by side in one row.
-
-    Parameters
-    ----------
-    method : SpeakerMethod
-        Front ends, patches and activation.
-    n_pairs, seed : int
-        As in `gram_sketch`, for each front end.
-    device : str
-        Torch device.
-    """
+    """From a waveform to the sketches of a method's front ends, each of `n_pairs` numbers, side by side in one row."""
 
     method: SpeakerMethod
     n_pairs: int = N_PAIRS
@@ -173,21 +155,15 @@ def sketch_corpus(
     ----------
     corpus, **part
         As in `audiostyle.datasets.corpora.collect`, with the same errors and warnings.
-    sketcher : Sketcher
-        Settings of the sketches.
     cache : path or None
         Folder that keeps what was sketched: a stopped run goes on from there.
-    progress : bool
-        Show a progress bar.
 
     Returns
     -------
     items : Recordings
         What was sketched, without waveforms.
-    rows : np.ndarray [shape=(n_items, width)]
-        Their sketches.
-    n_samples : np.ndarray [shape=(n_items,)] of int
-        Length of each at 16 kHz.
+    rows, n_samples : np.ndarray [shape=(n_items, width)], [shape=(n_items,)]
+        Their sketches, and the length of each at 16 kHz.
 
     Notebook: 08_vctk_speakers.ipynb
     """
@@ -209,16 +185,7 @@ def sketch_utterances(
     cache: str | os.PathLike | None = None,
     progress: bool = False,
 ) -> Iterator[tuple[np.ndarray, int] | None]:
-    """Yield the sketch and the number of samples of each utterance, None for one that cannot be read.
-
-    Parameters
-    ----------
-    items : sequence of Utterance
-    sketcher, cache, progress
-        As in `sketch_corpus`.
-    read : callable
-        From an utterance to its waveform at 16 kHz, or None.
-    """
+    """Yield the sketch and the number of samples of each utterance, None where `read` gives no waveform."""
     chunks, files = [], []
     for _, own in itertools.groupby(items, key=lambda item: item.speaker):
         own = list(own)
@@ -271,13 +238,8 @@ def _identity(item: Utterance) -> tuple:
 def workers(n_jobs: int = 1, scheduler: str | None = None) -> Iterator[None]:
     """Spread what follows over processes of this machine or, through a Dask scheduler, over several machines.
 
-    Parameters
-    ----------
-    n_jobs : int
-        Processes, as in joblib.
-    scheduler : str or None
-        Address such as ``tcp://HOST:8786``. Its workers need this package and must see the files under the same
-        paths; what a lost one had not finished is done by another.
+    The workers of a scheduler, such as ``tcp://HOST:8786``, need this package and must see the files under the same
+    paths; what a lost one had not finished is done by another.
     """
     if scheduler:
         try:

@@ -9,8 +9,6 @@ import os
 import time
 import warnings
 from collections.abc import Sequence
-from functools import cache as once
-from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -45,8 +43,8 @@ def speaker_table(
     """Identify speakers by every method and return one row for each method, split and seed (Table 1).
 
     From `SKETCH_FROM` utterances on, Gram matrices in the limit of infinitely many filters are compared by their
-    sketches (`audiostyle.speakers.sketch`), in a time that grows with the utterances and not with their square, and a
-    corpus of any size is read a few utterances at a time. `score_methods` takes more arguments.
+    sketches (`audiostyle.speakers.sketch`), and a corpus of any size is read a few utterances at a time.
+    `score_methods` takes more arguments.
 
     Parameters
     ----------
@@ -70,14 +68,8 @@ def speaker_table(
     pandas.DataFrame
         Columns `COLUMNS`. ``ci_low`` and ``ci_high`` are the Wilson 95 % interval. ``encoder`` is ``"sketch-2048"``
         where so many pairs were compared, None for baselines; ``seed`` is missing where no filters were drawn for it.
-        ``seconds`` is the time for the distances, which both splits share, and the classification; reading is in it
-        only where a corpus is read piece by piece. ``attrs["padded"]`` counts, by method, the utterances that were
-        padded to one patch.
-
-    Raises
-    ------
-    ValueError
-        For an unknown method or split, or a corpus that is too small.
+        ``seconds`` is the time for the distances, which both splits share, and the classification; and for reading
+        where sketches are made. ``attrs["padded"]`` counts, by method, the utterances padded to one patch.
 
     Notebook: 08_vctk_speakers.ipynb
     """
@@ -99,9 +91,7 @@ def score_methods(
     progress: bool = False,
     **part,
 ) -> pd.DataFrame:
-    """Return a `speaker_table`.
-
-    Work is spread as `audiostyle.speakers.sketch.workers` says.
+    """Return a `speaker_table`; work is spread as `audiostyle.speakers.sketch.workers` says.
 
     Parameters
     ----------
@@ -113,19 +103,14 @@ def score_methods(
         Utterances from which sketches are compared.
     n_pairs : int
         Numbers of a sketch; see `audiostyle.speakers.sketch.gram_sketch`.
-    device : str
-        Torch device.
     cache : path or None
         Folder that keeps finished blocks of distances and sketches: a stopped run goes on from there.
-    progress : bool
-        Show progress bars.
     """
     splits = (split,) if isinstance(split, str) else tuple(split)
     check_arguments(methods, splits, text, n_seeds)
     corpus = corpus if isinstance(corpus, Corpus | Recordings) else find_corpus(corpus)
-    many, load = _size(corpus, **part) >= sketch_from, once(partial(_load, corpus, **part))
     how = {"device": device, "cache": cache, "progress": progress}
-    rows, padded = [], {}
+    many, rows, padded, held = _size(corpus, **part) >= sketch_from, [], {}, None
     for name in methods:
         method = None if name in _WITHOUT_GRAM else get_method(name)
         sketched = many and method is not None and method.width is None
@@ -134,19 +119,13 @@ def score_methods(
             if sketched:
                 items, views, n_samples = _sketch(corpus, Sketcher(method, n_pairs, device=device), how, part)
             else:
-                items = load()
+                held = held or (corpus if isinstance(corpus, Recordings) else load_recordings(corpus, **part))
+                items, n_samples = held, np.array([len(y) for y in held.ys])
                 views = gram_views(items, method, seed=seed or 0, **how) if method else None
-                n_samples = np.array([len(y) for y in items.ys])
             encoder = f"sketch-{n_pairs}" if sketched else _encoder_name(name)
             about = {"corpus": items.name, "method": name.partition("-")[0], "encoder": encoder, "text": text}
-            shared = time.perf_counter() - started
-            for how_split in splits:
-                started = time.perf_counter()
-                train, test = split_items(items, how_split, text=text)
-                right = count_right(predict(items, name, train, test, views=views), items.speakers[test])
-                seconds = round(shared + time.perf_counter() - started, 3)
-                row = {"split": how_split, "n_train": len(train), "seed": seed, "seconds": seconds}
-                rows.append(about | right | row)
+            about |= {"seed": seed, "seconds": time.perf_counter() - started}
+            rows += [about | _score(items, name, views, how_split, about) for how_split in splits]
         if method:
             padded[name] = int(np.sum(n_samples < method.shortest))
     if any(padded.values()):
@@ -161,6 +140,14 @@ def score_methods(
     table["encoder"] = pd.Series([row["encoder"] for row in rows], dtype=object)
     table.attrs["padded"] = padded
     return table
+
+
+def _score(items: Recordings, name: str, views, split: str, about: dict) -> dict:
+    started = time.perf_counter()
+    train, test = split_items(items, split, text=about["text"])
+    right = count_right(predict(items, name, train, test, views=views), items.speakers[test])
+    seconds = about["seconds"] + time.perf_counter() - started
+    return right | {"split": split, "n_train": len(train), "seconds": round(seconds, 3)}
 
 
 def check_arguments(
@@ -184,10 +171,6 @@ def _size(corpus: Corpus | Recordings, speakers=None, per_speaker: int | None = 
     return sum(len(corpus.utterances[speaker][:per_speaker]) for speaker in chosen)
 
 
-def _load(corpus: Corpus | Recordings, **part) -> Recordings:
-    return corpus if isinstance(corpus, Recordings) else load_recordings(corpus, **part)
-
-
 def _sketch(corpus: Corpus | Recordings, sketcher: Sketcher, how: dict, part: dict) -> tuple:
     """Return the utterances, the sketches of each view, and the length of each utterance in samples."""
     if isinstance(corpus, Recordings):
@@ -205,16 +188,7 @@ def _encoder_name(name: str) -> str | None:
 
 
 def gram_views(items: Recordings, method: SpeakerMethod, **how) -> list[np.ndarray]:
-    """Return features of each view of a method, whose inner products are those of whole Gram matrices.
-
-    Parameters
-    ----------
-    items : Recordings
-        The utterances.
-    method : SpeakerMethod
-    **how
-        Passed to `audiostyle.speakers.methods.similarity`.
-    """
+    """Return features of each view, whose inner products are `audiostyle.speakers.methods.similarity`."""
     return [kernel_features(similarity(items.ys, view, **how)) for view in method.views]
 
 
@@ -227,24 +201,14 @@ def predict(
     views: Sequence[np.ndarray] | None = None,
     **how,
 ) -> np.ndarray:
-    """Return the speaker that a method names for each test item.
+    """Return the speaker that a method of `speaker_table` names for each test item [shape=(n_test,)].
 
     Parameters
     ----------
-    items : Recordings
-        The utterances.
-    name : str
-        A method of `speaker_table`.
-    train, test : np.ndarray of int
-        See `split_items`.
+    items, train, test
+        The utterances, and `split_items` of them.
     views : sequence of np.ndarray or None
-        Features of the method's views; None computes `gram_views` of them.
-    **how
-        Passed to `gram_views`.
-
-    Returns
-    -------
-    np.ndarray [shape=(n_test,)] of str
+        Features of the method's views; None computes `gram_views`, to which `how` is passed.
     """
     if name in _WITHOUT_GRAM:
         return classify_baseline(name, items.ys, items.speakers, train, test)
@@ -254,14 +218,7 @@ def predict(
 
 
 def count_right(named: np.ndarray, truth: np.ndarray) -> dict:
-    """Return how many of the test items were named rightly, the share of them, and its Wilson 95 % interval.
-
-    Examples
-    --------
-    >>> right = count_right(np.arange(80) < 74, np.full(80, True))
-    >>> right["accuracy"], round(right["ci_low"], 3), round(right["ci_high"], 3)
-    (0.925, 0.846, 0.965)
-    """
+    """Return how many of the test items were named rightly, the share of them, and its Wilson 95 % interval."""
     n_correct = int(np.sum(named == truth))
     low, high = binomtest(n_correct, len(truth)).proportion_ci(method="wilson")
     return {
@@ -281,22 +238,15 @@ def table_records(table: pd.DataFrame) -> list[dict]:
 def split_items(
     items: Recordings, how: str = "alternate", *, text: str = "any"
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Split 1 : 1 for each speaker into training and test.
+    """Split 1 : 1 for each speaker into items that train and that are tested, two disjoint arrays of int.
 
     Parameters
     ----------
-    items : Recordings
-        The utterances.
     how : {"alternate", "halves"}
         Items 0, 2, 4, ... of each speaker train, or the first half does.
     text : {"any", "disjoint"}
         ``"disjoint"`` orders the sentences by name and splits those, over all speakers; utterances whose names tell
         no sentence are split as with ``"any"``.
-
-    Returns
-    -------
-    train, test : np.ndarray of int
-        Disjoint indices that together name every item.
     """
     in_training, names = np.zeros(len(items), dtype=bool), np.unique(items.speakers)
     for speaker in names:
