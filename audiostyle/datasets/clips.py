@@ -5,8 +5,9 @@ pairs in both editions: *bundled* (rendered, part of the package) and *recorded*
 """
 
 import os
+from collections import namedtuple
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -15,6 +16,7 @@ import numpy as np
 import pandas as pd
 import pooch
 import requests
+from pandas.api.types import is_numeric_dtype
 
 from audiostyle.datasets import paths
 from audiostyle.sound.read import load_audio
@@ -25,48 +27,18 @@ _TIMEOUT = 60  # seconds without a byte
 _NAMED = 3  # recordings that a message names
 
 
-@dataclass(frozen=True)
-class Clip:
-    """One row of the registry: a file, its usable part in seconds, and whose it is.
-
-    `path` is relative to the registry (bundled) or to the folder of recordings; `required` is ``"pair"`` where one of
-    the six pairs needs it, else ``"extra"``.
-    """
-
-    clip: str
-    edition: str
-    title: str
-    genre: str
-    path: str
-    url: str
-    start_s: float
-    duration_s: float
-    sha256: str
-    licence: str
-    attribution: str
-    required: str
-
-
-@dataclass(frozen=True)
-class Pair:
-    """One content/style pair: names of clips, and where in each the cut begins, in seconds.
-
-    `target_clip` is the content played by the style's instrument, or empty; `figure` is the one of the paper that the
-    pair stands for.
-    """
-
-    pair: str
-    edition: str
-    title: str
-    genre: str
-    content_clip: str
-    content_start_s: float
-    style_clip: str
-    style_start_s: float
-    target_clip: str
-    target_start_s: float
-    notebook: str
-    figure: int
+# One row of the registry: a file, its usable part in seconds, and whose it is. `path` is relative to the registry
+# (bundled) or to the folder of recordings; `required` is "pair" where one of the six pairs needs it, else "extra".
+Clip = namedtuple(
+    "Clip", "clip edition title genre path url start_s duration_s sha256 licence attribution required"
+)
+# One content/style pair: names of clips, and where in each the cut begins, in seconds. `target_clip` is the content
+# played by the style's instrument, or empty; `figure` is the one of the paper that the pair stands for.
+Pair = namedtuple(
+    "Pair",
+    "pair edition title genre content_clip content_start_s style_clip style_start_s target_clip target_start_s "
+    "notebook figure",
+)
 
 
 @dataclass(frozen=True)
@@ -82,22 +54,21 @@ class PairAudio:
     sr: int
 
 
-def _rows(file: Path, kind: type) -> list:
-    table = pd.read_csv(file, keep_default_na=False)
-    for field in fields(kind):
-        if field.type is not str:
-            table[field.name] = pd.to_numeric(table[field.name]).fillna(0).astype(field.type)
-    return [kind(**row) for row in table.to_dict("records")]
+def _rows(name: str, kind: type) -> list:
+    """Read a table of the registry; an empty text is empty, an empty number 0."""
+    table = pd.read_csv(paths.registry_dir() / name)[list(kind._fields)]
+    table = table.fillna({column: 0.0 if is_numeric_dtype(table[column]) else "" for column in table})
+    return [kind(*row) for row in table.itertuples(index=False)]
 
 
 @cache
 def _registry() -> dict[str, Clip]:
-    return {row.clip: row for row in _rows(paths.registry_dir() / "registry.csv", Clip)}
+    return {row.clip: row for row in _rows("registry.csv", Clip)}
 
 
 @cache
 def _pairs() -> tuple[Pair, ...]:
-    return tuple(_rows(paths.registry_dir() / "pairs.csv", Pair))
+    return tuple(_rows("pairs.csv", Pair))
 
 
 def clips(edition: str | None = None) -> list[Clip]:

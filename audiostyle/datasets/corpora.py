@@ -41,7 +41,6 @@ KNOWN_LAYOUTS = (
 )
 _VCTK_NAME = re.compile(r"^[ps]\d+_(\d+)(?:_mic\d)?$")
 _DIGIT_NAME = re.compile(r"^(\d)_(.+)_\d+$")
-_CHAPTER_NAME = re.compile(r"^\d+-\d+-\d+$")
 
 
 @dataclass(frozen=True)
@@ -133,15 +132,9 @@ def _sound_files(root: Path) -> dict[Path, str]:
     """Return the sound files below the folders of a corpus, each with its path from there."""
     files, broken = {}, []
     for folder, folders, names in os.walk(root, followlinks=True):
-        inside = os.path.realpath(folder) + os.sep
-        folders[:] = sorted(
-            name
-            for name in folders
-            if not name.startswith((".", "__MACOSX"))
-            and not inside.startswith(
-                os.path.realpath(os.path.join(folder, name)) + os.sep
-            )  # a circle of links
-        )
+        circles = {folder.resolve() for folder in (Path(folder), *Path(folder).resolve().parents)}
+        visible = (name for name in folders if not name.startswith((".", "__MACOSX")))
+        folders[:] = sorted(name for name in visible if Path(folder, name).resolve() not in circles)
         for file in (Path(folder, name) for name in sorted(names) if not name.startswith(".")):
             if file.suffix.lower() in SOUND_SUFFIXES and Path(folder) != root:
                 files[file] = file.relative_to(root).as_posix()
@@ -182,9 +175,7 @@ def _text_of(stem: str, speaker: str) -> str | None:
         return match[1]
     if (match := _DIGIT_NAME.match(stem)) and match[2] == speaker:
         return match[1]
-    if _CHAPTER_NAME.match(stem) or speaker in stem:
-        return None
-    return stem
+    return None if speaker in stem else stem
 
 
 def load_recordings(
@@ -245,10 +236,8 @@ def collect(
         )
     _check_counts(corpus.name, {speaker: len(kept[speaker]) for speaker in chosen}, per_speaker)
     items = [item for speaker in chosen for item, _ in kept[speaker]]
-    about = Recordings(
-        corpus.name, (), np.array([item.speaker for item in items]), tuple(item.text for item in items),
-        tuple(item.path for item in items), tuple(skipped),
-    )  # fmt: skip
+    names, texts, files = zip(*((item.speaker, item.text, item.path) for item in items), strict=True)
+    about = Recordings(corpus.name, (), np.array(names), texts, files, tuple(skipped))
     return about, [value for speaker in chosen for _, value in kept[speaker]]
 
 

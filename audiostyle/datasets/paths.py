@@ -1,9 +1,9 @@
 """Where things lie, and the environment variables that move them.
 
-This is the only module that knows. In a checkout everything lies in the repository, from wherever it is called; an
-installed package writes results into the working directory, and keeps downloads and what can be computed again in
-the user's cache. A relative value of an environment variable is relative to the repository, because notebooks run
-with their own folder as the working directory, or to the working directory where there is none.
+In a checkout everything lies in the repository, from wherever it is called; an installed package writes results into
+the working directory, and keeps downloads and what can be computed again in the user's cache. A relative value of an
+environment variable is relative to the repository, because notebooks run with their own folder as the working
+directory, or to the working directory where there is none.
 """
 
 import os
@@ -22,13 +22,7 @@ def checkout() -> Path | None:
 
 
 def root() -> Path:
-    """Return the repository root.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the package is installed without the repository.
-    """
+    """Return the repository root, or raise a FileNotFoundError where the package is installed without one."""
     found = checkout()
     if found is None:
         raise FileNotFoundError(f"{_PACKAGE} lies in no checkout of audiostyle; run this from one")
@@ -46,10 +40,7 @@ def notebooks_dir() -> Path:
 
 
 def data_dir() -> Path:
-    """Return the folder for downloaded recordings.
-
-    ``AUDIOSTYLE_DATA_DIR``, else ``data/recorded`` of a checkout, else ``audiostyle/recorded`` in the user's cache.
-    """
+    """Return the folder of downloads: ``AUDIOSTYLE_DATA_DIR``, ``data/recorded`` of a checkout, or the user's cache."""
     repository = checkout()
     default = repository / "data" / "recorded" if repository else _user_cache() / "recorded"
     return _existing("AUDIOSTYLE_DATA_DIR") or default
@@ -66,10 +57,7 @@ def results_root() -> Path:
 
 
 def cache_dir() -> Path:
-    """Return the folder for intermediate numbers that can be computed again.
-
-    ``cache`` among the results of a checkout, else ``audiostyle/computed`` in the user's cache.
-    """
+    """Return the folder of what can be computed again: among the results of a checkout, or the user's cache."""
     return results_root() / "cache" if checkout() else _user_cache() / "computed"
 
 

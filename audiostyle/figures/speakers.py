@@ -44,19 +44,7 @@ def _finish(ax: Axes, *, chance: float | None, xlabel: str, title: str) -> Axes:
 
 
 def show_curves(table: pd.DataFrame, *, ax: Axes, xlabel: str, title: str) -> Axes:
-    """Draw accuracy with its Wilson interval against a value, a line for each method, and chance.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        Columns ``value, method, n_speakers, accuracy, ci_low, ci_high``.
-    ax : matplotlib.axes.Axes
-    xlabel, title : str
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-    """
+    """Draw accuracy with its Wilson interval against the column ``value``, a line for each method, and chance."""
     methods, step = table["method"].unique(), np.ptp(table["value"]) / 60
     aside = dict(zip(methods, step * (np.arange(len(methods)) - (len(methods) - 1) / 2), strict=True))
     for method, part in table.groupby("method", sort=False):
@@ -74,25 +62,7 @@ def show_curves(table: pd.DataFrame, *, ax: Axes, xlabel: str, title: str) -> Ax
 def show_widths(
     table: pd.DataFrame, limit: float, *, ax: Axes, title: str, method: str = "paper", xlabel: str = "filters"
 ) -> Axes:
-    """Draw the accuracy of each draw against its number of filters or pairs, their mean, and the limit.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        Columns ``value, accuracy, n_speakers``, a row for each seed.
-    limit : float
-        Accuracy in the limit of infinitely many.
-    ax : matplotlib.axes.Axes
-    title : str
-    method : str
-        Whose accuracy it is.
-    xlabel : str
-        What is counted.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-    """
+    """Draw the accuracy of each draw against its number of filters or pairs, their mean, and the limit."""
     colour, marker = _LOOKS[method]
     ax.plot(table["value"], table["accuracy"], ".", color=colour, alpha=0.5, label="a seed")
     mean = table.groupby("value")["accuracy"].mean()
@@ -105,21 +75,7 @@ def show_widths(
 
 
 def show_grid(table: pd.DataFrame, limit: float, *, title: str) -> Figure:
-    """Draw accuracy against filters, speakers, utterances and seconds on one scale.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        Rows of `experiments.table1.vary` and `vary_filters`.
-    limit : float
-        Accuracy of the paper's distance with infinitely many filters.
-    title : str
-        Title of the figure.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-    """
+    """Draw the rows of `experiments.table1.vary` and `vary_filters` on one scale; `limit` is that of many filters."""
     fig, axes = plt.subplots(2, 2, figsize=(10, 6.4), layout="constrained", sharey=True)
     show_widths(table[table["what"] == "filters"], limit, ax=axes[0, 0], title="Filters")
     for ax, (what, xlabel) in zip(axes.flat[1:], _VARIED.items(), strict=True):
@@ -131,23 +87,7 @@ def show_grid(table: pd.DataFrame, limit: float, *, title: str) -> Figure:
 
 
 def show_sketches(table: pd.DataFrame, limit: float, shots: pd.DataFrame, *, title: str) -> Figure:
-    """Draw accuracy against the numbers of a sketch, and against the utterances that train.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        Rows of `experiments.table1.vary_pairs`.
-    limit : float
-        Accuracy with whole Gram matrices.
-    shots : pandas.DataFrame
-        Rows of `experiments.table1.few_shot`.
-    title : str
-        Title of the figure.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-    """
+    """Draw `experiments.table1.vary_pairs` with its limit, whole Gram matrices, beside `few_shot`."""
     fig, axes = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained", sharey=True)
     label = "numbers of a sketch, D"
     show_widths(table, limit, ax=axes[0], title="Sketches", method="best", xlabel=label)
@@ -159,19 +99,7 @@ def show_sketches(table: pd.DataFrame, limit: float, shots: pd.DataFrame, *, tit
 
 
 def show_methods(table: pd.DataFrame, *, ax: Axes, title: str) -> Axes:
-    """Draw the accuracy of each method on both splits with its Wilson interval, the first on top, and chance.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        Columns ``method, split, n_speakers, accuracy, ci_low, ci_high``.
-    ax : matplotlib.axes.Axes
-    title : str
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-    """
+    """Draw the accuracy of each method on both splits with its Wilson interval, the first on top, and chance."""
     names = list(dict.fromkeys(table["method"]))
     for split, part in table.groupby("split", sort=False):
         colour, marker, shift = _SPLITS[split]
@@ -188,19 +116,7 @@ def show_methods(table: pd.DataFrame, *, ax: Axes, title: str) -> Axes:
 
 
 def show_confusion(truth: Sequence[str], named: Sequence[str], *, ax: Axes, title: str) -> Axes:
-    """Draw how often each speaker is taken for each, with the count in every cell that is not empty.
-
-    Parameters
-    ----------
-    truth, named : sequence of str
-        Who speaks, and who is named.
-    ax : matplotlib.axes.Axes
-    title : str
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-    """
+    """Draw how often each speaker is taken for each, with the count in every cell that is not empty."""
     names = np.unique([*truth, *named])
     counts = np.zeros((len(names), len(names)), dtype=int)
     np.add.at(counts, (np.searchsorted(names, truth), np.searchsorted(names, named)), 1)
@@ -217,22 +133,9 @@ def show_confusion(truth: Sequence[str], named: Sequence[str], *, ax: Axes, titl
 def show_map(
     place: np.ndarray, speakers: np.ndarray, test: np.ndarray, wrong: np.ndarray, *, ax: Axes, title: str
 ) -> Axes:
-    """Draw utterances on a plane: dots train, rings are tested, crosses were named wrongly.
+    """Draw utterances on a plane [shape=(n_items, 2)]: dots train, rings are tested, crosses were named wrongly.
 
-    Parameters
-    ----------
-    place : np.ndarray [shape=(n_items, 2)]
-        Where they lie.
-    speakers : np.ndarray [shape=(n_items,)] of str
-        Who speaks; the colour, and the label near the mean of each.
-    test, wrong : np.ndarray of int
-        Items of the test set, and those of them with a neighbour who is another speaker.
-    ax : matplotlib.axes.Axes
-    title : str
-
-    Returns
-    -------
-    matplotlib.axes.Axes
+    `test` and `wrong` number the items that are tested, and those of them with a neighbour who is another speaker.
     """
     tested = np.isin(np.arange(len(place)), test)
     for k, name in enumerate(np.unique(speakers)):
@@ -257,7 +160,7 @@ def show_named(
     *,
     title: str,
 ) -> Figure:
-    """Draw the confusions of several methods, and a map of the distances.
+    """Draw the confusions of two methods, and a map of the distances.
 
     Parameters
     ----------
@@ -271,10 +174,6 @@ def show_named(
         Squared distances of the map.
     title : str
         Title of the map.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
     """
     train, test = sides
     fig, axes = plt.subplots(1, 3, figsize=(13.5, 4.6), layout="constrained", width_ratios=(1, 1, 1.3))

@@ -2,7 +2,6 @@ import os
 import shutil
 import stat
 import sys
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -28,7 +27,7 @@ def recordings(tmp_path, monkeypatch):
         path = mirror / "music" / f"{name}.ogg"
         path.write_bytes(name.encode() * 100)
         rows[name] = clips.Clip(
-            **vars(template)
+            **template._asdict()
             | {"clip": name, "path": f"music/{name}.ogg", "sha256": system.sha256(path), "url": path.as_uri()}
         )
     monkeypatch.setattr(clips, "_registry", lambda: rows)
@@ -57,7 +56,7 @@ def served(recordings, monkeypatch):
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     rows = {
-        name: clips.Clip(**vars(clip) | {"url": f"http://127.0.0.1:{server.server_port}/{clip.path}"})
+        name: clips.Clip(**clip._asdict() | {"url": f"http://127.0.0.1:{server.server_port}/{clip.path}"})
         for name, clip in clips._registry().items()
     }
     monkeypatch.setattr(clips, "_registry", lambda: rows)
@@ -112,9 +111,8 @@ def test_bundled_pairs_last_ten_seconds(name):
 
 
 def test_each_clip_of_a_pair_is_cut_at_its_own_start():
-    pair = replace(
-        clips.get_pair("instrument-1", "bundled"), content_start_s=1.0, style_start_s=2.5, target_start_s=4.0
-    )
+    pair = clips.get_pair("instrument-1", "bundled")
+    pair = pair._replace(content_start_s=1.0, style_start_s=2.5, target_start_s=4.0)
     audio = clips.load_pair(pair, duration=2.0)
     for y, name, start in (
         (audio.content, pair.content_clip, 1.0),
@@ -177,7 +175,7 @@ def test_no_network_is_said_in_one_short_line(recordings, monkeypatch):
     asked = []
     rows = {
         f"clip{i}": clips.Clip(
-            **vars(template)
+            **template._asdict()
             | {"clip": f"clip{i}", "path": f"{i}.ogg", "url": f"http://nowhere.invalid/{i}", "sha256": "0"}
         )
         for i in range(24)

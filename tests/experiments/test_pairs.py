@@ -98,7 +98,7 @@ def test_gaps_are_filled_by_what_is_added_to_them(runs):
 
 @pytest.mark.parametrize("edition", ["bundled", "recorded"])
 def test_sound_made_from_recordings_stays_out_of_the_results(runs, edition):
-    run = runs[1]._replace(pair=replace(runs[1].pair, edition=edition))
+    run = runs[1]._replace(pair=runs[1].pair._replace(edition=edition))
     results = Results("smoke", edition)
     pairs.write_runs([run], results)
     assert (results.folder / "figures" / "instrument-1.png").is_file()
