@@ -10,23 +10,18 @@ neighbours' own settings are run with a sixteenth of their filters; with all of 
 
 import argparse
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import torch
 from matplotlib.figure import Figure
 
 from audiostyle.datasets import clips
 from audiostyle.datasets.clips import PairAudio
 from audiostyle.datasets.triples import SPLITS, load_triple, triples
-from audiostyle.encoders.base import Encoder
-from audiostyle.encoders.infinite import InfiniteEncoder
-from audiostyle.encoders.random import RandomEncoder
-from audiostyle.figures.charts import LINE_COLOURS, MARKERS, show_lines
-from audiostyle.losses import TransferLoss, mean_square, style_loss
+from audiostyle.figures.charts import LINE_COLOURS, MARKERS
 from audiostyle.measures.content import (
     beat_agreement,
     chroma_similarity,
@@ -38,17 +33,13 @@ from audiostyle.measures.table import COPY_CONTENT, COPY_STYLE, EQUALISER, MATCH
 from audiostyle.measures.timbre import mfcc_distance
 from audiostyle.measures.truth import truth_numbers
 from audiostyle.sound.levels import set_level
-from audiostyle.spectrogram import log_magnitude, times
+from audiostyle.spectrogram import log_magnitude
 from experiments import truth
 from experiments.front_ends import (
     NEIGHBOURS,
-    FrontEnd,
-    FrontEndEncoder,
-    Patches,
     RhythmLoss,
     Way,
     branches,
-    onset_strength,
     transfer,
 )
 from experiments.presets import GRAM
@@ -189,86 +180,6 @@ def mean_table(table: pd.DataFrame) -> pd.DataFrame:
     means = grouped[measures].mean()
     means.insert(0, "pairs", grouped.size())
     return truth.in_order(means.reset_index(), NAMES)
-
-
-def slope_error(encoder: Encoder, content: torch.Tensor, style: torch.Tensor, *, step: float = 1e-6) -> float:
-    """Return how far the gradient of the objective is from a difference quotient, relative, at 0.9 of the content.
-
-    Half the direction is random; the other half is the gradient, so that the slope is large beside the rounding. The
-    encoder has dtype float64; the clips are log magnitudes [shape=(n_bins, n_frames)].
-    """
-    loss, X = TransferLoss(encoder, content.double(), style), 0.9 * content.double()
-    noise, gradient = torch.randn(X.shape, generator=torch.Generator().manual_seed(0)).to(X), loss(X).gradient
-    v = noise / noise.norm() + gradient / gradient.norm()
-    slope = (loss(X + step * v).total - loss(X - step * v).total) / (2 * step)
-    return abs(float((gradient * v).sum()) / slope - 1)
-
-
-def apart(encoder: Encoder, X: torch.Tensor, Y: torch.Tensor) -> float:
-    """Return the style loss of X against Y as a share of that of silence, mean(K_yy²)."""
-    return float(style_loss(encoder, X, Y) / mean_square(encoder, Y, Y))
-
-
-def convergence(X: torch.Tensor, front_end: Patches, sizes: Sequence[int], n_banks: int) -> pd.DataFrame:
-    """Compare the pooled kernel of N random filters, so many banks of each size, with its limit.
-
-    Returns
-    -------
-    pd.DataFrame
-        By N, as shares of ‖K‖: ``random filters``, the root mean square of ‖K_N − K‖ over the banks, and ``bound``, its
-        expectation's at most: the variance of an entry is at most 3/2 ‖p‖² ‖q‖² / N, since E max(u, 0)⁴ = 3σ⁴/2.
-    """
-    one_frame = {"kernel_size": 1, "dtype": X.dtype}
-    K = FrontEndEncoder(InfiniteEncoder(**one_frame), front_end).kernel(X, X)
-    found = {}
-    for n in sizes:
-        banks = (RandomEncoder(n, seed=seed, **one_frame) for seed in range(n_banks))
-        kernels = (FrontEndEncoder(bank, front_end).kernel(X, X) for bank in banks)
-        squared = np.mean([float((kernel - K).square().sum()) for kernel in kernels])
-        # K of a patch with itself is ½ ‖p‖².
-        bound = 1.5 / n * float((2 * K.diagonal()).sum()) ** 2
-        found[n] = {"random filters": squared**0.5, "bound": bound**0.5}
-    return pd.DataFrame(found).T / float(K.norm())
-
-
-def show_front_ends(log_S: torch.Tensor, front_ends: dict[str, FrontEnd], *, sr: int, title: str) -> Figure:
-    """Draw a clip (log magnitudes) as each front end shows it to the encoder, one above the other."""
-    size = (9, 2.6 * len(front_ends))
-    fig, axes = plt.subplots(len(front_ends), 1, figsize=size, sharex=True, layout="constrained")
-    end = times(log_S.shape[1], sr)[-1]
-    for ax, (name, front_end) in zip(axes, front_ends.items(), strict=True):
-        seen = front_end(log_S).numpy()
-        look = {"origin": "lower", "aspect": "auto", "cmap": "magma", "interpolation": "none"}
-        image = ax.imshow(seen, extent=(0, end, 0, len(seen)), **look)
-        ax.set(title=f"{name}: {len(seen)} rows", ylabel="row")
-        fig.colorbar(image, ax=ax, label="log(1 + magnitude)")
-    ax.set_xlabel("time (s)")
-    fig.suptitle(title)
-    return fig
-
-
-def show_convergence(errors: pd.DataFrame, *, title: str) -> Figure:
-    """Draw `convergence` on logarithmic axes."""
-    fig, ax = plt.subplots(figsize=(6.5, 3.6), layout="constrained")
-    axis = {"xlabel": "filters N", "ylabel": "relative error", "title": title}
-    show_lines(list(errors.index), {str(name): errors[name].tolist() for name in errors}, ax=ax, **axis)
-    ax.set(xscale="log", yscale="log")
-    return fig
-
-
-def show_onsets(spectra: dict[str, torch.Tensor], *, sr: int, title: str) -> Figure:
-    """Draw the onset strengths of clips (log magnitudes), each divided by its greatest, one above the other."""
-    size = (9, 1.1 * len(spectra) + 0.8)
-    fig, axes = plt.subplots(len(spectra), 1, figsize=size, sharex=True, layout="constrained")
-    for ax, (name, log_S), colour in zip(axes, spectra.items(), LINE_COLOURS, strict=False):
-        strength = onset_strength(log_S).numpy()
-        shown = strength / max(strength.max(), np.finfo(strength.dtype).tiny)
-        ax.fill_between(times(len(strength) + 1, sr)[1:], shown, color=colour)
-        ax.set(ylim=(0, 1.05), yticks=[])
-        ax.set_ylabel(name, rotation=0, ha="right", va="center")
-    ax.set_xlabel("time (s)")
-    fig.suptitle(title)
-    return fig
 
 
 def show_means(means: pd.DataFrame, measure: str, *, label: str) -> Figure:

@@ -1,8 +1,8 @@
 """From magnitudes to sound, every way: Griffin-Lim, local weights, phase-gradient integration; notebook 01.
 
 ``python -m experiments.phase`` writes ``results/paper/bench_phase.csv``: Griffin-Lim against ``librosa.griffinlim``
-from the same start, in decibels at equal iterations and in seconds; every other method; the polish in seconds beside
-Griffin-Lim. At hop n/2 (the paper's), n/4 and n/8, on speech, music and a transferred spectrogram.
+from the same start, in decibels at equal iterations and in seconds; every other method; the polish in seconds. At hop
+n/2 (the paper's), n/4 and n/8, on speech, music and a transferred spectrogram.
 """
 
 import argparse
@@ -345,73 +345,36 @@ def show_phase_study(curves: pd.DataFrame, *, x: str = "iteration", title: str =
     return fig
 
 
-def measured(S: np.ndarray, functions: dict, hop: int, repeats: int, **shared: object) -> list[dict]:
-    """Return a row for each function, which gives a sound of magnitudes: decibels, and seconds, taking turns."""
-    seconds = interleaved(functions, repeats)
-    return [
-        {
-            **shared,
-            "method": name,
-            "hop": hop,
-            "n_iter": 50,
-            "spectral_convergence_db": spectral_convergence(S, function(), hop_length=hop),
-            **summary(seconds[name]),
-        }
-        for name, function in functions.items()
-    ]
-
-
-def bench(S: np.ndarray, hop: int, length: int, repeats: int, phase: np.ndarray | None = None) -> list[dict]:
-    """Measure every method after 50 iterations."""
-    options = {"n_iter": 50, "hop_length": hop, "length": length}
-    starts = {"content": phase}
-    functions = {}
-    for name in methods_at(S, hop, phase):
-        method, init = CURVES[name]
-        functions[name] = partial(reconstruct_phase, S, method=method, init=starts.get(init, init), **options)
-    return measured(S, functions, hop, repeats, benchmark="methods")
-
-
-def against_librosa(S: np.ndarray, hop: int, length: int, repeats: int) -> list[dict]:
-    """Measure both Griffin-Lims from phase zero, without and with momentum."""
-    functions, options = {}, {"n_iter": 50, "hop_length": hop, "length": length}
-    for momentum in (0.0, FAST_MOMENTUM):
-        own = {"momentum": momentum, **options}
-        functions[f"audiostyle, momentum {momentum:g}"] = partial(griffin_lim, S, init="zero", **own)
-        functions[f"librosa, momentum {momentum:g}"] = partial(
-            librosa.griffinlim, S, n_fft=2048, init=None, **own
-        )
-    return measured(S, functions, hop, repeats, benchmark="against librosa")
-
-
 def main(argv: list[str] | None = None) -> None:
-    """Measure and write the table."""
+    """Measure at 50 iterations and write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--edition", choices=clips.EDITIONS, default=clips.current_edition())
-    parser.add_argument("--repeats", type=int, default=3)
-    arguments = parser.parse_args(argv)
-    repeats, rows = arguments.repeats, []
+    edition = parser.parse_args(argv).edition
     torch.set_num_threads(1)
-    for kind, name in {"speech": "speech-2", "music": "instrument-1"}.items():
-        audio = clips.load_pair(clips.get_pair(name, arguments.edition))
-        content = set_level(audio.content)
-        for hop in HOPS:
-            S = stft(content, hop_length=hop).abs().numpy()
-            found = bench(S, hop, len(content), repeats)
-            if kind == "speech":
-                found += against_librosa(S, hop, len(content), repeats)
-            rows += [{"signal": kind} | row for row in found]
-    optimum = optimise(audio.content, audio.style, GRAM)
-    found = bench(optimum.S, HOPS[0], len(content), repeats, phase_of(content))
-    ways = {
-        "Griffin-Lim, 200 iterations": partial(griffin_lim, optimum.S, length=len(content)),
-        "30 fast iterations and polish": lambda: make_sound(optimum, content, GRAM)[0],
-    }
-    found += measured(optimum.S, ways, HOPS[0], repeats, benchmark="polish")
-    rows += [{"signal": "transferred"} | row for row in found]
-    table = pd.DataFrame(rows)
-    table.insert(0, "edition", arguments.edition)
-    Results("paper").save_table(table, "bench_phase")
+    pairs = {"speech": "speech-2", "music": "instrument-1"}
+    audio = {kind: clips.load_pair(clips.get_pair(name, edition)) for kind, name in pairs.items()}
+    content = {kind: set_level(clip.content) for kind, clip in audio.items()}
+    optimum = optimise(audio["music"].content, audio["music"].style, GRAM)
+    curves = study(content, optimum.S, content["music"], n_iter=50)
+    last = curves[curves["iteration"] == 50].assign(benchmark="methods")
+    rows, options = [], {"n_iter": 50, "length": len(content["speech"])}
+    for hop in HOPS:
+        S = stft(content["speech"], hop_length=hop).abs().numpy()
+        functions = {}
+        for momentum in (0.0, FAST_MOMENTUM):
+            own = {"momentum": momentum, "hop_length": hop} | options
+            functions[f"audiostyle, momentum {momentum:g}"] = partial(griffin_lim, S, init="zero", **own)
+            theirs = partial(librosa.griffinlim, S, n_fft=2048, init=None, **own)
+            functions[f"librosa, momentum {momentum:g}"] = theirs
+        seconds = interleaved(functions, 3)
+        for name, function in functions.items():
+            fit = spectral_convergence(S, function(), hop_length=hop)
+            row = {"signal": "speech", "benchmark": "against librosa", "method": name, "hop": hop}
+            rows.append(row | {"spectral_convergence_db": fit} | summary(seconds[name]))
+    seconds = interleaved({"polish": partial(make_sound, optimum, content["music"], GRAM)}, 3)
+    rows.append({"signal": "transferred", "benchmark": "polish", "hop": 1024} | summary(seconds["polish"]))
+    table = pd.concat([last.rename(columns={"seconds": "median_s"}), pd.DataFrame(rows)], ignore_index=True)
+    Results("paper").save_table(table.assign(edition=edition, n_iter=50), "bench_phase")
 
 
 if __name__ == "__main__":

@@ -6,10 +6,8 @@ kept. Every ratio compares numbers of one run on one machine; the methods take t
 
 import argparse
 import multiprocessing
-import os
 import resource
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -20,7 +18,6 @@ import pandas as pd
 import torch
 from scipy import optimize as scipy_optimize
 
-from audiostyle.datasets import paths
 from audiostyle.encoders.infinite import InfiniteEncoder
 from audiostyle.encoders.random import RandomEncoder
 from audiostyle.losses import Evaluation, TransferLoss, paper_content_loss, paper_style_loss
@@ -202,7 +199,7 @@ def optimisers() -> list[dict]:
     loss = make_loss(INFINITE, content, style)
     best = minimize(loss, content, n_iter=400, tolerance=1e-8).value.total
     rows = []
-    for name, run in {"projected L-BFGS": _ours, "SciPy L-BFGS-B": _scipy, "Adam, clamped": _adam}.items():
+    for name, run in {"projected L-BFGS": _ours, "SciPy L-BFGS-B": _scipy}.items():
         started = time.perf_counter()
         reached, evaluations = run(loss, content, 1.01 * best)
         note = f"{evaluations} evaluations, ended at {reached / best:.3f} of the best"
@@ -241,46 +238,7 @@ def _scipy(loss, content, target):
     return best
 
 
-def _adam(loss, content, target, limit=2000):
-    x = content.clone()
-    optimiser = torch.optim.Adam([x], lr=0.03)
-    total, evaluations = np.inf, 0
-    while total > target and evaluations < limit:
-        value = loss(x)
-        total, evaluations = min(total, value.total), evaluations + 1
-        x.grad = value.gradient
-        optimiser.step()
-        x.clamp_min_(0)
-    return total, evaluations
-
-
-_SPIN = """
-import sys, torch
-from experiments.speed import INFINITE, interleaved, make_loss, spectrum, summary
-torch.set_num_threads(int(sys.argv[1]))
-content = spectrum(10)
-loss = make_loss(INFINITE, content, spectrum(10, seed=1))
-print(summary(interleaved({"x": lambda: loss(content)}, 20)["x"])["median_s"])
-"""
-
-
-def shared_machine() -> list[dict]:
-    """Loss and gradient beside a busy process, with waiting threads active and passive, and with one thread."""
-    rows = []
-    for threads, policy in ((2, "ACTIVE"), (2, "PASSIVE"), (1, "PASSIVE")):
-        options = {"env": os.environ | {"OMP_WAIT_POLICY": policy}, "cwd": paths.root(), "text": True}
-        with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as neighbour:
-            try:
-                out = subprocess.check_output([sys.executable, "-c", _SPIN, str(threads)], **options)
-            finally:
-                neighbour.kill()
-        note = f"{threads} {'thread' if threads == 1 else 'threads'}, OMP_WAIT_POLICY={policy}"
-        more = {"repeats": REPEATS, "threads": threads, "note": note}
-        rows.append(_row("beside a busy process", float(out), **more))
-    return rows
-
-
-PARTS = {part.__name__: part for part in (evaluation, transfers, optimisers, shared_machine, growth)}
+PARTS = {part.__name__: part for part in (evaluation, transfers, optimisers, growth)}
 
 
 def main(argv: list[str] | None = None) -> None:

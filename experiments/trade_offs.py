@@ -360,53 +360,6 @@ def show_polish(table: pd.DataFrame, *, title: str = "") -> Figure:
     return fig
 
 
-def show_ablations(
-    table: pd.DataFrame, *, x: str = "chroma_similarity", y: str = "mfcc_frechet", title: str = ""
-) -> Figure:
-    """Draw a panel for each ``choice``: mean over pairs, a line over the balance for each ``value``."""
-    choices = list(table["choice"].unique())
-    grid = 2, -(-len(choices) // 2)
-    fig, axes = plt.subplots(*grid, figsize=(13, 6.5), layout="constrained", sharex=True, sharey=True)
-    for ax, choice in zip(axes.flat, choices, strict=False):
-        group = table[table["choice"] == choice]
-        for (value, own), marker in zip(group.groupby("value", sort=False), "osD^vP", strict=False):
-            mean = own.groupby("balance")[[x, y]].mean()
-            ax.plot(mean[x], mean[y], marker=marker, label=str(value))
-        ax.set_title(choice, fontsize=10)
-        ax.legend(fontsize=7)
-        ax.grid(alpha=0.3)
-    for ax in axes.flat[len(choices) :]:
-        ax.axis("off")
-    fig.supxlabel(_LABELS.get(x, x), fontsize=9)
-    fig.supylabel(_LABELS.get(y, y), fontsize=9)
-    fig.suptitle(title, fontsize=11)
-    return fig
-
-
-def show_instruments(table: pd.DataFrame, *, title: str = "") -> Figure:
-    """Draw heat maps, content by style: share of the timbre distance removed, and notes kept."""
-    table = table.assign(removed=1 - table["mfcc_frechet"] / table["mfcc_frechet_before"])
-    order = list(dict.fromkeys(table["content"]))
-    fig, axes = plt.subplots(1, 2, figsize=(11, 4.4), layout="constrained")
-    columns = {
-        "removed": "share of timbre distance removed",
-        "chroma_similarity": "notes kept (chroma cosine)",
-    }
-    for ax, (column, label) in zip(axes, columns.items(), strict=True):
-        wide = table.pivot(index="content", columns="style", values=column).loc[order, order]
-        image = ax.imshow(wide, cmap="cividis", vmin=0, vmax=1)
-        for (i, j), value in np.ndenumerate(wide.to_numpy()):
-            if np.isfinite(value):
-                look = {"ha": "center", "va": "center", "fontsize": 8, "color": "w" if value < 0.5 else "k"}
-                ax.text(j, i, f"{value:.2f}", **look)
-        ax.set_xticks(range(len(order)), order, rotation=25)
-        ax.set_yticks(range(len(order)), order)
-        ax.set(title=label, xlabel="style", ylabel="content")
-        fig.colorbar(image, ax=ax, shrink=0.85)
-    fig.suptitle(title, fontsize=11)
-    return fig
-
-
 EXPERIMENTS = {
     "references": ("trade_offs", reference_rows),
     "curves": ("trade_offs_curves", curve_rows),

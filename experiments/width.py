@@ -9,9 +9,7 @@ run that was stopped continues: optimised spectra are kept in ``results/cache``.
 
 import argparse
 import math
-import statistics
 import sys
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -25,32 +23,25 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 from scipy.special import polygamma
 
-from audiostyle.config import ACTIVATIONS
 from audiostyle.datasets import clips, paths
 from audiostyle.datasets.cache import cached
 from audiostyle.datasets.clips import PairAudio
 from audiostyle.encoders.base import Encoder
-from audiostyle.encoders.infinite import CLOSED_FORMS, InfiniteEncoder
+from audiostyle.encoders.infinite import InfiniteEncoder
 from audiostyle.encoders.random import RandomEncoder
 from audiostyle.figures.charts import show_lines, show_matrix
-from audiostyle.losses import TransferLoss, content_loss, paper_content_loss, paper_style_loss, style_loss
+from audiostyle.losses import TransferLoss, content_loss, style_loss
 from audiostyle.sound.levels import set_level
 from audiostyle.spectrogram import log_magnitude
 from audiostyle.transfer import optimise
 from experiments.presets import GRAM
 from experiments.results import Results
-from experiments.speed import ExplicitLoss
 
 # Filters that no optimisation here uses.
 FIRST_BANK = 20_000
 BALANCES = (0.3, 0.5, 0.8)
 CURVE = tuple(round(0.05 * i, 2) for i in range(2, 20))
-# One look for each form of the losses, and for each judge, in every figure.
-_FORMS = {
-    "explicit Gram": {"color": "#c8553d", "marker": "s"},
-    "frame kernel": {"color": "#1b6ca8", "marker": "o"},
-    "infinite width": {"color": "#3d7a4b", "marker": "^", "ls": "--"},
-}
+# One look for each judge.
 _SCORES = {
     "own": ("the bank optimised", {"color": "#1b6ca8", "marker": "o"}),
     "fresh": ("fresh banks", {"color": "#c8553d", "marker": "s"}),
@@ -192,109 +183,6 @@ def score_on_bank(pair: Problem, bank: Encoder, spectra: dict, *, keys: Sequence
     return pd.DataFrame(rows)
 
 
-def forms(pair: Problem, n_filters: int) -> pd.DataFrame:
-    """Compute the content loss of the style and the style loss of the content (rows) in three forms (columns).
-
-    As eq. 1 / (N · n_patches) and 4 × eq. 6, as functions of the frame kernel, and at infinite width.
-    """
-    bank, C, A = RandomEncoder(n_filters), pair.content, pair.style
-    terms = n_filters * bank.n_patches(C.shape[1])
-    losses = {
-        f"features of {n_filters} filters": (
-            paper_content_loss(bank, A, C) / terms,
-            4 * paper_style_loss(bank, C, A),
-        )
-    }
-    for name, encoder in {"kernel of the same filters": bank, "infinite width": InfiniteEncoder()}.items():
-        losses[name] = content_loss(encoder, A, C), style_loss(encoder, C, A)
-    return pd.DataFrame(losses, index=["content", "style"]).astype(float)
-
-
-def activations(pair: Problem, n_filters: int) -> pd.DataFrame:
-    """Compare the frame kernel of a random layer with the limit: ``activation, closed_form, error`` (Frobenius)."""
-    rows = []
-    for activation in ACTIVATIONS:
-        closed, error = activation in CLOSED_FORMS, math.nan
-        if closed:
-            K = InfiniteEncoder(activation=activation).kernel(pair.content, pair.style)
-            bank = RandomEncoder(n_filters, activation=activation)
-            error = float((bank.kernel(pair.content, pair.style) - K).norm() / K.norm())
-        rows.append({"activation": activation, "closed_form": closed, "error": error})
-    return pd.DataFrame(rows)
-
-
-def float32_errors(pair: Problem, X: torch.Tensor, *, balance: float = 0.5) -> pd.DataFrame:
-    """Compare losses and gradient of the limit in float32 with float64, at the same X.
-
-    Returns
-    -------
-    pd.DataFrame
-        ``quantity, error``: relative errors. The row "content loss, as printed" is ½ (K_xx + K_pp − 2 K_xp) taken
-        literally from float32 kernels, which cancels where X is near the content.
-    """
-    single, double = (InfiniteEncoder(dtype=dtype) for dtype in (torch.float32, torch.float64))
-    found, exact = (
-        TransferLoss(encoder, pair.content, pair.style, balance=balance)(X.to(encoder.dtype))
-        for encoder in (single, double)
-    )
-    P = pair.content
-    terms = [single.kernel(A, B).diagonal() for A, B in ((X, X), (P, P), (X, P))]
-    printed = float((0.5 * (terms[0] + terms[1]) - terms[2]).mean())
-    difference = (found.gradient - exact.gradient).norm() / exact.gradient.norm()
-    errors = {
-        "content loss, as printed": abs(printed / exact.content - 1),
-        "content loss": abs(found.content / exact.content - 1),
-        "style loss": abs(found.style / exact.style - 1),
-        "gradient": float(difference),
-    }
-    return pd.DataFrame({"quantity": list(errors), "error": list(errors.values())})
-
-
-def timings(
-    pair: Problem, sizes: Sequence[int], *, explicit_to: int = 1024, repeats: int = 3
-) -> pd.DataFrame:
-    """Time one evaluation of loss and gradient in the three forms, which take turns.
-
-    The measurements worth quoting are those of ``make bench``; these show the trend on the machine at hand.
-
-    Returns
-    -------
-    pd.DataFrame
-        ``form, n_filters, seconds``: medians; `n_filters` is 0 for infinite width.
-    """
-    limit = TransferLoss(InfiniteEncoder(), pair.content, pair.style)
-    functions = {("infinite width", 0): lambda: limit(pair.content)}
-    for n in sizes:
-        encoder = RandomEncoder(n)
-        loss = TransferLoss(encoder, pair.content, pair.style)
-        functions["frame kernel", n] = lambda loss=loss: loss(pair.content)
-        if n <= explicit_to:
-            explicit = ExplicitLoss(encoder, pair.content, pair.style)
-            functions["explicit Gram", n] = lambda explicit=explicit: explicit(pair.content)
-    seconds: dict[tuple[str, int], list[float]] = {key: [] for key in functions}
-    for _ in range(repeats + 1):
-        for key, function in functions.items():
-            started = time.perf_counter()
-            function()
-            seconds[key].append(time.perf_counter() - started)
-    rows = [(*key, statistics.median(values[1:])) for key, values in seconds.items()]
-    return pd.DataFrame(rows, columns=["form", "n_filters", "seconds"])
-
-
-def memory(sizes: Sequence[int], *, n_bins: int = 1025, n_patches: int = 206) -> pd.DataFrame:
-    """Count the float32 megabytes that the matrices of each form take, for two clips of ten seconds.
-
-    Counted, not measured: ``filters`` and ``features`` belong to both random forms, ``gram`` is the pair of N × N
-    matrices of the explicit one, ``kernel`` the frame kernels xx, xa and aa of the other, which at infinite width
-    is all.
-    """
-    table = pd.DataFrame({"n_filters": sizes}).set_index("n_filters", drop=False)
-    n = table.pop("n_filters")
-    table = table.assign(filters=n * n_bins * 11, features=2 * n * n_patches, gram=2 * n * n)
-    table["kernel"] = 3 * n_patches**2
-    return (table * 4 / 1e6).reset_index()
-
-
 def _label(ax: Axes, ticks: Iterable[float]) -> None:
     """Label the points of a logarithmic axis with their own values, and finish it."""
     ticks = list(ticks)
@@ -365,37 +253,6 @@ def show_overfitting(table: pd.DataFrame, *, title: str = "") -> Figure:
     axes[0, 0].legend(fontsize=8)
     fig.suptitle(title, fontsize=11)
     return fig
-
-
-def draw_timings(table: pd.DataFrame, *, ax: Axes, x: str, xlabel: str, title: str = "") -> Axes:
-    """Draw milliseconds of each ``form`` over the column `x`; a form measured once becomes a level line."""
-    for form, look in _FORMS.items():
-        at = table[table["form"] == form].sort_values(x)
-        if len(at) == 1:
-            ax.axhline(1000 * at["seconds"].iloc[0], color=look["color"], ls=look.get("ls", "-"), label=form)
-        elif len(at):
-            ax.plot(at[x], 1000 * at["seconds"], label=form, **look)
-    ax.set(xscale="log", yscale="log", xlabel=xlabel, ylabel="ms per loss and gradient", title=title)
-    _label(ax, sorted(value for value in set(table[x]) if value > 0))
-    ax.legend()
-    return ax
-
-
-def draw_memory(table: pd.DataFrame, *, ax: Axes, title: str = "") -> Axes:
-    """Draw the megabytes of `memory` for each form against N."""
-    shared = table["filters"] + table["features"]
-    sums = {
-        "explicit Gram": shared + table["gram"],
-        "frame kernel": shared + table["kernel"],
-        "infinite width": table["kernel"],
-    }
-    for form, megabytes in sums.items():
-        look = _FORMS[form] | ({"marker": ""} if form == "infinite width" else {})
-        ax.plot(table["n_filters"], megabytes, label=form, **look)
-    ax.set(xscale="log", yscale="log", xlabel="filters N", ylabel="matrices (MB)", title=title)
-    _label(ax, table["n_filters"][::2])
-    ax.legend()
-    return ax
 
 
 def optimised(pair: clips.Pair, given: Problem) -> dict[tuple[str, float], torch.Tensor]:

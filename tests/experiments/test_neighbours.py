@@ -3,12 +3,10 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 
-from audiostyle import InfiniteEncoder
 from audiostyle.datasets.clips import PairAudio
 from experiments import neighbours, truth
-from experiments.front_ends import NEIGHBOURS, FrontEnd, Patches, branches
+from experiments.front_ends import NEIGHBOURS, branches
 from experiments.neighbours import COPY_CONTENT, COPY_STYLE
 from experiments.results import Results
 
@@ -108,21 +106,3 @@ def test_rows_that_are_not_made_are_kept(audio, monkeypatch, capsys):
         ("confirm", COPY_STYLE),
     ]
     assert "copy the style" in capsys.readouterr().out
-
-
-def test_slope_error_sees_a_wrong_gradient():
-    C, A = torch.rand(2, 6, 9, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    encoder = InfiniteEncoder(3, dtype=torch.float64)
-    assert neighbours.slope_error(encoder, C, A) < 1e-6
-    assert neighbours.apart(encoder, A, A) == pytest.approx(0, abs=1e-12)
-    assert neighbours.apart(encoder, torch.zeros_like(A), A) == pytest.approx(1, rel=1e-9)
-
-
-def test_convergence_stays_under_its_bound_and_falls_with_its_slope():
-    X = torch.rand(8, 9, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    errors = neighbours.convergence(X, Patches(FrontEnd(8), 3, n_bands=4), (16, 256), 10)
-    assert (errors["random filters"] < errors["bound"]).all()
-    ratio = errors.loc[16] / errors.loc[256]
-    assert ratio["bound"] == pytest.approx(4)
-    # ten banks know a root mean square to some 1 / √20 = 22 %, twice
-    assert ratio["random filters"] == pytest.approx(4, rel=0.6)

@@ -121,16 +121,3 @@ def test_bars_reach_from_the_least_seed_to_the_largest():
     horizontal, vertical = (bar.get_segments()[0] for bar in ax.containers[0][2])
     assert horizontal == pytest.approx(np.array([[0.4, 20.0], [0.9, 20.0]]))
     assert vertical == pytest.approx(np.array([[0.6, 10.0], [0.6, 40.0]]))
-
-
-def test_instruments_have_the_share_that_was_removed():
-    same = {"mfcc_frechet_before": 10.0, "chroma_similarity": 0.9}
-    rows = [
-        same | {"content": c, "style": s, "mfcc_frechet": left}
-        for c, s, left in (("violin", "piano", 2.5), ("piano", "violin", 8.0))
-    ]
-    ax = trade_offs.show_instruments(pd.DataFrame(rows)).axes[0]
-    # columns are styles: violin, piano
-    texts = {(text.get_position(), text.get_text()) for text in ax.texts}
-    assert texts == {((1, 0), "0.75"), ((0, 1), "0.20")}
-    assert (ax.get_xlabel(), ax.get_ylabel()) == ("style", "content")

@@ -72,33 +72,6 @@ def test_score_on_bank_is_in_units_of_the_limit(given):
     assert scores.loc[0, "style"] == pytest.approx(float(style_loss(bank, given.content, given.style)) / 4.0)
 
 
-def test_forms_agree_with_each_other_and_approach_the_limit(given):
-    table = width.forms(given, 4096)
-    np.testing.assert_allclose(table.iloc[:, 0], table.iloc[:, 1], rtol=1e-4)
-    assert (table.iloc[:, 1] / table["infinite width"] - 1).abs().max() < 0.3
-    kernels = width.activations(given, 1024).set_index("activation")
-    assert kernels.index[~kernels["closed_form"]].tolist() == ["selu"]
-    assert kernels["error"].isna().tolist() == (~kernels["closed_form"]).tolist()
-    assert kernels["error"].max() < 0.3
-
-
-def test_float32_keeps_its_digits_where_the_printed_form_loses_them(given):
-    near = given.content + 1e-3 * torch.rand(given.content.shape, generator=torch.Generator().manual_seed(1))
-    error = width.float32_errors(given, near).set_index("quantity")["error"]
-    assert error.drop("content loss, as printed").max() < 1e-5
-    assert error["content loss, as printed"] > 100 * error["content loss"]
-
-
-def test_cost_has_a_row_for_each_form(given):
-    table = width.timings(given, [8, 16], explicit_to=8, repeats=1)
-    found = set(zip(table["form"], table["n_filters"], strict=True))
-    assert found == {("infinite width", 0), ("explicit Gram", 8), ("frame kernel", 8), ("frame kernel", 16)}
-    row = width.memory([4096]).iloc[0]
-    assert row["filters"] == pytest.approx(4096 * 1025 * 11 * 4 / 1e6)  # 185 MB
-    assert row["gram"] == pytest.approx(2 * 67.1, rel=1e-3)  # two of 67 MB
-    assert row["kernel"] < 1
-
-
 def test_kernels_have_the_clip_of_the_columns_along_the_horizontal_axis(rng):
     spectra = {"long": torch.as_tensor(rng.random((6, 30))), "short": torch.as_tensor(rng.random((6, 12)))}
     figure = width.show_kernels(InfiniteEncoder(3), spectra)
