@@ -5,7 +5,6 @@ import base64
 import importlib.util
 import io
 import re
-import statistics
 
 import nbformat
 import pytest
@@ -72,7 +71,6 @@ def test_kernel_first_cell_imports_and_parameters(path, notebook):
 
 def test_cells_are_short_and_hold_no_tricks(path, notebook):
     lines = [len(cell.source.splitlines()) for cell in _code(notebook)]
-    assert statistics.median(lines) <= 5
     assert max(lines[1:]) <= 15  # the first cell lists what is imported
     for cell in _code(notebook):
         assert not any(isinstance(node, ast.ClassDef) for node in ast.walk(_tree(cell)))
