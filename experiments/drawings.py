@@ -1,4 +1,4 @@
-"""Drawings of the method: this project's own Figures 3 and 4, and the steps of matched timbre; notebooks 00, 02, 03."""
+"""Drawings of the method: how a Gram matrix comes about (notebook 02), and the steps of matched timbre (03)."""
 
 from itertools import pairwise
 
@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
+from matplotlib.patches import Rectangle
 
 from audiostyle.figures.charts import COLOURS, show_matrix
 from audiostyle.figures.spectrograms import DIFFERENCE
@@ -14,24 +14,7 @@ from audiostyle.matching import HOP, N_BANDS, SEMITONES, SR, Description, Match
 from audiostyle.spectrogram import to_decibels
 
 _BLUE, _RED, _GREY, _GREEN = "#1b6ca8", "#c8553d", "#555555", "#3d7a4b"
-_FILL = {_BLUE: "#e3eef7", _RED: "#f9e6e1", _GREY: "#f1f1f1", _GREEN: "#e4f1e6"}
 _DB = 20 / np.log(10)
-
-
-def _box(ax: Axes, x: float, y: float, text: str, colour: str, width: float) -> None:
-    """Draw a labelled box centred at (x, y)."""
-    corner, style = (x - width / 2, y - 0.31), "round,pad=0,rounding_size=0.08"
-    ax.add_patch(FancyBboxPatch(corner, width, 0.62, boxstyle=style, fc=_FILL[colour], ec=colour, lw=1.3))
-    ax.text(x, y, text, ha="center", va="center", fontsize=10, linespacing=1.15)
-
-
-def _arrow(ax: Axes, colour: str, *points: tuple[float, float], dashed: bool = False) -> None:
-    """Draw straight lines through the points, the last with an arrow head."""
-    line = {"color": colour, "lw": 1.5, "ls": (0, (4, 2)) if dashed else "-"}
-    if len(points) > 2:
-        ax.plot(*zip(*points[:-1], strict=True), **line, solid_capstyle="butt")
-    head = {"arrowstyle": "-|>", "mutation_scale": 13, "shrinkA": 0, "shrinkB": 0}
-    ax.add_patch(FancyArrowPatch(points[-2], points[-1], **head, **line))
 
 
 def _image(ax: Axes, M: np.ndarray, left: float, bottom: float, width: float, height: float, **colours):
@@ -51,58 +34,6 @@ def thumbnail(S: np.ndarray, *, n_bins: int = 60, n_frames: int = 120, sr: int =
     rows = [S[int(low) : int(low) + max(1, round(high - low))].max(axis=0) for low, high in pairwise(edges)]
     cells = np.array([[row[a : max(b, a + 1)].max() for a, b in pairwise(columns)] for row in rows])
     return np.clip(1 + to_decibels(cells, float(cells.max())) / 60, 0, 1)
-
-
-def draw_method(ax: Axes, spectra: dict[str, np.ndarray]) -> Axes:
-    """Draw the method: what the paper shows in its Figure 3, with the path of the gradient.
-
-    `ax` has some 12 × 5 inches; `spectra` are magnitudes of ``content``, ``style`` and ``result``, of a length.
-    """
-    top, middle, bottom = 4.0, 2.3, 0.6
-    rows = ((top, "content", _BLUE), (middle, "result", _GREY), (bottom, "style", _RED))
-    for y, kind, colour in rows:
-        _image(ax, thumbnail(spectra[kind]), 2.6, y - 0.5, 1.9, 1.0, cmap="magma", vmin=0, vmax=1)
-        _box(ax, 6.15, y, "random filters\n+ ReLU", colour, 1.6)
-        _box(ax, 0.85, y, f"{kind}\nsound", _GREEN if kind == "result" else colour, 1.5)
-    for x, y, text, colour, width in (
-        (8.5, 1.35, "Gram matrix", _GREY, 1.35),
-        (8.5, bottom, "Gram matrix", _RED, 1.35),
-        (10.6, 3.3, "content loss\n(eq. 1)", _BLUE, 1.5),
-        (10.6, 0.98, "style loss\n(eq. 6)", _RED, 1.5),
-        (12.6, middle, "weighted\nsum", _GREY, 1.2),
-    ):
-        _box(ax, x, y, text, colour, width)
-    for y, colour in ((top, _BLUE), (bottom, _RED)):
-        _arrow(ax, colour, (1.65, y), (2.55, y))
-        _arrow(ax, colour, (4.55, y), (5.32, y))
-        ax.text(2.1, y + 0.08, "|STFT|\nlog1p", ha="center", va="bottom", fontsize=8, color=colour)
-    for colour, *points in (
-        (_GREY, (4.55, middle + 0.12), (5.32, middle + 0.12)),
-        (_BLUE, (3.55, top - 0.55), (3.55, middle + 0.82)),
-        (_BLUE, (7.0, top), (8.5, top), (9.8, 3.5)),
-        (_GREY, (7.0, middle + 0.2), (8.5, middle + 0.75), (9.8, 3.2)),
-        (_GREY, (7.0, middle - 0.2), (7.78, 1.42)),
-        (_RED, (7.0, bottom), (7.78, bottom)),
-        (_GREY, (9.22, 1.3), (9.8, 1.1)),
-        (_RED, (9.22, bottom), (9.8, 0.85)),
-        (_BLUE, (11.4, 3.15), (12.35, middle + 0.37)),
-        (_RED, (11.4, 1.13), (12.35, middle - 0.37)),
-        (_GREEN, (2.55, middle), (1.65, middle)),
-    ):
-        _arrow(ax, colour, *points)
-    _arrow(ax, _GREEN, (11.95, middle), (7.0, middle), dashed=True)
-    _arrow(ax, _GREEN, (5.32, middle - 0.12), (4.55, middle - 0.12), dashed=True)
-    for x, y, text, colour, size in (
-        (3.85, (top + middle) / 2 + 0.16, "start", _BLUE, 9),
-        (2.1, middle + 0.08, "Griffin-Lim,\nat the end", _GREEN, 8),
-        (3.55, middle + 0.55, "spectrogram X", "k", 9),
-        (6.15, top + 0.42, "one frozen bank for all three", _GREY, 8),
-        (9.6, middle + 0.07, "gradient: only X changes, X ≥ 0", _GREEN, 9),
-    ):
-        ax.text(x, y, text, ha="center", va="bottom", fontsize=size, color=colour)
-    ax.set(xlim=(-0.1, 13.3), ylim=(-0.15, 4.85), aspect="auto")
-    ax.axis("off")
-    return ax
 
 
 def draw_gram(ax: Axes, S: np.ndarray, F: np.ndarray, *, kernel_size: int = 11) -> Axes:
@@ -131,7 +62,7 @@ def draw_gram(ax: Axes, S: np.ndarray, F: np.ndarray, *, kernel_size: int = 11) 
     ax.plot(2 * [4.45 + (patch + 0.5) * column], (0.3, 2.7), "k", lw=1.5)
     ax.text(4.45 + (patch + 0.5) * column, 0.22, "patch k", ha="center", va="top", fontsize=9)
     for start, end, text in ((3.1, 4.35, "N filters,\nReLU"), (8.55, 9.8, "sum over\npatches")):
-        _arrow(ax, _GREY, (start, 1.5), (end, 1.5))
+        ax.annotate("", (end, 1.5), (start, 1.5), arrowprops={"arrowstyle": "-|>", "color": _GREY, "lw": 1.5})
         ax.text((start + end) / 2, 1.6, text, ha="center", va="bottom", fontsize=9)
     for x, text in (
         (1.5, "spectrogram X\nn_bins × n_frames, a patch marked"),

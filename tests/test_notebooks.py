@@ -80,7 +80,8 @@ def test_cells_are_short_and_hold_no_tricks(path, notebook):
 
 def test_ends_with_an_assertion_and_an_experiment(path, notebook):
     code = [cell.source for cell in _code(notebook)]
-    assert any("results." in source or "write_run" in source for source in code) or path.stem in APPS
+    saves = any("results." in source or "write_run" in source for source in code)
+    assert saves or path.stem in (*APPS, "00_the_paper")
     assert any(isinstance(node, ast.Assert) for node in ast.walk(ast.parse(code[-1])))
     for part in ("## Summary", "*Different from the paper:*", "*Try:*"):
         assert part in notebook.cells[-1].source
@@ -113,6 +114,12 @@ def test_exercises_have_answers():
 
 def _source(path):
     return _prose(nbformat.read(path, as_version=4))
+
+
+def test_table_1_of_the_first_notebook_is_that_of_readme():
+    rows = re.findall(r"^\| (?:4|10) \| 0\..+$", (paths.root() / "README.md").read_text(), flags=re.MULTILINE)
+    assert len(rows) == 2
+    assert all(row in _source(NOTEBOOKS[0]) for row in rows)
 
 
 def test_committed_outputs_are_figures_and_tables_only(path, notebook):
