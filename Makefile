@@ -87,10 +87,10 @@ site: env  ## build the site from committed results into results/site (seconds)
 	$(BIN)/python -m website.build
 
 fuzz: env  ## read 2,000 damaged sound files: finite samples or a ValueError, nothing else
-	$(BIN)/python -m benchmarks.fuzz --files 2000
+	$(BIN)/python -m experiments.fuzz --files 2000
 
 mutants: env  ## plant faults one at a time and see which tests notice (many minutes)
-	$(BIN)/python -m benchmarks.mutants
+	$(BIN)/python -m tests.mutants
 
 clean:  ## remove the environment, caches and ignored results
 	rm -rf .venv .pytest_cache .ruff_cache .hypothesis results/quick results/smoke results/cache results/site

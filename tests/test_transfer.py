@@ -13,7 +13,7 @@ from audiostyle.encoders.random import RandomEncoder
 from audiostyle.losses import style_loss
 from audiostyle.matching import match_timbre
 from audiostyle.phase.griffin_lim import griffin_lim
-from audiostyle.sound.levels import loudness_difference, set_level
+from audiostyle.sound.levels import loudness_difference, rms, set_level
 from audiostyle.spectrogram import log_magnitude, n_frames_for
 from audiostyle.transfer import make_sound, noise_like, optimise
 

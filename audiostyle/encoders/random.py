@@ -76,7 +76,7 @@ class RandomEncoder(Encoder):
     def gram_matrix(self, X: Clip) -> torch.Tensor:
         """Compute the Gram matrix of eq. 5, ``G_ij = Σ_k F_ik F_jk`` [shape=(n_filters, n_filters)].
 
-        The reference for tests and benchmarks; the losses use `gram_inner`, which never forms it.
+        The reference for tests; the losses use `gram_inner`, which never forms it.
         """
         needed, free = self.n_filters**2 * torch.finfo(self.dtype).bits // 8, free_memory(self.device)
         if needed > free:

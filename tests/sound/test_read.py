@@ -13,7 +13,7 @@ import soundfile
 
 from audiostyle.sound import read
 from audiostyle.sound.read import check_waveform, load_audio, open_sound
-from benchmarks import fuzz
+from experiments import fuzz
 
 SR = 22050
 

@@ -1,6 +1,6 @@
 """Damage sound files at random and read them: finite samples or a ValueError, and nothing else.
 
-``python -m benchmarks.fuzz --files 2000`` prints the counts, and exits with 1 if a file gave anything else, with the
+``python -m experiments.fuzz --files 2000`` prints the counts, and exits with 1 if a file gave anything else, with the
 seed that makes it again.
 """
 
