@@ -141,6 +141,7 @@ def _quiet_decoders() -> Iterator[TextIO]:
 
 
 def main(argv: list[str] | None = None) -> int:
+    """Read damaged files and print the counts."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--files", type=int, default=2000, help="damaged files to read (%(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of the damage (%(default)s)")
