@@ -68,7 +68,7 @@ screenshots: env .venv/.browser  ## draw the pictures of the widgets in results/
 	AUDIOSTYLE_SCREENSHOTS=results/screenshots $(BIN)/pytest -m browser tests/browser -k picture
 
 .venv/.browser: pyproject.toml
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,browser]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --config-settings editable_mode=compat --editable '.[dev,browser]'
 	command -v chromium >/dev/null || { apt-get update -q && apt-get install -y -q chromium; }
 	@touch $@
 
