@@ -31,7 +31,6 @@ from traitlets.config import Config
 
 from audiostyle.datasets import paths
 from audiostyle.datasets.clips import current_edition
-from audiostyle.figures.players import link_to_site
 from audiostyle.system import compile_librosa, whole_file
 from experiments.presets import get_preset
 from experiments.results import Results, with_palette
@@ -177,6 +176,18 @@ def stripped(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
                 if "execution_count" in output:
                     output.execution_count = None
     return kept
+
+
+def link_to_site(page: str) -> str:
+    """Return a link to where the site plays the pair of a row of players, or its first sound, without the sound.
+
+    Examples
+    --------
+    >>> link_to_site('<div data-place="speech-1"><audio></audio></div>')
+    '<p><a href="../index.html#speech-1">Listen on the site</a></p>'
+    """
+    named = re.search(r'data-place="([a-z0-9-]+)"', page)
+    return f'<p><a href="../index.html#{named[1] if named else "main"}">Listen on the site</a></p>'
 
 
 def _is_quiet(output: nbformat.NotebookNode) -> bool:

@@ -1,4 +1,4 @@
-"""Lines, bars and matrices that the other figures are made of; axes in, axes out."""
+"""Lines and matrices that the other figures are made of; axes in, axes out."""
 
 from collections.abc import Sequence
 
@@ -20,17 +20,6 @@ def show_lines(
     ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
     ax.grid(alpha=0.3)
     ax.legend()
-    return ax
-
-
-def show_bars(values: dict[str, float], *, ax: Axes, xlabel: str, title: str) -> Axes:
-    """Draw labelled horizontal bars, the first on top, each with its number; returns the axes."""
-    bars = ax.barh(list(values), list(values.values()), color=COLOURS["content"], height=0.6)
-    ax.bar_label(bars, fmt="%.3g", padding=3)
-    ax.invert_yaxis()
-    ax.margins(x=0.15)
-    ax.set(xlabel=xlabel, title=title)
-    ax.spines[["top", "right"]].set_visible(False)
     return ax
 
 

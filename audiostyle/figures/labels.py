@@ -22,20 +22,10 @@ def place_labels(
 ) -> np.ndarray:
     """Place labels near what they name so that none overlaps another, each in turn on growing rings.
 
-    Parameters
-    ----------
-    anchors, sizes : np.ndarray [shape=(n_labels, 2)]
-        Where the centre of each would best be, and its width and height.
-    bounds : tuple of float
-        Left, lowest, right and highest coordinate that a label may reach.
-    taken, points : sequence of np.ndarray [shape=(4,)]
-        Centre, width and height of boxes that are kept free as well; of points only where a label finds room beside
-        them that is not far from what it names.
-
-    Returns
-    -------
-    np.ndarray [shape=(n_labels, 2)]
-        The centres. A label for which there is no room stays where it would best be.
+    `anchors` are where their centres would best be and `sizes` widths and heights, both [shape=(n_labels, 2)]; `bounds`
+    left, lowest, right and highest coordinate. Boxes `taken` (centre, width and height) are kept free as well; boxes
+    of `points` only where a label finds room beside them that is not far from what it names. Returns the centres
+    [shape=(n_labels, 2)]; a label for which there is no room stays where it would best be.
 
     Examples
     --------

@@ -3,7 +3,6 @@
 import base64
 import html
 import io
-import re
 
 import numpy as np
 import soundfile
@@ -12,8 +11,6 @@ from IPython.display import HTML
 from audiostyle.datasets.clips import pairs
 from audiostyle.sound.levels import rms
 
-# The front page of the site as its pages of the notebooks see it.
-SITE = "../index.html"
 _LEVEL = 0.08
 _PEAK = 0.99
 
@@ -21,19 +18,8 @@ _PEAK = 0.99
 def player_row(sounds: dict[str, np.ndarray], sr: int, *, heading: str = "") -> HTML:
     """Return a row of players, one for each sound, all at one loudness.
 
-    Parameters
-    ----------
-    sounds : dict of str to np.ndarray [shape=(n_samples,)]
-        Heading and waveform.
-    sr : int
-        Sample rate in Hz.
-    heading : str
-        What stands above the row, such as the pair and the edition.
-
-    Returns
-    -------
-    IPython.display.HTML
-        Sound is embedded as MP3 (some 80 kB for 10 s).
+    `sounds` are waveforms [shape=(n_samples,)] by their own headings, at `sr` Hz, which are embedded as MP3 (some 80 kB
+    for 10 s); `heading` stands above the row, such as the pair and the edition.
     """
     gain = common_gain(list(sounds.values()))
     cells = "".join(
@@ -48,18 +34,6 @@ def _place(heading: str) -> str:
     """Return the attribute that names the pair of a heading, which is also the name of its place on the site."""
     named = [pair.pair for pair in pairs() if pair.title in heading]
     return f' data-place="{named[0]}"' if named else ""
-
-
-def link_to_site(page: str) -> str:
-    """Return a link to where the site plays the pair of a row of players, or its first sound, without the sound.
-
-    Examples
-    --------
-    >>> link_to_site('<div data-place="speech-1"><audio></audio></div>')
-    '<p><a href="../index.html#speech-1">Listen on the site</a></p>'
-    """
-    named = re.search(r'data-place="([a-z0-9-]+)"', page)
-    return f'<p><a href="{SITE}#{named[1] if named else "main"}">Listen on the site</a></p>'
 
 
 def common_gain(waveforms: list[np.ndarray]) -> list[float]:

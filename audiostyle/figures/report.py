@@ -76,24 +76,10 @@ def write_report(
     note: str = "",
     tables: dict[str, dict] | None = None,
 ) -> Path:
-    """Write a page that needs nothing but itself.
+    """Write a page that needs nothing but itself, whole or not at all.
 
-    Parameters
-    ----------
-    path : str or path
-        File to write, whole or not at all.
-    sounds : dict of str to np.ndarray [shape=(n_samples,) or (n_channels, n_samples)]
-        Name and waveform; the last is heard first. All are played at one loudness.
-    sr : int
-        Their sample rate in Hz.
-    title, note : str
-        Heading and the sentence below.
-    tables : dict of str to dict
-        Heading of each table, and what it says of what.
-
-    Returns
-    -------
-    pathlib.Path
+    `sounds` are waveforms [shape=(n_samples,) or (n_channels, n_samples)] by name at `sr` Hz, all played at one
+    loudness, the last heard first; `tables` have a heading each, and say what of what.
     """
     gains = common_gain(list(sounds.values()))
     audio = "".join(
@@ -127,9 +113,8 @@ def _mp3(y: np.ndarray, sr: int) -> str:
 def _picture(sounds: dict[str, np.ndarray], sr: int) -> bytes:
     frames = {"n_fft": 4096, "hop_length": 1024}
     spectra = {name: magnitudes(mid_signal(y), **frames) for name, y in sounds.items()}
-    fig = show_spectrograms(
-        spectra, sr=sr, hop_length=1024, max_hz=min(_HIGHEST_HZ, sr / 2), min_hz=_LOWEST_HZ
-    )
+    axis = {"max_hz": min(_HIGHEST_HZ, sr / 2), "min_hz": _LOWEST_HZ}
+    fig = show_spectrograms(spectra, sr=sr, hop_length=1024, **axis)
     buffer = io.BytesIO()
     fig.savefig(buffer, format="png", dpi=110)
     plt.close(fig)

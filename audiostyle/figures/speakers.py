@@ -12,12 +12,7 @@ from matplotlib.ticker import NullLocator
 from audiostyle.figures.labels import separate_labels
 from audiostyle.speakers.gram_distance import speaker_map
 
-_LOOKS = {
-    "paper": ("#c8553d", "s"),
-    "best": ("#1b6ca8", "o"),
-    "ridge": ("#8a5aa8", "D"),
-    "gmm": ("#3d7a4b", "^"),
-}
+_LOOKS = dict(paper=("#c8553d", "s"), best=("#1b6ca8", "o"), ridge=("#8a5aa8", "D"), gmm=("#3d7a4b", "^"))
 _SPLITS = {"alternate": ("#1b6ca8", "o", -0.12), "halves": ("#c8553d", "s", 0.12)}
 _VARIED = {
     "speakers": "speakers",
@@ -162,18 +157,8 @@ def show_named(
 ) -> Figure:
     """Draw the confusions of two methods, and a map of the distances.
 
-    Parameters
-    ----------
-    speakers : np.ndarray [shape=(n_items,)] of str
-        Who speaks in each.
-    sides : tuple of np.ndarray of int
-        Items that train, and that are tested.
-    named : dict
-        Method to the speaker it names for each test item.
-    squared : np.ndarray [shape=(n_items, n_items)]
-        Squared distances of the map.
-    title : str
-        Title of the map.
+    Who speaks in each item; items that train, and that are tested; by method whom it names for each test item; squared
+    distances [shape=(n_items, n_items)].
     """
     train, test = sides
     fig, axes = plt.subplots(1, 3, figsize=(13.5, 4.6), layout="constrained", width_ratios=(1, 1, 1.3))

@@ -23,20 +23,10 @@ def show_spectrogram(
     min_hz: float | None = None,
     title: str = "",
 ):
-    """Draw magnitudes in dB over seconds and kilohertz; returns the mesh, for a colour bar.
+    """Draw linear magnitudes [shape=(n_bins, n_frames)] in dB over seconds and kilohertz; returns the mesh.
 
-    Parameters
-    ----------
-    S : np.ndarray [shape=(n_bins, n_frames), non-negative]
-        Linear magnitudes.
-    ax : matplotlib.axes.Axes
-    sr, hop_length : int
-        Hz and samples.
-    reference : float or None
-        Magnitude of 0 dB; None takes the largest of S. Give one value to all panels that are compared.
-    min_hz, max_hz : float
-        Ends of the axis; it is logarithmic and names octaves of 1 kHz, but linear from 0 where `min_hz` is None.
-    title : str
+    0 dB is `reference`, else the largest of S: give one value to all panels that are compared. The axis from `min_hz`
+    to `max_hz` is logarithmic and names octaves of 1 kHz, but linear from 0 where `min_hz` is None.
     """
     hz = frequencies(sr, 2 * (S.shape[0] - 1))
     shown = (hz <= max_hz) & (hz >= (min_hz or 0.0))

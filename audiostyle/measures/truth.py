@@ -18,14 +18,9 @@ _N_MFCC = 13
 
 
 def log_spectral_distance(y: np.ndarray, target: np.ndarray, sr: int) -> float:
-    """Compute the mean log-spectral distance (LSD) on a mel scale between a clip and the truth.
+    """Compute the mean log-spectral distance (LSD) on a mel scale between a clip and the truth, in dB.
 
-    Root mean square over the bands of the difference in dB, averaged over frames.
-
-    Returns
-    -------
-    float
-        dB, at least 0; lower is better.
+    Root mean square over the bands of the difference in dB, averaged over frames; lower is better.
     """
     Y, T = _mel_decibels(y, target, sr)
     return float(np.sqrt(((Y - T) ** 2).mean(axis=0)).mean())

@@ -13,15 +13,15 @@ import soundfile
 
 from audiostyle.config import TransferConfig
 from audiostyle.datasets.clips import pairs
-from audiostyle.figures.charts import show_bars
 from audiostyle.figures.optimisation import show_losses, show_optimisation
-from audiostyle.figures.players import link_to_site, player_row
+from audiostyle.figures.players import player_row
 from audiostyle.figures.speakers import show_confusion
 from audiostyle.figures.speakers import show_curves as show_accuracy
 from audiostyle.figures.spectrograms import show_differences, show_spectrograms, show_triptych
 from audiostyle.sound.levels import rms
 from audiostyle.spectrogram import to_decibels
 from audiostyle.transfer import transfer_style
+from notebooks.run import link_to_site
 
 SR = 22050
 
@@ -53,13 +53,6 @@ def test_losses_are_drawn_in_their_own_units():
     content, style = ax.get_lines()
     assert content.get_xydata().tolist() == [[1, 0.5], [2, 1.0]]  # 0 has no place on a logarithmic axis
     assert style.get_xydata().tolist() == [[0, 3.0], [1, 2.0], [2, 1.0]]
-
-
-def test_first_bar_is_on_top():
-    ax = show_bars({"a": 1.0, "b": 3.0}, ax=plt.figure().subplots(), xlabel="x", title="t")
-    assert [bar.get_width() for bar in ax.patches] == [1.0, 3.0]
-    assert ax.transData.transform((0, 0))[1] > ax.transData.transform((0, 1))[1]
-    assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"]
 
 
 def test_confusion_has_who_speaks_in_rows_and_who_is_named_in_columns():
