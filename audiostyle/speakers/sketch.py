@@ -188,11 +188,10 @@ def sketch_utterances(
     """Yield the sketch and the number of samples of each utterance, None where `read` gives no waveform."""
     chunks, files = [], []
     for _, own in itertools.groupby(items, key=lambda item: item.speaker):
-        own = list(own)
-        chunks += [own[first : first + CHUNK] for first in range(0, len(own), CHUNK)]
-    for chunk in chunks:
-        key = cache_key("sketch", sketcher=sketcher.settings(), files=[_identity(item) for item in chunk])
-        files.append(None if cache is None else Path(cache) / f"{key}.npz")
+        while chunk := list(itertools.islice(own, CHUNK)):
+            chunks.append(chunk)
+            key = cache_key("sketch", sketcher=sketcher.settings(), files=list(map(_identity, chunk)))
+            files.append(None if cache is None else Path(cache) / f"{key}.npz")
     absent = [file is None or not file.exists() for file in files]
     tasks = (
         joblib.delayed(sketch_chunk)(sketcher, read, chunk) for chunk in itertools.compress(chunks, absent)
@@ -204,7 +203,9 @@ def sketch_utterances(
             if arrays is None:
                 # A file that is damaged is made again, here.
                 arrays = next(made) if new else sketch_chunk(sketcher, read, chunk)
-                if file is not None:
+                if (
+                    file is not None and arrays["n_samples"].all()
+                ):  # what cannot be read today may be tomorrow
                     write_arrays(file, arrays)
             rows = iter(arrays["rows"])
             yield from ((next(rows), int(n)) if n else None for n in arrays["n_samples"])
