@@ -139,3 +139,16 @@ def find_cache() -> None:
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o077:
         folder = Path(tempfile.mkdtemp(prefix="audiostyle-numba-"))  # what lies in it is run
     os.environ["NUMBA_CACHE_DIR"] = str(folder)
+
+
+@contextmanager
+def single_precision() -> Iterator[None]:
+    """Have torch make numbers of 32 bits, whatever default its user has set for others."""
+    import torch
+
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)

@@ -32,6 +32,7 @@ from audiostyle.sound.levels import (
 from audiostyle.sound.read import check_waveform
 from audiostyle.sound.samples import Sound
 from audiostyle.spectrogram import as_tensor, log_magnitude, stft
+from audiostyle.system import single_precision
 
 # Transpositions of the style with at least this share of the most used one's weight take part in the texture.
 _USED = 0.3
@@ -211,6 +212,7 @@ def transfer_style(
     return transfer_sound(*sounds, config or TransferConfig(), progress=progress, callback=callback)
 
 
+@single_precision()
 def transfer_sound(
     content: Sound,
     style: Sound,
@@ -340,6 +342,7 @@ def _optimised(
     }
 
 
+@single_precision()
 def optimise(
     content: np.ndarray | Spectrogram,
     style: np.ndarray | Spectrogram,

@@ -133,6 +133,20 @@ def test_global_random_states_are_left_alone(content, style, config):
     assert after == (random.random(), torch.rand(1).item(), np.random.random())  # noqa: NPY002
 
 
+@pytest.mark.parametrize("config", [*SMALL.values(), *MATCHED.values()], ids=[*SMALL, *MATCHED])
+def test_how_the_caller_keeps_numbers_changes_nothing(content, style, config):
+    """Arrays that run backwards or may not be written, and another default type of torch."""
+    expected = transfer_style(content, style, SR, config, progress=False).y
+    backwards, frozen, before = content[::-1].copy()[::-1], style.copy(), torch.get_default_dtype()
+    frozen.flags.writeable = False
+    torch.set_default_dtype(torch.float64)
+    try:
+        found = transfer_style(backwards, frozen, SR, config, progress=False).y
+    finally:
+        torch.set_default_dtype(before)
+    np.testing.assert_array_equal(found, expected)
+
+
 def test_unequal_lengths(content, style, config):
     style = np.resize(style, int(len(content) * 1.7))
     result = run(content, style, config)

@@ -159,6 +159,8 @@ def server(audiostyle, tmp_path):
     log = tmp_path / "log"
 
     def start(words, **options):
+        # A shell that starts the tests in the background has them ignore SIGINT, and what they start.
+        options["preexec_fn"] = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
         with log.open("w") as out:
             return subprocess.Popen(words, stdout=out, stderr=subprocess.STDOUT, **options)
 

@@ -65,7 +65,8 @@ class RandomEncoder(Encoder):
         if self._filters is None or self._filters.shape[1] != n_channels:
             # Drawn on the CPU in float32 whatever the device, so that a seed means the same filters everywhere.
             generator = torch.Generator().manual_seed(self.seed)
-            drawn = torch.randn(self.n_filters, n_channels, self.kernel_size, generator=generator)
+            shape = (self.n_filters, n_channels, self.kernel_size)
+            drawn = torch.randn(shape, generator=generator, dtype=torch.float32)
             self._filters = drawn.to(self.device, self.dtype)
         return self._filters
 

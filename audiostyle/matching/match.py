@@ -29,6 +29,7 @@ from audiostyle.matching.describe import (
 from audiostyle.matching.gain import Gain, fitted_gain
 from audiostyle.sound.levels import set_level
 from audiostyle.sound.read import check_waveform
+from audiostyle.system import single_precision
 
 KINDS = ("instrument", "voice")
 SEMITONES = range(-18, 19)
@@ -164,6 +165,7 @@ class Match(NamedTuple):
     similarity: float
 
 
+@single_precision()
 def match_timbre(
     content: np.ndarray,
     style: np.ndarray,

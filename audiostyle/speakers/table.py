@@ -19,6 +19,7 @@ from audiostyle.datasets.corpora import Corpus, Recordings, choose_speakers, fin
 from audiostyle.speakers.classifiers import classify, classify_baseline, kernel_features
 from audiostyle.speakers.methods import BASELINES, SpeakerMethod, get_method, similarity
 from audiostyle.speakers.sketch import N_PAIRS, Sketcher, sketch_corpus
+from audiostyle.system import single_precision
 
 COLUMNS = (
     "corpus", "method", "encoder", "split", "text", "n_speakers", "n_train", "n_test", "n_correct", "accuracy",
@@ -31,6 +32,7 @@ SKETCH_FROM = 500
 _WITHOUT_GRAM = set(BASELINES) - {"linear"}
 
 
+@single_precision()
 def speaker_table(
     corpus: Corpus | Recordings | str | os.PathLike,
     *,
