@@ -257,6 +257,7 @@ def test_librispeech_is_unpacked_once_and_whole(serve, tmp_path):
         b"no archive",
         b"",
     ],
+    ids=["leaves its folder", "link to nothing", "cut short", "no archive", "empty"],
 )
 def test_a_tar_that_is_damaged_or_leaves_its_folder_is_refused_whole(serve, tmp_path, body):
     server, target = serve(body, ranges=True), tmp_path / "corpus"
