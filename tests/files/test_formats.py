@@ -5,7 +5,6 @@ import subprocess
 import warnings
 
 import numpy as np
-import pytest
 import soundfile
 
 from audiostyle.config import TransferConfig
