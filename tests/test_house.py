@@ -15,23 +15,23 @@ from experiments import tables
 
 ROOT = paths.root()
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-# Most lines of Python, docstrings included, and of JavaScript and CSS.
+# Lines of Python, docstrings included, and of JavaScript and CSS: what a room may hold today, and what it should.
 CORE = ("config.py", "spectrogram.py", "encoders", "losses.py", "optimize.py", "phase", "transfer.py")
 BUDGETS = {
-    "core": (1600, [f"audiostyle/{name}" for name in CORE]),
-    "matching": (700, ["audiostyle/matching"]),
-    "sound": (700, ["audiostyle/sound"]),
-    "files": (600, ["audiostyle/files"]),
-    "datasets": (800, ["audiostyle/datasets"]),
-    "measures, baselines": (900, ["audiostyle/measures", "audiostyle/baselines"]),
-    "speakers": (1200, ["audiostyle/speakers"]),
-    "figures": (700, ["audiostyle/figures"]),
-    "widgets": (1500, ["audiostyle/widgets"]),
-    "command line": (500, ["audiostyle/__main__.py", "audiostyle/commands"]),
-    "package": (9500, ["audiostyle"]),
-    "experiments": (3500, ["experiments"]),
-    "tests": (8000, ["tests"]),
-    "browser": (700, ["audiostyle/widgets/static"]),
+    "core": (1900, 1600, [f"audiostyle/{name}" for name in CORE]),
+    "matching": (1100, 700, ["audiostyle/matching"]),
+    "sound": (1110, 700, ["audiostyle/sound"]),
+    "files": (750, 600, ["audiostyle/files"]),
+    "datasets": (910, 800, ["audiostyle/datasets"]),
+    "measures, baselines": (910, 900, ["audiostyle/measures", "audiostyle/baselines"]),
+    "speakers": (1220, 1200, ["audiostyle/speakers"]),
+    "figures": (780, 700, ["audiostyle/figures"]),
+    "widgets": (1870, 1500, ["audiostyle/widgets"]),
+    "command line": (740, 500, ["audiostyle/__main__.py", "audiostyle/commands"]),
+    "package": (11500, 9500, ["audiostyle"]),
+    "experiments": (4440, 3500, ["experiments"]),
+    "tests": (10700, 8000, ["tests"]),
+    "browser": (705, 700, ["audiostyle/widgets/static"]),
 }
 
 
@@ -45,13 +45,13 @@ def _tracked(*places):
 def test_the_house_is_small(record_property):
     """Prints what stands in each room; `pytest -rP tests/test_house.py` shows it."""
     found = {}
-    for room, (_, places) in BUDGETS.items():
+    for room, (*_, places) in BUDGETS.items():
         endings = (".js", ".css") if room == "browser" else (".py",)
         files = [path for path in _tracked(*places) if path.suffix in endings]
         found[room] = sum(len(path.read_text().splitlines()) for path in files)
         assert files, f"{room}: {places} hold nothing"
-    for room, (most, _) in BUDGETS.items():
-        print(f"{room:20} {found[room]:6} of {most}")
+    for room, (most, aim, _) in BUDGETS.items():
+        print(f"{room:20} {found[room]:6}, may hold {most}, should {aim}")
         record_property(room, found[room])
     print(f"fields {len(fields(TransferConfig))} of 14, requirements {len(PROJECT['dependencies'])} of 18")
     assert len(fields(TransferConfig)) <= 14
