@@ -68,7 +68,7 @@ def check_target(path: str | os.PathLike) -> Path:
 
 def _refuse_irregular(path: Path) -> None:
     if path.exists() and not path.is_file():
-        raise ValueError(f"{path} cannot be written: it is no regular file; nothing is replaced but files")
+        raise ValueError(f"{path} cannot be written: it is not a regular file")
 
 
 def sha256(path: str | os.PathLike) -> str:

@@ -123,7 +123,9 @@ def _run(args: argparse.Namespace) -> int:
 
     kept = recipe.delivery if recipe else Delivery()
     subtype = args.subtype.upper() if args.subtype else kept.subtype
-    delivery = Delivery(args.sr or kept.rate, args.channels or kept.channels, subtype)
+    rate = kept.rate if args.sr is None else args.sr
+    channels = kept.channels if args.channels is None else args.channels
+    delivery = Delivery(rate, channels, subtype)
     several = len(contents) > 1 or any(path.is_dir() for path in (*contents, *styles))
     return (_run_several if several else _run_one)(args, recipe, chosen, delivery, contents, styles)
 

@@ -36,8 +36,9 @@ _ROUNDS, _MISS_DB, _STEP = 8, 0.1, 1.3
 _AUDIBLE_DB = 1.0
 # Below this root mean square (-100 dB of full scale) a clip is called silent: 16-bit dither lies near -98 dB.
 SILENCE_RMS = 1e-5
-# Of a constant offset, in root mean squares of the sound.
-_LEAST_OFFSET = 0.01
+# A constant offset counts from this share of the sound's root mean square on, in sounds of so many seconds: a shorter
+# one may be part of a wave.
+_LEAST_OFFSET, _LEAST_FOR_OFFSET = 0.01, 0.1
 
 
 def rms(y: np.ndarray) -> float:
@@ -338,9 +339,11 @@ def without_offset(sound: Sound) -> Sound:
 
     Examples
     --------
-    >>> without_offset(Sound.of(np.array([0.75, 0.25]), 22050)).read(0, 2).tolist()
+    >>> without_offset(Sound.of(np.array([0.75, 0.25]), 20)).read(0, 2).tolist()
     [[0.25, -0.25]]
     """
+    if sound.n_samples < _LEAST_FOR_OFFSET * sound.sr:
+        return sound
     found = measure(sound)
     offset = (found.sums / max(1, found.n_samples)).astype(np.float32)[:, None]
     if np.abs(offset).max() < max(_LEAST_OFFSET * found.rms, 1e-30):

@@ -48,6 +48,7 @@ def command(monkeypatch, run, name="transfer"):
 
 def test_interrupt_and_warning_are_one_line(monkeypatch, capsys):
     def interrupted(_):
+        warnings.simplefilter("always")
         warnings.warn("some of it\nis short", stacklevel=2)
         raise KeyboardInterrupt
 

@@ -8,6 +8,7 @@ import pytest
 
 from audiostyle.datasets.clips import get_pair
 from audiostyle.sound.levels import rms
+from audiostyle.sound.samples import Sound
 from experiments import pairs
 from experiments.pairs import COPY_CONTENT, COPY_STYLE, EQUALISER, MATCHED, PLAIN, POLISH
 from experiments.presets import get_preset
@@ -92,7 +93,7 @@ def test_gaps_are_filled_by_what_is_added_to_them(runs):
     assert -80 <= levels["content"] <= -60
     result = runs[0].result
     noise = 0.01 * np.random.default_rng(0).normal(size=result.y.shape).astype(np.float32)
-    noisy = runs[0]._replace(result=replace(result, y=result.y + noise))
+    noisy = runs[0]._replace(result=replace(result, sound=Sound.of(result.y + noise, result.sr)))
     assert pairs.gaps(noisy).iloc[1] > levels.iloc[1] + 5
 
 

@@ -126,10 +126,11 @@ def test_samples_as_unknowns_optimise_the_sound_itself(content, style, start):
     assert float(style_loss(InfiniteEncoder(), X, A)) == pytest.approx(found.value.style, rel=1e-3)
 
 
-def test_who_stops_the_optimiser_waits_for_no_polish(content, style):
+def test_who_stops_stops_the_polish_too(content, style):
     config = TransferConfig(method="gram")
     result = transfer_style(
-        content, style, config=config, progress=False, callback=lambda iteration, losses, S: iteration == 2
+        content, style, config=config, progress=False, callback=lambda iteration, losses, S: iteration >= 2
     )
     assert result.losses["iteration"].iloc[-1] == 2
-    assert len(result.polish_losses) == 1
+    assert len(result.polish_losses) == 2
+    assert result.reason == "callback"

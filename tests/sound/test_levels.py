@@ -144,8 +144,10 @@ def test_nothing_clips_and_full_scale_is_left_alone(noise, peak):
 
 
 def test_an_offset_is_subtracted_from_every_channel_and_a_small_one_left(rng):
-    y = 0.1 * rng.standard_normal((2, 1000))
+    y = 0.1 * rng.standard_normal((2, SR))
     y -= y.mean(axis=1, keepdims=True)
     offset = np.array([[0.05], [-0.02]])
     np.testing.assert_allclose(without_offset(y + offset), y, atol=1e-7)
     np.testing.assert_array_equal(without_offset(y + 5e-4), y + 5e-4)
+    part_of_a_wave = np.full(100, 0.1)
+    np.testing.assert_array_equal(without_offset(part_of_a_wave), part_of_a_wave)

@@ -1,5 +1,4 @@
 import os
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -40,7 +39,7 @@ def upload(source, path, piece=20_000):
 def usable_part(monkeypatch):
     """A registry in which 4 s of a clip are usable, from 1.5 s on; returns the whole."""
     rows = {name: clip for name, clip in clips._registry().items() if clip.edition == "bundled"}
-    rows["violin_canon"] = replace(rows["violin_canon"], start_s=1.5, duration_s=4.0)
+    rows["violin_canon"] = rows["violin_canon"]._replace(start_s=1.5, duration_s=4.0)
     whole, _ = load_audio(clips.locate(rows["violin_canon"]))
     monkeypatch.setattr(clips, "_registry", lambda: rows)
     return whole
