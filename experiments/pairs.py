@@ -293,7 +293,7 @@ def write_runs(runs: Sequence[PairRun], results: Results) -> None:
 def store_run(run: PairRun) -> None:
     """Keep the result of a whole pair, with its numbers, for the pair explorer."""
     content, style, sr = run.audio.content, run.audio.style, run.audio.sr
-    rendered = renders.add_numbers(renders.rendered(run.result), content, style, sr)
+    rendered = renders.rendered(run.result, content, style, sr)
     renders.store(run.pair, len(content) / sr, rendered)
 
 
@@ -307,8 +307,7 @@ def fill_grid(
             config = renders.method_config(method, balance, preset)
             kept = renders.load_stored(pair, preset.duration, config)
             if kept is None:
-                made, _ = renders.render(audio.content, audio.style, audio.sr, config)
-                kept = renders.add_numbers(made, audio.content, audio.style, audio.sr)
+                kept, _ = renders.render(audio.content, audio.style, audio.sr, config)
                 renders.store(pair, preset.duration, kept)
             found[method, balance] = kept
     return found

@@ -1,21 +1,18 @@
 """A blind listening test: X is A or B, which? With the chance of scoring as well by guessing."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from scipy.stats import binomtest
 
-from audiostyle.system import whole_file
 from audiostyle.widgets.parts import Status, box, button, dropdown, named, whole_number
-from audiostyle.widgets.player import Slot, SyncPlayer
+from audiostyle.widgets.player import SyncPlayer
 
 
 class AbxTest:
-    """A planned number of trials, each with X drawn to be A or B by a fair coin.
+    """A number of trials, each with X drawn to be A or B by a fair coin.
 
-    The number is fixed before the first answer: stopping when the score looks good would make `p_value` meaningless.
+    The number is fixed before the first answer: to stop when the score looks good would make `p_value` meaningless.
 
     Examples
     --------
@@ -57,26 +54,10 @@ class AbxTest:
 
 
 class AbxPanel:
-    """An ABX test in a page.
+    """An ABX test in a page; ``sounds(name)`` returns waveform and rate for each of `names`, pairs of text and name."""
 
-    Parameters
-    ----------
-    sounds : callable
-        ``sounds(name) -> (y, sr)``: the sound that a name of `names` stands for.
-    names : list of (str, str)
-        What can be compared: text and name.
-    answers : pathlib.Path
-        CSV file in which answers are kept.
-    seed : int or None
-        Seed of the coin, for tests.
-    """
-
-    def __init__(
-        self, sounds: Callable, names: list[tuple[str, str]], answers: Path, *, seed: int | None = None
-    ) -> None:
-        self._sounds, self._answers, self._seed = sounds, answers, seed
-        self._title = ""
-        self.test: AbxTest | None = None
+    def __init__(self, sounds: Callable, names: list) -> None:
+        self._sounds, self.test = sounds, None
         self.controls = {
             "a": dropdown("Sound A", "The first of the two sounds to tell apart", names),
             "b": dropdown("Sound B", "The second of the two sounds to tell apart", names, names[1][1]),
@@ -86,30 +67,28 @@ class AbxPanel:
             "is_b": button("X is B", "Answer that X is B", lambda: self.answer("B")),
         }
         self.status = Status(label="Blind test")
-        slots = [Slot("a", "A"), Slot("b", "B"), Slot("x", "X")]
-        self.player = SyncPlayer("Blind test: A, B and X", slots, pictures=False)
+        self.player = SyncPlayer("Blind test", {"a": "A", "b": "B", "x": "X"}, pictures=False)
         self._idle("Choose two sounds and press “Begin”. X is one of them; say which, as often as planned.")
         a, b, n_trials, *buttons = named(self.controls).values()
         rows = box(a, b, n_trials), box(*buttons, name="as-buttons")
         self.view = box(*rows, self.status, self.player, name="as-form")
 
-    def retarget(self, title: str) -> None:
-        """Go over to another pair; a test that has begun is dropped without a p-value."""
-        self._title = title
+    def drop(self) -> None:
+        """Drop a test that has begun, without a p-value: its sounds are others now."""
         if self.test is not None:
             self._idle("The pair or the setting changed: the test was dropped. Press “Begin” for a new one.")
 
     def begin(self) -> None:
         """Start a test of the sounds chosen."""
-        a, b = self.controls["a"].value, self.controls["b"].value
+        names = {name: self.controls[name].value for name in "ab"}
         try:
-            if a == b:
+            if names["a"] == names["b"]:
                 raise ValueError("A and B are the same; choose two sounds that differ")
-            sounds = {"a": self._sounds(a), "b": self._sounds(b)}
+            sounds = {name: self._sounds(chosen) for name, chosen in names.items()}
         except (ValueError, OSError) as error:
             self.status.fail(error)
             return
-        self.test = AbxTest(self.controls["n_trials"].value, seed=self._seed)
+        self.test = AbxTest(self.controls["n_trials"].value)
         for name, (y, sr) in sounds.items():
             self.player.show(name, y, sr)
         self._enable(running=True)
@@ -123,32 +102,20 @@ class AbxPanel:
         if not self.test.done:
             self._next_trial()
             return
-        self._keep(self.test)
         chance = "at most one test" if self.test.p_value <= 0.05 else "more than one test"
         score = f"{self.test.n_right} of {self.test.n_trials} right, p = {self.test.p_value:.3g}"
         self._idle(f"{score}: guessing does as well in {chance} of twenty.")
 
     def _next_trial(self) -> None:
-        self.player.copy_slot(self.test.x.lower(), "x")
+        self.player["x"] = self.player[self.test.x.lower()]
         done, n = len(self.test.answers), self.test.n_trials
         text = f"Trial {done + 1} of {n}: is X A or B? Right and wrong are told at the end."
         self.status.say(text, "busy", progress=done / n)
 
-    def _keep(self, test: AbxTest) -> None:
-        """Append the answers to those of earlier tests."""
-        old = [pd.read_csv(self._answers)] if self._answers.is_file() else []
-        texts = {value: text for text, value in self.controls["a"].options}
-        compared = " | ".join(texts[self.controls[name].value] for name in ("a", "b"))
-        number = int(old[0]["test"].max()) + 1 if old else 1
-        head = {"test": number, "compared": f"{self._title}: {compared}", "p_value": test.p_value}
-        self._answers.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(self._answers) as temporary:
-            rows = pd.DataFrame([head | answer for answer in test.answers])
-            pd.concat([*old, rows]).to_csv(temporary, index=False)
-
     def _idle(self, message: str) -> None:
         self.test = None
-        self.player.clear("a", "b", "x")
+        for name in "abx":
+            self.player[name] = {}
         self._enable(running=False)
         self.status.say(message)
 

@@ -28,10 +28,7 @@ _POLICY = (
 
 
 def page() -> nbformat.NotebookNode:
-    """Return the page as a notebook: the style lab with the default pair, one preview made.
-
-    Its results go where those of this process would; its kernel runs in another folder.
-    """
+    """Return the page as a notebook: the style lab after one preview; its results go where this process's would."""
     code = f"""
         from audiostyle.widgets.lab import StyleLab
 
@@ -40,8 +37,7 @@ def page() -> nbformat.NotebookNode:
         lab
         """
     cells = [nbformat.v4.new_markdown_cell(_TEXT), nbformat.v4.new_code_cell(inspect.cleandoc(code))]
-    kernel = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
-    return nbformat.v4.new_notebook(cells=cells, metadata=kernel)
+    return nbformat.v4.new_notebook(cells=cells)
 
 
 def serve(*, port: int = 8866, browser: bool = True) -> None:

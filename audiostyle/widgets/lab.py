@@ -2,7 +2,6 @@
 
 import html
 import time
-import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,13 +13,14 @@ import numpy as np
 from audiostyle.config import TransferConfig
 from audiostyle.datasets import paths
 from audiostyle.datasets.clips import get_pair
+from audiostyle.files.one import Part
 from audiostyle.files.recipe import Recipe, make_cut
 from audiostyle.widgets import parts
 from audiostyle.widgets.jobs import Latest, Ticket
-from audiostyle.widgets.player import Slot, SyncPlayer
-from audiostyle.widgets.renders import Rendered, add_numbers, number_table, render
+from audiostyle.widgets.player import SyncPlayer
+from audiostyle.widgets.renders import described, render
 from audiostyle.widgets.saving import Saving
-from audiostyle.widgets.source import Cut, SoundSource
+from audiostyle.widgets.source import SoundSource, load
 
 PREVIEW_SECONDS = 3.0
 # Near balance 1 the optimiser goes on for hundreds; what is left of the style loss falls little after these.
@@ -40,19 +40,14 @@ _NUMBERS = {
     "n_iter": ("Most iterations", "The optimiser often ends earlier, when nothing improves", 1, 2000),
     "seed": ("Seed", "Seeds random filters and initial phase", 0, 2**31 - 1),
 }
-_SLOTS = (
-    Slot("content", "Content"),
-    Slot("style", "Style"),
-    Slot("result", "Result", empty="The result will appear here.", first=True),
-    Slot("previous", "Previous result", empty="The result before the last one will appear here."),
-)
+_SLOTS = {"content": "Content", "style": "Style", "result": "Result", "previous": "Previous result"}
 
 
 class _Chosen(NamedTuple):
     """What the controls say at one moment."""
 
-    content: Cut
-    style: Cut
+    content: Part
+    style: Part
     config: TransferConfig
     preview: bool
 
@@ -60,22 +55,13 @@ class _Chosen(NamedTuple):
 class StyleLab(parts.Shown):
     """Transfer the style of any sound to any other and hear it.
 
+    The `controls` are settings by their names in `TransferConfig`, and the buttons ``run``, ``stop`` and ``play``.
+    `result` and `previous` are a `Recipe` and what was `Rendered` from it.
+
     Parameters
     ----------
     folder : path or None
         Where results are saved; None takes ``results/saved``.
-
-    Attributes
-    ----------
-    view : ipywidgets.Widget
-        What to display.
-    content, style : SoundSource
-    controls : dict
-        Settings by their names in `TransferConfig`, and the buttons ``run``, ``stop``, ``play`` and ``preview``.
-    status : Status
-    player : SyncPlayer
-    saving : Saving
-    result, previous : tuple of Recipe and Rendered, or None
 
     Notebook: 10_style_lab.ipynb
     """
@@ -84,41 +70,36 @@ class StyleLab(parts.Shown):
         pair = get_pair("instrument-1", "bundled")
         self.content = SoundSource("Content", pair.content_clip)
         self.style = SoundSource("Style", pair.style_clip)
-        self.controls, remote = self._make_controls(), f"as-{uuid.uuid4().hex}"
+        self.controls = self._make_controls()
+        remote = f"as-{self.controls['play'].model_id}"
         self.controls["play"].add_class(remote)
         self.status = parts.Status(label="Transfer")
         self.status.say(f"Moving the balance previews {PREVIEW_SECONDS:g} s; “Run” transfers the whole cut.")
         self.player = SyncPlayer("Content, style and results", _SLOTS, remote=remote)
-        self.numbers, self.code = ipywidgets.HTML(number_table()), ipywidgets.HTML()
-        self.result: tuple[Recipe, Rendered] | None = None
-        self.previous: tuple[Recipe, Rendered] | None = None
-        self._shown: _Chosen | None = None
-        self._running: _Chosen | None = None
+        self.code = ipywidgets.HTML()
+        self.result = self.previous = self._shown = self._running = None
         self._by_code = False
-        self.saving = Saving(paths.results_root() / "saved" if folder is None else Path(folder), self._kept)
+        self.saving = Saving(paths.results_root() / "saved" if folder is None else Path(folder))
         self._runs, self._shows = Latest(self._fail), Latest(self._fail)
         for name, control in self._settings().items():
             control.observe(lambda _change, name=name: self._on_setting(name), "value")
         for source in (self.content, self.style):
             source.observe(lambda _change: self._on_source(), "version")
         # A change of ipywidgets' own controls while the page opens would be lost.
-        resent = (self.controls["stop"], self.numbers, self.code, self.saving.controls["name"])
+        resent = (self.controls["stop"], self.code, self.saving.controls["name"])
         self.status.on_msg(lambda *_: [control.send_state() for control in resent])
         self._on_setting()
+        self._show_code()
         self._show_inputs(Ticket())
         self.view = self._layout()
 
-    def select(self, *, content: str | None = None, style: str | None = None, **values: object) -> None:
-        """Choose sounds (names of clips, or paths), ``method`` and settings by name; nothing is previewed.
+    def select(self, **values: object) -> None:
+        """Choose ``content`` and ``style`` (names of clips, or paths), ``method`` and settings; previews nothing.
 
-        Raises
-        ------
-        ValueError
-            If a sound cannot be read, or a setting is unknown or out of range.
+        Raises a ValueError if a sound cannot be read, or a setting is unknown or out of range.
         """
-        for source, clip in ((self.content, content), (self.style, style)):
-            if clip is not None:
-                source.select(clip)
+        for name in {"content", "style"} & set(values):
+            getattr(self, name).select(values.pop(name))
         self._by_code = True
         try:
             parts.put(self._settings(), values)
@@ -132,9 +113,12 @@ class StyleLab(parts.Shown):
             values["n_iter"] = min(values["n_iter"], _PREVIEW_ITER)
         return replace(_METHODS[values.pop("method")][1], **values)
 
-    def recipe(self) -> Recipe:
-        """Return sounds, cuts and settings of the controls."""
-        return self._recipe(self._chosen(preview=False))
+    def recipe(self, chosen: _Chosen | None = None) -> Recipe:
+        """Return sounds, cuts and settings of the controls, now or when they were chosen."""
+        chosen = chosen or self._chosen(preview=False)
+        sources = ((self.content, chosen.content), (self.style, chosen.style))
+        cuts = [make_cut(*cut, uploaded=source.is_upload(cut.path)) for source, cut in sources]
+        return Recipe(*cuts, chosen.config)
 
     def run(self, *, preview: bool = False) -> None:
         """Transfer in the background what the controls say now, or a preview of it; `wait` waits for it."""
@@ -148,22 +132,24 @@ class StyleLab(parts.Shown):
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until nothing runs; return whether that came true within `timeout` seconds."""
-        return all([part.wait(timeout) for part in (self.content, self.style, self._shows, self._runs)])
+        return all(
+            [jobs.wait(timeout) for jobs in (self.content.jobs, self.style.jobs, self._shows, self._runs)]
+        )
 
     # What the controls do
 
     def _make_controls(self) -> parts.Controls:
         methods = [(words, name) for name, (words, _) in _METHODS.items()]
         tooltip = "0 keeps the content, 0.5 matches the timbre (Gram matrix: weighs both), 1 takes the style"
-        preview, about = f"Preview {PREVIEW_SECONDS:g} s", "Transfer the first 3 s, in at most 60 iterations"
         controls = {
             "method": parts.dropdown("Method", "Filter the content, or optimise as the paper does", methods),
             "balance": parts.Slider(description="Balance", tooltip=tooltip, value=_DEFAULT.balance),
             "run": parts.button("Run", "Transfer the whole cut", self.run, primary=True),
             "stop": parts.button("Stop", "End now and keep the best so far", self.stop),
             # Sound must begin within the click: the player's script listens to this button itself.
-            "play": parts.button("▶ Play", "Play or pause (in the player: space)", primary=True),
-            "preview": parts.button(preview, about, lambda: self.run(preview=True)),
+            "play": parts.button(
+                "▶ Play", "Play or pause (in the player: space)", lambda: None, primary=True
+            ),
         }
         for name, (words, tooltip, low, high) in _NUMBERS.items():
             controls[name] = parts.whole_number(words, tooltip, getattr(_DEFAULT, name), low, high)
@@ -176,7 +162,6 @@ class StyleLab(parts.Shown):
     def _on_setting(self, changed: str = "") -> None:
         paper = self.controls["method"].value == "paper"
         self.controls["n_filters"].disabled = not paper
-        self._show_code()
         self._mark()
         # Random filters take too long to be asked for by a movement, and a run is not given up for a preview.
         free = not paper and (self._running is None or self._running.preview)
@@ -184,29 +169,23 @@ class StyleLab(parts.Shown):
             self._runs.submit(self._preview)
 
     def _on_source(self) -> None:
-        self._show_code()
         self._mark()
         self._shows.submit(self._show_inputs)
 
-    def _mark(self) -> None:
-        """Say of the result that is shown whether it is of what the controls say."""
-        self.player.mark("result", stale=self._is_stale())
-
-    def _is_stale(self) -> bool:
-        return self._shown is not None and self._chosen(self._shown.preview) != self._shown
+    def _mark(self) -> bool:
+        """Say, and return, whether the result that is shown is of other than what the controls say."""
+        stale = self._shown is not None and self._chosen(self._shown.preview) != self._shown
+        self.player.mark("result", stale=stale)
+        return stale
 
     def _preview(self, ticket: Ticket) -> None:
-        if not ticket.pause(_REST_SECONDS):
-            self._give_up(ticket)
-        elif self._shown is not None and not self._is_stale():
+        stopped = ticket.ended.wait(_REST_SECONDS)
+        if ticket.superseded:
+            return
+        if not stopped and self._shown is not None and not self._mark():
             self._finish("The result is of these settings.")
         else:
             self._transfer(ticket, self._begin(preview=True))
-
-    def _give_up(self, ticket: Ticket) -> None:
-        """Say that nothing follows, where what was asked for instead was stopped as well."""
-        if ticket.stopped:
-            self._finish("Stopped.")
 
     def _begin(self, preview: bool) -> _Chosen:
         self._running = self._chosen(preview)
@@ -214,55 +193,39 @@ class StyleLab(parts.Shown):
         self.status.say("Reading the sounds…", "busy", progress=-1.0)
         return self._running
 
-    def _finish(self, message: str = "") -> None:
+    def _finish(self, message: str) -> None:
         self._running = None
         self.controls["stop"].disabled = True
         self.status.say(message)
 
     def _fail(self, error: Exception) -> None:
-        self._finish()
+        self._finish("")
         self.status.fail(error)
 
     def _chosen(self, preview: bool) -> _Chosen:
         content = self.content.cut
         if preview:
-            content = content._replace(length=min(content.length, PREVIEW_SECONDS))
+            content = content._replace(duration=min(content.duration, PREVIEW_SECONDS))
         return _Chosen(content, self.style.cut, self.config(preview=preview), preview)
 
-    def _recipe(self, chosen: _Chosen) -> Recipe:
-        sources = ((self.content, chosen.content), (self.style, chosen.style))
-        cuts = [make_cut(*cut.part(), uploaded=source.is_upload(cut.sound)) for source, cut in sources]
-        return Recipe(*cuts, chosen.config)
-
-    def _kept(self) -> tuple[Recipe, np.ndarray, int, str | None]:
-        """Return what there is to keep, and how the content's samples were kept."""
-        if self.result is None:
-            raise ValueError("there is no result to keep yet; press “Run”")
-        recipe, rendered = self.result
-        return recipe, rendered.y, rendered.sr, self._shown.content.sound.subtype
-
     def _transfer(self, ticket: Ticket, chosen: _Chosen) -> None:
-        began = time.perf_counter()
-        recipe = self._recipe(chosen)
-        content, sr = chosen.content.load()
-        style, _ = chosen.style.load(sr=sr)
-        rendered, made = render(content, style, sr, chosen.config, self._follow(ticket))
+        if ticket.stopped:
+            self._finish("Stopped.")
+            return
+        began, recipe = time.perf_counter(), self.recipe(chosen)
+        content, style, form = load(chosen.content, chosen.style)
+        rendered, made = render(content, style, form.sr, chosen.config, self._follow(ticket))
         if ticket.superseded:
-            self._give_up(ticket)
             return
         if self.result is not None:
             self.previous = self.result
-            self.player.copy_slot("result", "previous")
+            self.player["previous"] = self.player["result"]
         self.result, self._shown = (replace(recipe, config=rendered.config), rendered), chosen
-        self._show_result(content, style, sr)
-        self.saving.suggest(self.result[0], preview=chosen.preview)
+        self._show_result(content, style, form.sr)
+        self.saving.hold(*self.result, form.subtype, preview=chosen.preview)
         how = "Stopped; the best so far is shown" if ticket.stopped else "Done"
         what = f"{rendered.y.shape[-1] / rendered.sr:.1f} s of {'preview' if chosen.preview else 'sound'}"
         self._finish(f"{how}: {what} after {time.perf_counter() - began:.1f} s. {made.level_note}")
-        self.result = (self.result[0], add_numbers(rendered, content, style, sr))
-        if not ticket.superseded:
-            results = {"result": self.result[1], "previous result": self.previous and self.previous[1]}
-            self.numbers.value = number_table(results)
 
     def _follow(self, ticket: Ticket) -> Callable[[int, dict, object], bool]:
         """Return a callback that reports progress four times a second and ends when asked to.
@@ -276,9 +239,8 @@ class StyleLab(parts.Shown):
             first, now = first or losses["style"] or 1.0, time.perf_counter()
             if now - said > 0.25 and not ticket.stopped:
                 said, share = now, losses["style"] / first
-                self.status.say(
-                    f"Iteration {iteration}: style loss at {share:.0%} of the start.", "busy", -1.0
-                )
+                text = f"Iteration {iteration}: style loss at {share:.0%} of the start."
+                self.status.say(text, "busy", progress=-1.0)
             ends, stopped = ticket.superseded or (ticket.stopped and not stopped), ticket.stopped
             return ends
 
@@ -287,13 +249,12 @@ class StyleLab(parts.Shown):
     # What the page shows
 
     def _show_inputs(self, ticket: Ticket) -> None:
-        content, sr = self.content.cut.load()
-        style, _ = self.style.cut.load(sr=sr)
+        content, style, form = load(self.content.cut, self.style.cut)
         if not ticket.superseded:
-            self._show_pair(content, style, sr)
+            self._show_pair(content, style, form.sr)
 
     def _show_pair(self, content: np.ndarray, style: np.ndarray, sr: int) -> tuple[float, float]:
-        notes = {name: getattr(self, name).cut.sound.path.name for name in ("content", "style")}
+        notes = {name: getattr(self, name).cut.path.name for name in ("content", "style")}
         shown, whole = (y.shape[-1] / sr for y in (content, style))
         if whole > shown:
             notes["style"] += f", first {shown:.1f} of {whole:.1f} s"
@@ -301,19 +262,19 @@ class StyleLab(parts.Shown):
 
     def _show_result(self, content: np.ndarray, style: np.ndarray, sr: int) -> None:
         reference, gain = self._show_pair(content, style, sr)
-        y, rate, config, *_ = self.result[1]
+        made, config = self.result[1], self.result[1].config
         note = [f"balance {config.balance:.2f}"]
-        note += [f"preview of {self._shown.content.length:.3g} s"] if self._shown.preview else []
-        note += (
-            ["Gram matrix" if config.encoder == "infinite" else "paper"] if config.method == "gram" else []
-        )
-        self.player.show("result", y * gain, rate, reference=reference, note=" · ".join(note))
+        note += [f"preview of {self._shown.content.duration:.3g} s"] if self._shown.preview else []
+        note += [{"infinite": "Gram matrix", "random": "paper"}[config.encoder]] * (config.method == "gram")
+        note = " · ".join([*note, described(made)])
+        self.player.show("result", made.y * gain, made.sr, reference=reference, note=note)
         self._mark()
+        self._show_code()
         if self.previous is None:
             self.player.heard = 2
 
     def _show_code(self) -> None:
-        recipe = self.recipe()
+        recipe = self.result[0] if self.result else self.recipe()
         self.code.value = "".join(
             f'<pre tabindex="0" aria-label="{words} that makes the result">{html.escape(code)}</pre>'
             for words, code in (("Python", recipe.python()), ("Shell", recipe.shell()))
@@ -323,14 +284,13 @@ class StyleLab(parts.Shown):
         c = self.controls
         buttons = parts.box(c["run"], c["stop"], c["play"], name="as-buttons")
         strip = parts.box(parts.box(c["method"], c["balance"]), buttons, name="as-strip")
-        settings = parts.box(*(c[name] for name in _NUMBERS)), parts.box(c["preview"], name="as-buttons")
+        settings = parts.box(*(c[name] for name in _NUMBERS))
         return parts.box(
             parts.box(self.content.view, self.style.view, name="as-cards"),
             parts.box(strip, self.status, name="as-sticky as-form"),
             self.player,
-            *parts.folded("More settings", parts.box(*settings, name="as-form")),
-            self.numbers,
-            *(parts.heading("Keep the result"), self.saving.view),
-            *(parts.heading("The same from code"), self.code),
+            *parts.folded("More settings", parts.box(settings, name="as-form")),
+            *(ipywidgets.HTML("<h2>Keep the result</h2>"), self.saving.view),
+            *(ipywidgets.HTML("<h2>The same from code</h2>"), self.code),
             name="as-lab",
         )

@@ -7,7 +7,6 @@ unknown length; nothing in it hands a file to the browser.
 import contextlib
 import uuid
 from collections.abc import Callable
-from html import escape
 from importlib import resources
 from pathlib import Path
 
@@ -30,8 +29,8 @@ def stylesheet() -> str:
     return (STATIC / "widgets.css").read_text(encoding="utf-8")
 
 
-class Part(anywidget.AnyWidget):
-    """A part of a page that sends its whole state again when a view of it is ready.
+class Element(anywidget.AnyWidget):
+    """An element of a page that sends its whole state again when a view of it is ready.
 
     A change between the page's request for the state and its first listener would be lost.
     """
@@ -40,14 +39,10 @@ class Part(anywidget.AnyWidget):
 
     def __init__(self, **values: object) -> None:
         super().__init__(**values)
-        self.on_msg(self._on_hello)
-
-    def _on_hello(self, _widget, content: dict, _buffers: list) -> None:
-        if content.get("type") == "hello":
-            self.send_state()
+        self.on_msg(lambda _own, content, _buffers: content.get("type") == "hello" and self.send_state())
 
 
-class Slider(Part):
+class Slider(Element):
     """A slider from 0 to 1 that reports its value once it rests."""
 
     _esm = script("slider")
@@ -57,11 +52,8 @@ class Slider(Part):
     step = traitlets.Float(0.01).tag(sync=True)
 
 
-class Status(Part):
-    """A line of `text`, of the kind ``"info"``, ``"busy"`` or ``"error"``, with a progress bar; and downloads.
-
-    `progress` is from 0 to 1, negative for work of unknown length, None for none.
-    """
+class Status(Element):
+    """A line of text (``"info"``, ``"busy"`` or ``"error"``), a progress bar (0 to 1; negative: unknown), downloads."""
 
     _esm = script("status")
     label = traitlets.Unicode().tag(sync=True)
@@ -86,6 +78,15 @@ class Status(Part):
         self.send({"type": "download", "id": uuid.uuid4().hex, "name": name}, [data])
 
 
+class Shown:
+    """What a notebook displays by its `view`."""
+
+    view: ipywidgets.Widget
+
+    def _ipython_display_(self) -> None:
+        display(self.view)
+
+
 def dropdown(description: str, tooltip: str, options: list[tuple[str, object]], value: object = None):
     """Return a list to choose from pairs of text and value, the first by default."""
     value = options[0][1] if value is None else value
@@ -97,12 +98,11 @@ def whole_number(description: str, tooltip: str, value: int, low: int, high: int
     return ipywidgets.BoundedIntText(value, min=low, max=high, description=description, tooltip=tooltip)
 
 
-def button(description: str, tooltip: str, action: Callable[[], object] | None = None, *, primary=False):
+def button(description: str, tooltip: str, action: Callable[[], object], *, primary: bool = False):
     """Return a button."""
     made = ipywidgets.Button(description=description, tooltip=tooltip)
     made.add_class("as-primary" if primary else "as-button")
-    if action is not None:
-        made.on_click(lambda _button: action())
+    made.on_click(lambda _button: action())
     return made
 
 
@@ -114,13 +114,7 @@ def named(controls: Controls) -> Controls:
 
 
 def put(controls: Controls, values: dict[str, object]) -> None:
-    """Set controls by name.
-
-    Raises
-    ------
-    ValueError
-        If a name is unknown or a value is not one that its control offers.
-    """
+    """Set controls by name; raises a ValueError for an unknown name, or a value that its control does not offer."""
     for name, value in values.items():
         if name not in controls:
             raise ValueError(f"there is no control {name!r}; there are {', '.join(sorted(controls))}")
@@ -128,17 +122,13 @@ def put(controls: Controls, values: dict[str, object]) -> None:
         with contextlib.suppress(traitlets.TraitError):
             control.value = value
         if control.value != value:  # or it is the nearest number that is allowed
-            control.value = before
-            offered = [option[1] for option in getattr(control, "options", ())] or "within its limits"
-            raise ValueError(f"{name}={value!r} is not allowed; it must be {offered}")
+            control.value, offered = before, [option[1] for option in getattr(control, "options", ())]
+            raise ValueError(f"{name}={value!r} is not allowed; it must be {offered or 'within its limits'}")
 
 
 def box(*parts: ipywidgets.Widget, name: str = "as-fields") -> ipywidgets.Box:
     """Put parts beside each other where there is room, or as the style sheet's classes of these names say."""
-    made = ipywidgets.Box(parts)
-    for one in name.split():
-        made.add_class(one)
-    return made
+    return ipywidgets.Box(parts, _dom_classes=name.split())
 
 
 def folded(words: str, part: ipywidgets.Widget) -> tuple[ipywidgets.Widget, ipywidgets.Widget]:
@@ -147,17 +137,3 @@ def folded(words: str, part: ipywidgets.Widget) -> tuple[ipywidgets.Widget, ipyw
     fold.observe(lambda change: setattr(part.layout, "display", None if change["new"] else "none"), "value")
     part.layout.display = "none"
     return named({"fold": fold})["fold"], part
-
-
-class Shown:
-    """What a notebook displays by its `view`."""
-
-    view: ipywidgets.Widget
-
-    def _ipython_display_(self) -> None:
-        display(self.view)
-
-
-def heading(words: str) -> ipywidgets.HTML:
-    """Return a heading."""
-    return ipywidgets.HTML(f'<h2 class="as-heading">{escape(words)}</h2>')

@@ -1,60 +1,30 @@
 """A player that switches between sounds at the same position, over their spectrograms on one scale."""
 
 import io
-from typing import NamedTuple
 
 import librosa
-import matplotlib
+import matplotlib.colors
+import matplotlib.image
 import numpy as np
 import soundfile
 import traitlets
-from PIL import Image
 
 from audiostyle.config import TransferConfig
 from audiostyle.sound.channels import mid_signal
 from audiostyle.sound.levels import rms, set_level
 from audiostyle.spectrogram import RANGE_DB, frequencies, magnitudes, to_decibels
-from audiostyle.widgets.parts import Part, script
+from audiostyle.widgets.parts import Element, script
 
 _DEFAULT = TransferConfig()
-_MAX_HZ, _DIFFERENCE_DB, _MAX_COLUMNS = 8000.0, 30.0, 1000
-_SLOTS, _PEAK = 4, 0.98
+_MAX_HZ, _DIFFERENCE_DB, _PEAK = 8000.0, 30.0, 0.98
 
 
-class Slot(NamedTuple):
-    """A place in the player: what Python and the page call it, and whether it can be heard or only seen.
+class SyncPlayer(Element):
+    """One player for up to four sounds, in slots with a name and a heading.
 
-    `empty` are words in place of a picture; the picture of the `first` comes first where the page is narrow.
-    """
-
-    name: str
-    heading: str
-    listen: bool = True
-    empty: str = ""
-    first: bool = False
-
-
-class SyncPlayer(Part):
-    """One player for up to four sounds.
-
-    All sounds run together and only their gains change, so that switching keeps the position and leaves no gap;
-    they are matched in root mean square and lowered together until none clips.
-
-    Parameters
-    ----------
-    label : str
-        What a screen reader calls it.
-    slots : list of Slot
-        At most four.
-    pictures : bool
-        Whether spectrograms are shown; a blind test must not show them.
-    remote : str
-        Class of a button elsewhere on the page that plays it, in place of a button of its own.
-
-    Attributes
-    ----------
-    heard : int
-        Which slot is heard.
+    All sounds run together and only their gains change, so that switching keeps the position and leaves no gap; they
+    are matched in root mean square and lowered together until none clips. A slot that is only `seen` has no sound; a
+    blind test must not show the `pictures`. A button elsewhere on the page may play it: `remote` is its class.
     """
 
     _esm = script("player")
@@ -71,30 +41,24 @@ class SyncPlayer(Part):
     slot2 = traitlets.Dict().tag(sync=True)
     slot3 = traitlets.Dict().tag(sync=True)
 
-    def __init__(self, label: str, slots: list[Slot], *, pictures: bool = True, remote: str = "") -> None:
-        if not 1 <= len(slots) <= _SLOTS:
-            raise ValueError(f"a player has 1 to {_SLOTS} slots, not {len(slots)}")
-        self._index = {slot.name: i for i, slot in enumerate(slots)}
+    def __init__(self, label: str, slots: dict[str, str], *, seen: str = "", **look: object) -> None:
+        self._index = {name: i for i, name in enumerate(slots)}
         scales = [{"low": f"−{RANGE_DB:g} dB", "high": "0 dB", "colours": css_colours("magma")}]
-        if not all(slot.listen for slot in slots):
+        if seen:
             ends = f"content louder (−{_DIFFERENCE_DB:g} dB)", f"result louder (+{_DIFFERENCE_DB:g} dB)"
             scales.append({"low": ends[0], "high": ends[1], "colours": css_colours("PuOr_r")})
-        shown = [slot._asdict() for slot in slots]
-        super().__init__(label=label, slots=shown, pictures=pictures, scales=scales, remote=remote)
+        shown = [{"heading": heading, "listen": name != seen} for name, heading in slots.items()]
+        super().__init__(label=label, slots=shown, scales=scales, **look)
 
-    def slot(self, name: str) -> dict:
+    def __getitem__(self, name: str) -> dict:
         """Return what a slot holds: audio (FLAC), image (PNG), note and so on; empty if nothing."""
         return getattr(self, f"slot{self._index[name]}")
 
+    def __setitem__(self, name: str, data: dict) -> None:
+        setattr(self, f"slot{self._index[name]}", dict(data))
+
     def show(
-        self,
-        name: str,
-        y: np.ndarray,
-        sr: int,
-        *,
-        reference: float | None = None,
-        note: str = "",
-        config: TransferConfig = _DEFAULT,
+        self, name: str, y: np.ndarray, sr: int, *, reference=None, note="", config: TransferConfig = _DEFAULT
     ) -> None:
         """Put a sound into a slot.
 
@@ -102,10 +66,8 @@ class SyncPlayer(Part):
         ----------
         name : str
             The slot.
-        y : np.ndarray [shape=(n_samples,) or (n_channels, n_samples)]
-            At the level at which it is to be seen; it is heard at the level of the others.
-        sr : int
-            Its sample rate in Hz.
+        y, sr : np.ndarray [shape=(n_samples,) or (n_channels, n_samples)], int
+            At the level at which it is to be seen; it is heard at the level of the others. Its sample rate in Hz.
         reference : float or None
             Magnitude of 0 dB in the picture; None takes the largest.
         note : str
@@ -124,17 +86,14 @@ class SyncPlayer(Part):
             heading = self.slots[self._index[name]]["heading"].lower()
             data["image"] = png_bytes(decibels, -RANGE_DB, 0.0, "magma")
             data["alt"] = f"Spectrogram of {heading}: {data['duration']:.1f} s, 0 to {_MAX_HZ / 1000:g} kHz"
-        self._put(name, data)
+        self[name] = data
 
     def show_sources(
         self, content: np.ndarray, style: np.ndarray, sr: int, notes: dict[str, str]
     ) -> tuple[float, float]:
         """Show content and as much of the style at one level, on one scale.
 
-        Returns
-        -------
-        reference, gain : float
-            Magnitude of 0 dB, and the factor that brought the content to its level, for a result beside them.
+        Returns the magnitude of 0 dB, and the factor that brought the content to its level, for a result beside them.
         """
         shown = {"content": content, "style": style[..., : content.shape[-1]]}
         sounds = {name: set_level(y, _DEFAULT.level, name=name) for name, y in shown.items()}
@@ -156,24 +115,12 @@ class SyncPlayer(Part):
             "note": f"mean |difference| {np.mean(np.abs(decibels)):.1f} dB",
             "alt": "Difference of the spectrograms of result and content in dB",
         }
-        self._put(name, data)
+        self[name] = data
 
     def mark(self, name: str, *, stale: bool) -> None:
         """Say of what a slot shows whether it is out of date."""
         index = {self._index[name]}
         self.stale = sorted({*self.stale} | index if stale else {*self.stale} - index)
-
-    def clear(self, *names: str) -> None:
-        """Empty slots."""
-        for name in names:
-            self._put(name, {})
-
-    def copy_slot(self, source: str, target: str) -> None:
-        """Show in `target` what `source` shows."""
-        self._put(target, dict(self.slot(source)))
-
-    def _put(self, name: str, data: dict) -> None:
-        setattr(self, f"slot{self._index[name]}", data)
 
 
 def flac_bytes(y: np.ndarray, sr: int) -> bytes:
@@ -189,31 +136,18 @@ def analysed(y: np.ndarray, sr: int, rate: int) -> np.ndarray:
 
 
 def _shown(S: np.ndarray, sr: int) -> np.ndarray:
-    """Keep the bins up to the top of the axis, every two by the louder one, and at most so many columns."""
+    """Keep the bins up to the top of the axis, every two by the louder one."""
     S = S[frequencies(sr, 2 * (S.shape[0] - 1)) <= _MAX_HZ]
-    rows = S[: len(S) // 2 * 2].reshape(-1, 2, S.shape[1]).max(axis=1)
-    group = -(-rows.shape[1] // _MAX_COLUMNS)
-    padded = np.pad(rows, ((0, 0), (0, -rows.shape[1] % group)), mode="edge")
-    return padded.reshape(len(rows), -1, group).max(axis=2)
-
-
-def _palette(name: str) -> np.ndarray:
-    return np.round(matplotlib.colormaps[name](np.linspace(0, 1, 256))[:, :3] * 255).astype(np.uint8)
+    return S[: len(S) // 2 * 2].reshape(-1, 2, S.shape[1]).max(axis=1)
 
 
 def css_colours(name: str) -> list[str]:
     """Return six colours of a colour map of matplotlib, as CSS writes them."""
-    return ["#{:02x}{:02x}{:02x}".format(*colour) for colour in _palette(name)[::51].tolist()]
+    return [matplotlib.colors.to_hex(colour) for colour in matplotlib.colormaps[name](np.linspace(0, 1, 6))]
 
 
 def png_bytes(values: np.ndarray, low: float, high: float, cmap: str) -> bytes:
-    """Return a matrix as a PNG with a palette of 256 colours, its first row at the bottom.
-
-    A third of the bytes of matplotlib's RGBA. Values beyond `low` and `high` take the end colours of `cmap`.
-    """
-    indices = np.clip(np.round((values[::-1] - low) / (high - low) * 255), 0, 255).astype(np.uint8)
-    picture = Image.fromarray(indices)
-    picture.putpalette(_palette(cmap).tobytes())
+    """Return a matrix as a PNG, its first row at the bottom; values beyond `low` and `high` take the end colours."""
     buffer = io.BytesIO()
-    picture.save(buffer, format="PNG")
+    matplotlib.image.imsave(buffer, values[::-1], vmin=low, vmax=high, cmap=cmap, format="png")
     return buffer.getvalue()

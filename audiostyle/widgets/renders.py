@@ -1,5 +1,6 @@
 """Transfers for the widgets: computed while one waits, or kept from an earlier run, with their numbers."""
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,35 +18,19 @@ from audiostyle.transfer import TransferResult, transfer_style
 from audiostyle.widgets.player import analysed
 
 METHODS = ("matched", "infinite", "random")
-# Rows of a table of numbers: key, words, format.
-_ROWS = (
-    ("style_share_limit", "style loss left (1 = content)", "{:.3f}"),
-    ("chroma_similarity", "chroma similarity to the content", "{:.2f}"),
-    ("mfcc_distance", "MFCC distance to the style", "{:.1f}"),
-    ("seconds", "seconds of computing", "{:.1f}"),
-)
 
 
 class Rendered(NamedTuple):
     """A result to listen to.
 
-    Parameters
-    ----------
-    y : np.ndarray [shape=(n_samples,) or (n_channels, n_samples), dtype=float32]
-        The sound at the content's loudness, and its sample rate `sr` in Hz.
-    config : TransferConfig
-        Settings that give it again; after a stop, ``n_iter`` is the number of iterations made.
-    numbers : dict of str to float
-        ``seconds``, and those of `add_numbers`.
-    gain : float
-        As of `TransferResult`; 1 where it was read from the store.
+    The sound and its rate; the settings that give it again (after a stop, ``n_iter`` is the number of iterations made);
+    the numbers of `audiostyle.measures.table.sound_numbers`, and ``seconds``.
     """
 
     y: np.ndarray
     sr: int
     config: TransferConfig
     numbers: dict[str, float]
-    gain: float = 1.0
 
 
 def method_config(method: str, balance: float, preset: Preset) -> TransferConfig:
@@ -57,50 +42,28 @@ def method_config(method: str, balance: float, preset: Preset) -> TransferConfig
 
 
 def render(
-    content: np.ndarray,
-    style: np.ndarray,
-    sr: int,
-    config: TransferConfig,
-    callback: Callable[..., bool] | None = None,
+    content: np.ndarray, style: np.ndarray, sr: int, config: TransferConfig, callback: Callable | None = None
 ) -> tuple[Rendered, TransferResult]:
-    """Transfer; return the sound without the numbers of `add_numbers`, and everything about it."""
+    """Transfer; return the sound with its numbers, and everything about it."""
     result = transfer_style(content, style, sr, config, progress=False, callback=callback)
-    return rendered(result), result
+    return rendered(result, content, style, sr), result
 
 
-def rendered(result: TransferResult) -> Rendered:
-    """Return the sound of a transfer, with the time it took."""
-    config = result.config
-    if result.stopped:
-        config = replace(config, n_iter=result.n_iter)
-    return Rendered(
-        result.y, result.sr, config, {"seconds": float(sum(result.seconds.values()))}, result.gain
-    )
+def rendered(result: TransferResult, content: np.ndarray, style: np.ndarray, sr: int) -> Rendered:
+    """Return the sound of a transfer with its numbers, those of one channel at the configuration's rate."""
+    config, rate = result.config, result.config.sr
+    heard = analysed(result.y, result.sr, rate) / np.float32(result.gain)
+    numbers = {"seconds": float(sum(result.seconds.values()))}
+    with contextlib.suppress(ValueError):  # too short for a distance of patches
+        numbers |= sound_numbers(heard, analysed(content, sr, rate), analysed(style, sr, rate), config)
+    config = replace(config, n_iter=result.n_iter) if result.stopped else config
+    return Rendered(result.y, result.sr, config, numbers)
 
 
-def add_numbers(made: Rendered, content: np.ndarray, style: np.ndarray, sr: int) -> Rendered:
-    """Return the same with `audiostyle.measures.table.sound_numbers` of one channel at the configuration's rate."""
-    rate = made.config.sr
-    heard = analysed(made.y, made.sr, rate) / np.float32(made.gain)
-    found = sound_numbers(heard, analysed(content, sr, rate), analysed(style, sr, rate), made.config)
-    return made._replace(numbers=made.numbers | found)
-
-
-def number_table(results: dict[str, Rendered | None] | None = None) -> str:
-    """Return the numbers of results by heading as an HTML table; a dash stands where there is none."""
-    results = results or {"result": None}
-    head = "".join(f'<th scope="col">{name}</th>' for name in ("Numbers of the sound", *results))
-    columns = [result.numbers if result else {} for result in results.values()]
-    body = "".join(
-        f'<tr><th scope="row">{words}</th>'
-        + "".join(f"<td>{form.format(numbers[key]) if key in numbers else '–'}</td>" for numbers in columns)
-        + "</tr>"
-        for key, words, form in _ROWS
-    )
-    return (
-        '<div class="as-table" tabindex="0" role="region" aria-label="Numbers">'
-        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
-    )
+def described(made: Rendered) -> str:
+    """Return, in words, the style loss left (1 is the content's own) and the chroma similarity to the content."""
+    forms = {"style_share_limit": "style loss {:.3f}", "chroma_similarity": "chroma {:.2f}"}
+    return " · ".join(form.format(made.numbers[key]) for key, form in forms.items() if key in made.numbers)
 
 
 def _file(pair: Pair, duration: float, config: TransferConfig) -> Path:

@@ -9,70 +9,40 @@ import numpy as np
 import traitlets
 
 from audiostyle.datasets import clips
-from audiostyle.sound.read import open_sound
+from audiostyle.files.one import Part
+from audiostyle.sound.read import SoundFormat, open_sound
+from audiostyle.widgets import parts
 from audiostyle.widgets.jobs import Latest, Ticket
-from audiostyle.widgets.parts import Part, Status, box, dropdown, script
 
 MAX_MEGABYTES = 200
 _SHORTEST, _FIRST, _LONGEST = 0.1, 10.0, 60.0  # seconds of a cut
 _COLUMNS = 600
-_NAME_BYTES = 255
 
 
-class Sound(NamedTuple):
-    """A sound file that was opened: its usable part begins at `offset` seconds, and `note` says what is amiss.
-
-    `subtype` is how its samples are kept, as libsndfile calls it.
-    """
+class Opened(NamedTuple):
+    """A sound file that was measured: its usable part begins at `offset` seconds, and `note` says what is amiss."""
 
     path: Path
     duration: float
     peaks: bytes
     offset: float
     note: str
-    subtype: str | None
 
 
-class Cut(NamedTuple):
-    """A part of a sound: from `start` on, `length` seconds."""
-
-    sound: Sound
-    start: float
-    length: float
-
-    def part(self) -> tuple[Path, float, float]:
-        """Return the file, and start and duration in seconds within it."""
-        return self.sound.path, self.sound.offset + self.start, max(self.length, 0.01)
-
-    def load(self, *, sr: int | None = None) -> tuple[np.ndarray, int]:
-        """Return the cut with all its channels, and its rate in Hz: its own, or the one asked for."""
-        sound = open_sound(*self.part())[0]
-        return (sound if sr is None else sound.at(sr)).waveform(), sr or sound.sr
+def load(content: Part, style: Part) -> tuple[np.ndarray, np.ndarray, SoundFormat]:
+    """Return two cuts with all their channels, at the rate of the content; and how that is kept."""
+    sound, form, _ = open_sound(*content)
+    return sound.waveform(), open_sound(*style)[0].at(form.sr).waveform(), form
 
 
-class SoundSource(Part):
-    """Choose a sound and cut it on its waveform; files can be uploaded or dropped.
+class SoundSource(parts.Element):
+    """Choose a clip of the registry or a file and cut it on its waveform; files can be uploaded or dropped.
 
-    A file travels in pieces, each acknowledged, so that no limit on the size of a message applies.
-
-    Parameters
-    ----------
-    title : str
-        ``"Content"`` or ``"Style"``.
-    clip : str
-        Name of a clip in the registry, or a path.
-
-    Attributes
-    ----------
-    view : ipywidgets.Widget
-        What to display.
-    start, length : float
-        The cut in seconds.
-    version : int
-        Counts the changes of the cut; observe it.
+    A file travels in pieces, each acknowledged, so that no limit on the size of a message applies. `version` counts the
+    changes of the cut.
     """
 
-    _esm = script("wave")
+    _esm = parts.script("wave")
     title = traitlets.Unicode().tag(sync=True)
     duration = traitlets.Float(0.0).tag(sync=True)
     start = traitlets.Float(0.0).tag(sync=True)
@@ -86,45 +56,38 @@ class SoundSource(Part):
         # Made at the first upload: a kernel that is killed leaves its folders behind.
         self._folder: tempfile.TemporaryDirectory | None = None
         self._upload: Path | None = None
-        self._sounds: dict[str, Sound] = {}
+        self._sounds: dict[str, Opened] = {}
         self._clip, self._setting = clip, False
-        self._jobs = Latest(self._refuse)
+        self.jobs = Latest(self._refuse)
         present = [(item.title, item.clip) for item in clips.clips() if clips.locate(item).is_file()]
-        self.clips = dropdown(title, f"Clip to use as {title.lower()}", present)
-        self.status = Status(label=f"{title}: status")
+        self.clips = parts.dropdown(title, f"Clip to use as {title.lower()}", present)
+        self.status = parts.Status(label=f"{title}: status")
         self._fields = {name: ipywidgets.FloatText(step=0.1) for name in ("start", "length")}
         for name, field in self._fields.items():
             field.description, field.tooltip = f"{name.title()} (s)", f"{name.title()} of the cut in seconds"
             field.observe(lambda change, name=name: setattr(self, name, change["new"]), "value")
         self.select(clip)
-        self.clips.observe(lambda change: self._on_clip(change["new"]), "value")
-        self.observe(self._on_cut, ["start", "length"])
+        self.clips.observe(lambda change: self._open_later(change["new"]), "value")
+        self.observe(lambda _change: self._set_cut(self.start, self.length), ["start", "length"])
         self.on_msg(self._on_piece)
-        self.view = box(self.clips, self, box(*self._fields.values()), self.status, name="as-card")
+        self.view = parts.box(
+            self.clips, self, parts.box(*self._fields.values()), self.status, name="as-card"
+        )
 
     @property
-    def cut(self) -> Cut:
-        """The part of the sound that is chosen now."""
-        return Cut(self._sounds[self._clip], self.start, self.length)
+    def cut(self) -> Part:
+        """The part of the file that is chosen now."""
+        sound = self._sounds[self._clip]
+        return Part(sound.path, sound.offset + self.start, max(self.length, 0.01))
 
     def select(self, clip: str) -> None:
-        """Choose a clip of the registry by name, or a file by its path.
-
-        Raises
-        ------
-        ValueError
-            If there is no such file or it cannot be read; the sound in use stays.
-        """
+        """Choose a clip of the registry by name, or a file by its path; a ValueError says why it cannot be read."""
         self._open(clip)
         self._take(clip)
 
-    def is_upload(self, sound: Sound) -> bool:
-        """Whether a sound came through the browser, which tells no folder."""
-        return self._folder is not None and sound.path.is_relative_to(self._folder.name)
-
-    def wait(self, timeout: float | None = None) -> bool:
-        """Wait until a file that is being opened is open or refused."""
-        return self._jobs.wait(timeout)
+    def is_upload(self, path: Path) -> bool:
+        """Whether a file came through the browser, which tells no folder."""
+        return self._folder is not None and path.is_relative_to(self._folder.name)
 
     def _open(self, clip: str) -> None:
         if clip not in self._sounds:
@@ -141,6 +104,7 @@ class SoundSource(Part):
         with self.hold_sync():
             self._clip = self.clips.value = clip
             self.peaks, self.duration = sound.peaks, sound.duration
+        self._setting = False
         self.status.say(f"{sound.path.name}: {sound.duration:.1f} s. {sound.note}".rstrip(" ."))
         self._set_cut(0.0, _FIRST)
 
@@ -149,25 +113,20 @@ class SoundSource(Part):
         self._setting, self.clips.value = True, self._clip
         self._setting = False
 
-    def _on_clip(self, clip: str) -> None:
-        if not self._setting and clip != self._clip:
-            self._open_later(clip)
-
     def _open_later(self, clip: str) -> None:
         def task(ticket: Ticket) -> None:
             self._open(clip)
             if not ticket.superseded:
                 self._take(clip)
 
-        self.status.say("Opening…", "busy", progress=-1.0)
-        self._jobs.submit(task)
-
-    def _on_cut(self, _change: dict) -> None:
-        if not self._setting:
-            self._set_cut(self.start, self.length)
+        if not self._setting and clip != self._clip:
+            self.status.say("Opening…", "busy", progress=-1.0)
+            self.jobs.submit(task)
 
     def _set_cut(self, start: float, length: float) -> None:
         """Bring a cut within the sound."""
+        if self._setting:
+            return
         self._setting = True
         with self.hold_sync():
             self.length = round(min(max(length, _SHORTEST), _LONGEST, self.duration), 3)
@@ -178,14 +137,13 @@ class SoundSource(Part):
         self.version += 1
 
     def _on_piece(self, _widget, content: dict, buffers: list) -> None:
-        if content.get("type") != "piece":
-            return
-        received = None  # tells the page to stop
-        try:
-            received = self._keep(content["name"], content["size"], content["at"], buffers[0])
-        except (OSError, ValueError) as error:
-            self._refuse(error)
-        self.send({"type": "next", "at": received})
+        if content.get("type") == "piece":
+            try:
+                received = self._keep(content["name"], content["size"], content["at"], buffers[0])
+            except (OSError, ValueError) as error:
+                received = None  # tells the page to stop
+                self._refuse(error)
+            self.send({"type": "next", "at": received})
 
     def _keep(self, name: str, size: int, at: int, piece: memoryview) -> int:
         """Append a piece to the file; return how many bytes there are."""
@@ -196,20 +154,15 @@ class SoundSource(Part):
         with self._upload.open("ab") as file:
             file.write(piece)
         at += len(piece)
-        if at < size:
-            self.status.say(f"Uploading {self._upload.name}…", "busy", progress=at / size)
-        else:
+        self.status.say(f"Uploading {self._upload.name}…", "busy", progress=at / size)
+        if at == size:
             self._open_later(str(self._upload))
         return at
 
     def _new_file(self, name: str, size: int) -> Path:
-        shown = "".join(c if c.isprintable() else "?" for c in name)[:60]
-        if not name.strip(".") or not name.isprintable() or len(name.encode()) > _NAME_BYTES:
-            raise ValueError(f"{shown!r} is not a name that a file can have here; give it another")
-        if size == 0:
-            raise ValueError(f"{shown} is empty or cannot be read")
-        if size > MAX_MEGABYTES * 1e6:
-            raise ValueError(f"{shown} has {size / 1e6:.0f} MB; at most {MAX_MEGABYTES} MB can be uploaded")
+        if not 0 < size <= MAX_MEGABYTES * 1e6:
+            why = "is empty or cannot be read" if size == 0 else f"has {size / 1e6:.0f} MB"
+            raise ValueError(f"{name} {why}; at most {MAX_MEGABYTES} MB can be uploaded")
         if self._folder is None:
             self._folder = tempfile.TemporaryDirectory(prefix="audiostyle-")
         path = Path(tempfile.mkdtemp(dir=self._folder.name)) / name
@@ -217,13 +170,10 @@ class SoundSource(Part):
         return path
 
 
-def open_file(path: Path, offset: float = 0.0, usable: float | None = None) -> Sound:
+def open_file(path: Path, offset: float = 0.0, usable: float | None = None) -> Opened:
     """Measure a sound file, or `usable` seconds of it from `offset` on, and outline its waveform.
 
-    Raises
-    ------
-    ValueError
-        If it is not there or not a sound (`audiostyle.sound.read.open_sound`).
+    What `open_sound` raises becomes a ValueError that calls the file by its name alone.
     """
     try:
         sound, form, notes = open_sound(path, start=offset, duration=usable)
@@ -232,4 +182,4 @@ def open_file(path: Path, offset: float = 0.0, usable: float | None = None) -> S
     blocks = sound.blocks(-(-sound.n_samples // _COLUMNS))
     outline = np.array([[block.min(), block.max()] for block in blocks], dtype=np.float32)
     note = " ".join(notes).replace(str(path), path.name)
-    return Sound(path, round(sound.n_samples / form.sr, 3), outline.tobytes(), offset, note, form.subtype)
+    return Opened(path, round(sound.n_samples / form.sr, 3), outline.tobytes(), offset, note)

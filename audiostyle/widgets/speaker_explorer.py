@@ -8,22 +8,17 @@ from audiostyle.datasets.corpora import SAMPLE_RATE, Recordings
 from audiostyle.figures.labels import place_labels
 from audiostyle.sound.levels import set_level
 from audiostyle.speakers.gram_distance import speaker_map
-from audiostyle.widgets.parts import Part, Shown, Status, box, dropdown, named, put, script
-from audiostyle.widgets.player import Slot, SyncPlayer
+from audiostyle.widgets.parts import Element, Shown, Status, box, dropdown, named, put, script
+from audiostyle.widgets.player import SyncPlayer
 
 _SPEECH = TransferConfig(n_fft=1024, hop_length=256)
-_SLOTS = (
-    Slot("query", "Chosen"),
-    Slot("near0", "Nearest"),
-    Slot("near1", "2nd nearest"),
-    Slot("near2", "3rd nearest"),
-)
+_SLOTS = {"query": "Chosen", "near0": "Nearest", "near1": "2nd nearest", "near2": "3rd nearest"}
 _SHOWN = len(_SLOTS) - 1
 # Picture of the map: width, height and margin in units of its own, and the size of a bold letter.
 _PICTURE, _EDGE, _LETTER = (640.0, 420.0), 34.0, (8.0, 15.0)
 
 
-class SpeakerMap(Part):
+class SpeakerMap(Element):
     """Utterances on a plane; a click on one of the test set chooses it (`query`).
 
     ``points`` are dicts of ``x, y, speaker, label, test, wrong``, in units of the picture with y downwards; ``labels``
@@ -50,16 +45,6 @@ class SpeakerExplorer(Shown):
         Squared distances, such as `audiostyle.speakers.methods.squared_distances`.
     train, test : np.ndarray of int
         As `audiostyle.speakers.table.split_items`.
-
-    Attributes
-    ----------
-    named : np.ndarray [shape=(n_test,)] of str
-        The speaker of each test utterance's nearest neighbour.
-
-    Raises
-    ------
-    ValueError
-        If the distances are not one for each pair of utterances.
 
     Notebook: 08_vctk_speakers.ipynb
     """
@@ -89,13 +74,7 @@ class SpeakerExplorer(Shown):
         self.view = box(*self.controls.values(), self.status, self.map, self.player, name="as-form")
 
     def select(self, item: int) -> None:
-        """Choose a test utterance by its index among all utterances.
-
-        Raises
-        ------
-        ValueError
-            If it is not in the test set.
-        """
+        """Choose an utterance of the test set by its index among all; a ValueError refuses others."""
         put(self.controls, {"utterance": item})
 
     def neighbours(self, item: int) -> np.ndarray:
@@ -130,18 +109,17 @@ class SpeakerExplorer(Shown):
             self.map.query, self.map.neighbours = item, near.tolist()
             self.map.labels = self._names + labels
             self.map.description = f"Map of {len(self.items)} utterances; chosen: {self._name(item)}"
-        self._play("query", item, f"speaker {speaker}")
-        for k, i in enumerate(near):
+        notes = [f"speaker {speaker}"]
+        for i in near:
             same = "same speaker" if self.items.speakers[i] == speaker else "another speaker"
             ratio = np.sqrt(self._squared[item, i] / max(self._squared[item, near[0]], 1e-300))
-            self._play(f"near{k}", i, f"{self.items.speakers[i]}: {same}, distance ×{ratio:.2f}")
+            notes.append(f"{self.items.speakers[i]}: {same}, distance ×{ratio:.2f}")
+        for slot, i, note in zip(_SLOTS, [item, *near], notes, strict=False):
+            self.player.show(slot, set_level(self.items.ys[i]), SAMPLE_RATE, note=note, config=_SPEECH)
         self.status.say(
             f"{self._name(item)}; the nearest neighbour says {by}: {'right' if by == speaker else 'WRONG'}. "
             f"Of all test utterances {self._right.sum()} of {len(self._right)} are right."
         )
-
-    def _play(self, slot: str, item: int, note: str) -> None:
-        self.player.show(slot, set_level(self.items.ys[item]), SAMPLE_RATE, note=note, config=_SPEECH)
 
 
 def in_picture(place: np.ndarray) -> np.ndarray:
@@ -157,14 +135,11 @@ def place_texts(
     texts: list[str], points: np.ndarray, *, beside: tuple[float, float] = (0.0, 0.0), taken: list[dict] = ()
 ) -> list[dict]:
     """Label points of the picture, no label over another nor over those that are `taken`."""
-    boxes = [[label["x"], label["y"], *_size(label["text"])] for label in taken]
-    sizes = np.array([_size(text) for text in texts])
+    width, height = _LETTER
+    boxes = [[label["x"], label["y"], width * len(label["text"]) + 4, height] for label in taken]
+    sizes = np.array([(width * len(text) + 4, height) for text in texts])
     centres = place_labels(points + np.array(beside), sizes, bounds=(0.0, 0.0, *_PICTURE), taken=boxes)
     return [
         {"text": text, "x": float(x), "y": float(y), "to_x": float(to_x), "to_y": float(to_y)}
         for text, (x, y), (to_x, to_y) in zip(texts, centres, points, strict=True)
     ]
-
-
-def _size(text: str) -> tuple[float, float]:
-    return _LETTER[0] * len(text) + 4, _LETTER[1]

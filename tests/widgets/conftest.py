@@ -19,7 +19,7 @@ def samples():
     """What a slot would play."""
 
     def read(player, name):
-        return soundfile.read(io.BytesIO(player.slot(name)["audio"]), dtype="float32")[0]
+        return soundfile.read(io.BytesIO(player[name]["audio"]), dtype="float32")[0]
 
     return read
 

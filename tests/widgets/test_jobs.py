@@ -55,11 +55,11 @@ def test_error_of_a_task_that_was_superseded_is_not_shown():
     assert errors == []
 
 
-def test_a_pause_ends_early_when_the_task_is_asked_to_end():
+def test_a_task_may_sleep_until_it_is_asked_to_end():
     seen = []
     jobs = Latest(seen.append)
-    release = started(jobs, lambda ticket: seen.append(ticket.pause(WAIT)))
+    release = started(jobs, lambda ticket: seen.append(ticket.ended.wait(WAIT)))
     release.set()
-    jobs.submit(lambda ticket: seen.append(ticket.pause(0.0)))
+    jobs.submit(lambda ticket: seen.append(ticket.ended.wait(0.0)))
     assert jobs.wait(WAIT / 2)
-    assert seen == [False, True]
+    assert seen == [True, False]

@@ -1,4 +1,3 @@
-import re
 import threading
 
 import nbformat
@@ -28,39 +27,27 @@ def move(lab, **values):
         lab.controls[name].value = value
 
 
-@pytest.fixture
-def resting(monkeypatch):
-    """Events: a moved slider waits for its rest, and has rested."""
-    entered, rested = threading.Event(), threading.Event()
-    monkeypatch.setattr(Ticket, "pause", lambda ticket, _: entered.set() or rested.wait(WAIT))
-    return entered, rested
-
-
 def test_lab_runs_and_keeps_the_previous_result(lab, content, samples):
-    assert lab.player.slot("result") == {}
+    assert lab.player["result"] == {}
     run(lab)
     assert lab.status.text.startswith("Done")
     assert lab.status.text.endswith("The sound has the content's loudness.")
     assert lab.controls["stop"].disabled
-    first = lab.player.slot("result")
+    first = lab.player["result"]
     assert len(samples(lab.player, "result")) == len(content)
     lab.select(balance=0.9)
     lab.controls["run"].click()
     assert lab.wait(WAIT)
-    assert lab.player.slot("previous")["audio"] == first["audio"]
-    assert lab.player.slot("result")["audio"] != first["audio"]
-    rows = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in lab.numbers.value.split("</tr>")]
-    assert rows[0][1:] == ["result", "previous result"]
-    shares = [f"{made[1].numbers['style_share_limit']:.3f}" for made in (lab.result, lab.previous)]
-    assert rows[1][1:] == shares
-    assert shares[0] != shares[1]
+    assert lab.player["previous"]["audio"] == first["audio"]
+    assert lab.player["result"]["audio"] != first["audio"]
+    for name, (_, made) in (("result", lab.result), ("previous", lab.previous)):
+        assert f"style loss {made.numbers['style_share_limit']:.3f}" in lab.player[name]["note"]
 
 
 def test_lab_preview_is_three_seconds_of_the_content(lab, samples, again):
     lab.select(content="violin_canon", style="piano_fur_elise", n_iter=300, balance=0.9)
     lab.style.length = 6.0
-    lab.controls["preview"].click()
-    assert lab.wait(WAIT)
+    run(lab, preview=True)
     made, rendered = lab.result
     assert (made.content.duration, made.style.duration, made.config.n_iter) == (3.0, 6.0, 60)
     np.testing.assert_array_equal(again(made), rendered.y)
@@ -92,19 +79,17 @@ def test_settings_that_are_not_allowed_are_refused(lab):
         assert lab.config() == before
 
 
-def test_a_moved_balance_previews_by_itself_and_marks_the_result_until_then(lab, resting):
+def test_a_moved_balance_previews_by_itself_and_marks_the_result_until_then(lab):
     run(lab)
     assert lab.player.stale == []
     move(lab, balance=0.3)
-    assert resting[0].wait(WAIT)
     assert lab.player.stale == [2]
     assert lab.result[0].config.balance == 0.5
-    resting[1].set()
     assert lab.wait(WAIT)
     assert lab.result[0].config.balance == 0.3
     assert "of preview" in lab.status.text
     assert lab.player.stale == []
-    assert "preview of" in lab.player.slot("result")["note"]
+    assert "preview of" in lab.player["result"]["note"]
 
 
 def test_of_a_slider_that_is_dragged_only_the_last_place_is_previewed(lab, monkeypatch):
@@ -167,10 +152,8 @@ def test_a_whole_transfer_is_not_given_up_for_a_preview_and_a_stop_can_be_made_a
 
 
 def test_stop_before_the_slider_rests_leaves_the_result(lab, monkeypatch):
-    entered, pause = threading.Event(), Ticket.pause
-    monkeypatch.setattr(Ticket, "pause", lambda ticket, _: entered.set() or pause(ticket, WAIT))
+    monkeypatch.setattr("audiostyle.widgets.lab._REST_SECONDS", WAIT)
     move(lab, balance=0.3)
-    assert entered.wait(WAIT)
     lab.stop()
     assert lab.wait(WAIT)
     assert lab.status.text == "Stopped."

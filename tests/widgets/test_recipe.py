@@ -44,7 +44,7 @@ def test_shell_equivalent_says_the_same_to_the_command_line(lab):
     lab.content.start = 0.5
     args = parsed(lab)
     assert (settings(args).balance, args.content_start, args.content_duration) == (0.8, 0.5, 1.0)
-    assert args.sounds[0] == lab.content.cut.sound.path
+    assert args.sounds[0] == lab.content.cut.path
     lab.select(kernel_size=5, method="paper")
     lab.style.length = 1.5
     args = parsed(lab)

@@ -65,12 +65,12 @@ def test_speaker_explorer_shows_and_plays_the_neighbours(speakers, samples):
     assert "speaker p3; the nearest neighbour says p2: WRONG" in explorer.status.text
     assert "2 of 3 are right" in explorer.status.text
     assert [len(samples(explorer.player, f"near{k}")) for k in range(3)] == [16200, 16400, 16000]
-    assert "another speaker" in explorer.player.slot("near0")["note"]
-    assert "same speaker" in explorer.player.slot("near1")["note"]
+    assert "another speaker" in explorer.player["near0"]["note"]
+    assert "same speaker" in explorer.player["near1"]["note"]
     # from (9, 2) to (9, 0), (4, 9) and (0, 0)
     distances = np.array([2, 74**0.5, 85**0.5])
     for k, ratio in enumerate(distances / 2):
-        assert explorer.player.slot(f"near{k}")["note"].endswith(f"distance ×{ratio:.2f}")
+        assert explorer.player[f"near{k}"]["note"].endswith(f"distance ×{ratio:.2f}")
 
 
 def test_a_click_on_the_map_chooses(speakers, samples):

@@ -40,7 +40,7 @@ function render({ model, el }) {
 
   function panel(slot, i) {
     const parts = {
-      image: node("img", { alt: "", hidden: true }), empty: node("span", { class: "as-empty" }, slot.empty ?? ""),
+      image: node("img", { alt: "", hidden: true }), empty: node("span", { class: "as-empty" }, `${slot.heading} will appear here.`),
       stale: node("span", { class: "as-stale-mark", hidden: true }, "out of date"), head: node("div", { class: "as-head" }),
       note: node("span", { class: "as-note" }), ticks: node("div", { class: "as-ticks", "aria-hidden": "true" }),
     };
@@ -53,7 +53,7 @@ function render({ model, el }) {
       khz.append(node("span", { style: `bottom:${Math.min(94, Math.max(6, 100 * share))}%` }, `${f}`));
     }
     const heard = slot.listen ? node("span", { class: "as-heard" }, "◀ heard") : null;
-    const figure = node("figure", { class: ["as-panel", slot.listen ? "" : "as-silent", slot.first ? "as-first" : ""].join(" ") },
+    const figure = node("figure", { class: slot.heading === "Result" ? "as-panel as-first" : "as-panel" },
       node("figcaption", {}, node("span", {}, slot.heading, parts.note), heard),
       node("div", { class: "as-axes" }, khz, parts.plot, parts.ticks));
     return { figure, ...parts };
@@ -213,7 +213,6 @@ function render({ model, el }) {
       else f.image.removeAttribute("src");
       f.image.alt = alt;
       setText(f.note, note);
-      f.note.title = note;
     }
     showTicks();
     showPosition();
