@@ -78,6 +78,12 @@ class Page:
             value,
         )
 
+    def fold(self, *, opened):
+        """Show or hide what is folded away."""
+        if ("mod-active" in self.control("fold").get_attribute("class")) != opened:
+            self.control("fold").click()
+        self.control("seed").wait_for(state="visible" if opened else "hidden")
+
     def upload(self, i, path, words):
         """Choose a file and wait for what is said of it."""
         self.source(i).locator("input[type=file]").set_input_files(path)
@@ -100,13 +106,13 @@ class Page:
         self.await_result(before)
         return self.settle()
 
-    def serious(self, include="body"):
-        """Return axe-core's serious and critical findings."""
+    def violations(self, include="body", impacts=("serious", "critical")):
+        """Return what axe-core finds, of these impacts or of any."""
         from axe_playwright_python.sync_playwright import Axe
 
         found = Axe().run(self.page, context={"include": [include]}).response["violations"]
-        bad = [v for v in found if v["impact"] in ("serious", "critical")]
-        return [(v["id"], [n["target"] for n in v["nodes"]][:4]) for v in bad]
+        shown = [v for v in found if impacts is None or v["impact"] in impacts]
+        return [(v["id"], [n["target"] for n in v["nodes"]][:4]) for v in shown]
 
     def scroller(self):
         """What the page scrolls in: Voilà puts its parts into a frame of their own."""

@@ -54,7 +54,7 @@ def test_pair_explorer_and_blind_test(opened):
         assert now[3] != images[3]
     page.control("method").select_option(index=2)
     page.get_by_text("is not stored. Shown instead").wait_for()
-    assert page.serious(".as-form") == []
+    assert page.violations(".as-form") == []
     page.put("n-trials", 5)
     page.control("begin").click()
     for trial in range(1, 6):
@@ -85,7 +85,7 @@ def test_style_lab(opened, sounds):
         page.locator(part).evaluate("(e) => e.scrollIntoView({ block: 'end' })")
         for name in ("run", "play"):
             assert page.control(name).evaluate(REACHABLE), (part, name)
-    assert page.serious(".as-lab") == []
+    assert page.violations(".as-lab") == []
     page.assert_clean()
 
 
@@ -101,5 +101,5 @@ def test_speaker_explorer(opened):
         assert page.locator(".as-map text").count() >= 4
         assert page.evaluate(LABELS_OVER_LABELS) == []
         playing, said = page.evaluate(SOUNDS), page.status("Utterance").text_content()
-    assert page.serious(".as-form") == []
+    assert page.violations(".as-form") == []
     page.assert_clean()
