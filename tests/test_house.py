@@ -20,18 +20,18 @@ CORE = ("config.py", "spectrogram.py", "encoders", "losses.py", "optimize.py", "
 BUDGETS = {
     "core": (1900, 1600, [f"audiostyle/{name}" for name in CORE]),
     "matching": (1100, 700, ["audiostyle/matching"]),
-    "sound": (1110, 700, ["audiostyle/sound"]),
+    "sound": (1115, 700, ["audiostyle/sound"]),
     "files": (750, 600, ["audiostyle/files"]),
     "datasets": (910, 800, ["audiostyle/datasets"]),
-    "measures, baselines": (910, 900, ["audiostyle/measures", "audiostyle/baselines"]),
+    "measures, baselines": (900, 900, ["audiostyle/measures", "audiostyle/baselines"]),
     "speakers": (1220, 1200, ["audiostyle/speakers"]),
-    "figures": (780, 700, ["audiostyle/figures"]),
-    "widgets": (1870, 1500, ["audiostyle/widgets"]),
-    "command line": (740, 500, ["audiostyle/__main__.py", "audiostyle/commands"]),
-    "package": (11500, 9500, ["audiostyle"]),
+    "figures": (700, 700, ["audiostyle/figures"]),
+    "widgets": (1500, 1500, ["audiostyle/widgets"]),
+    "command line": (715, 500, ["audiostyle/__main__.py", "audiostyle/commands"]),
+    "package": (11000, 9500, ["audiostyle"]),
     "experiments": (4440, 3500, ["experiments"]),
-    "tests": (10700, 8000, ["tests"]),
-    "browser": (705, 700, ["audiostyle/widgets/static"]),
+    "tests": (10400, 8000, ["tests"]),
+    "browser": (700, 700, ["audiostyle/widgets/static"]),
 }
 
 

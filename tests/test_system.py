@@ -126,9 +126,9 @@ def _socket(folder):
 def test_only_regular_files_are_replaced(tmp_path, make):
     path = make(tmp_path)
     before = path.stat()
-    with pytest.raises(ValueError, match="is no regular file"):
+    with pytest.raises(ValueError, match="is not a regular file"):
         check_target(path)
-    with pytest.raises(ValueError, match="is no regular file"), whole_file(path) as temporary:
+    with pytest.raises(ValueError, match="is not a regular file"), whole_file(path) as temporary:
         temporary.write_text("text")
     assert path.stat() == before
 

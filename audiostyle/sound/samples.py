@@ -88,7 +88,7 @@ class Sound(NamedTuple):
         # Parts begin where a sample of the one rate meets one of the other.
         unit = self.sr // math.gcd(self.sr, sr)
         step, beside = (unit * -(-n // unit) for n in (_STEP, _BESIDE))
-        n_new = round(self.n_samples * sr / self.sr)
+        n_new = max(1, round(self.n_samples * sr / self.sr))
         for start in range(0, self.n_samples, step):
             stop = min(start + step, self.n_samples)
             first = max(0, start - beside)
