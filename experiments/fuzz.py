@@ -116,7 +116,7 @@ def run(n_files: int, seed: int, folder: Path, *, terminal: TextIO | None = None
     rows = []
     with limited_memory(), warnings.catch_warnings():
         warnings.simplefilter("error")
-        warnings.filterwarnings("ignore", "[^ ]* is cut short|[^ ]* goes on")
+        warnings.filterwarnings("ignore", "[^ ]* (is cut short|goes on|its channels cancel)")
         for i, (name, kind, data) in enumerate(damaged(n_files, seed)):
             path = folder / f"{i}.{name}"
             path.write_bytes(data)
