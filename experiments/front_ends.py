@@ -5,8 +5,8 @@ Tomczak, Southall & Hockman 2018, reference [4], hold on to a rhythm. Both stand
 before it, and an extra term of the loss.
 """
 
-import re
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import librosa
 import numpy as np
@@ -22,100 +22,17 @@ from audiostyle.sound.samples import Sound
 from audiostyle.spectrogram import as_tensor, frequencies, log_magnitude
 from audiostyle.transfer import make_sound, noise_like, optimise
 
-# Mel bands, and semitones of constant Q; Barry & Kim's patches have 11 bands.
+# Mel bands, and semitones of constant Q upwards from C1 in Hz; Barry & Kim's patches have 11 bands.
 N_MELS, N_SEMITONES, N_BANDS = 128, 84, 11
-FRONT_ENDS = ("linear", "mel", "cqt")
-_POOLED = "pooled_"
-_ITEM = re.compile(rf"(?P<name>(?:{_POOLED})?(?:{'|'.join(FRONT_ENDS)}))(?P<options>(?::[knw][0-9.]+)*)")
-
-
-@dataclass(frozen=True)
-class Branch:
-    """A front end, and what stands behind it.
-
-    Parameters
-    ----------
-    front_end : {"linear", "mel", "cqt"}
-    pooled : bool
-        Whether the Gram matrix is pooled over frequency as well as time.
-    kernel_size, n_filters : int
-        As in `audiostyle.TransferConfig`.
-    weight : float > 0
-        Of both its losses, relative to the other branches'.
-    """
-
-    front_end: str
-    pooled: bool
-    kernel_size: int
-    n_filters: int
-    weight: float = 1.0
-
-
-def branches(text: str, kernel_size: int, n_filters: int) -> tuple[Branch, ...]:
-    """Read the front ends of a configuration.
-
-    Parameters
-    ----------
-    text : str
-        ``NAME[:kFRAMES][:nFILTERS][:wWEIGHT]``, joined by ``+``; NAME is linear, mel or cqt, with ``pooled_`` before
-        it where the style is pooled over frequency.
-    kernel_size, n_filters : int
-        Of front ends that name none.
-
-    Returns
-    -------
-    tuple of Branch
-
-    Raises
-    ------
-    ValueError
-        If the text is none of these, or a number is not above 0 or not whole where it counts something.
-
-    Examples
-    --------
-    >>> [(b.front_end, b.pooled, b.kernel_size, b.weight) for b in branches("linear+pooled_cqt:k5:w2", 11, 4096)]
-    [('linear', False, 11, 1.0), ('cqt', True, 5, 2.0)]
-    """
-    return tuple(_branch(item, text, kernel_size, n_filters) for item in text.split("+"))
-
-
-def _branch(item: str, text: str, kernel_size: int, n_filters: int) -> Branch:
-    match = _ITEM.fullmatch(item)
-    if match is None:
-        raise ValueError(
-            f"front_ends={text!r} is not allowed; it must be names joined by +, each of {', '.join(FRONT_ENDS)} "
-            f"or {_POOLED}NAME, followed by :kFRAMES, :nFILTERS or :wWEIGHT where wanted"
-        )
-    given = {option[0]: option[1:] for option in match["options"].split(":")[1:]}
-    try:
-        counts = [
-            int(given.get(letter, default)) for letter, default in (("k", kernel_size), ("n", n_filters))
-        ]
-        weight = float(given.get("w", 1))
-    except ValueError:
-        raise ValueError(f"front_ends={text!r}: {item} holds what is no number, or no whole one") from None
-    if min(*counts, weight) <= 0:
-        raise ValueError(f"front_ends={text!r}: the numbers of {item} must be above 0")
-    name = match["name"]
-    return Branch(name.removeprefix(_POOLED), name.startswith(_POOLED), *counts, weight)
-
-
-# Semitones upwards from C1, in Hz.
 LOWEST, PER_OCTAVE = 32.703, 12
+# Onset strengths of silence are raised to this, far under those of any audible change.
+_LEAST = 1e-6
 
 
 class FrontEnd:
     """A fixed map of log magnitudes [shape=(n_bins, n_frames)]; by itself the identity.
 
-    Parameters
-    ----------
-    n_bins : int > 0
-        Rows of what it returns.
-
-    Attributes
-    ----------
-    frames : int
-        Frames that a column of the result depends on.
+    `n_bins` are the rows of what it returns, `frames` the frames that a column of that depends on.
     """
 
     frames = 1
@@ -129,22 +46,12 @@ class FrontEnd:
         return n_frames
 
     def __call__(self, X: torch.Tensor) -> torch.Tensor:
-        """Map a clip; differentiable.
-
-        Returns
-        -------
-        torch.Tensor [shape=(n_bins, n_columns)]
-        """
+        """Map a clip; differentiable [shape=(n_bins, n_columns)]."""
         return X
 
 
 class Bands(FrontEnd):
-    """Log magnitudes of bands, ``log1p(M · S)`` for linear magnitudes S.
-
-    Parameters
-    ----------
-    matrix : np.ndarray [shape=(n_bands, n_bins), non-negative]
-        Weights of the bins in each band.
+    """Log magnitudes of bands, ``log1p(M · S)`` for linear magnitudes S; M [shape=(n_bands, n_bins), non-negative].
 
     Examples
     --------
@@ -158,13 +65,7 @@ class Bands(FrontEnd):
         self.matrix = torch.as_tensor(matrix, dtype=torch.float32)
 
     def __call__(self, X: torch.Tensor) -> torch.Tensor:
-        """Map log magnitudes to those of the bands [shape=(n_bands, n_frames)].
-
-        Raises
-        ------
-        ValueError
-            If there are not as many bins as the matrix has columns.
-        """
+        """Map log magnitudes to those of the bands [shape=(n_bands, n_frames)]."""
         if X.shape[0] != self.matrix.shape[1]:
             raise ValueError(
                 f"the spectrogram has {X.shape[0]} bins and the front end is made for {self.matrix.shape[1]}; "
@@ -189,16 +90,6 @@ def constant_q_bands(sr: int, n_fft: int) -> Bands:
     A row is the magnitude response of a Hann-windowed exponential of ``Q · sr / f`` samples (Brown 1991), on the bins
     of the STFT. No row is narrower than the STFT's own resolution: below some Q · sr / n_fft (180 Hz as configured) all
     have the bandwidth of its window. Semitones above half the sample rate are left out.
-
-    Parameters
-    ----------
-    sr : int
-        Sample rate in Hz.
-    n_fft : int > 0
-
-    Returns
-    -------
-    Bands
     """
     centres = LOWEST * 2.0 ** (np.arange(N_SEMITONES) / PER_OCTAVE)
     centres = centres[centres < sr / 2]
@@ -220,21 +111,9 @@ class Patches(FrontEnd):
     The patches of all bands are one set, so that a Gram matrix of what an encoder with one frame makes of them is
     pooled over frequency as well as time, and a clip moved up by whole bands has the same one (Barry & Kim 2018,
     constant-Q branch): the frame kernel compares the patch at each band with those at all others.
-
-    Parameters
-    ----------
-    below : FrontEnd
-        Gives the bands.
-    kernel_size : int > 0
-        Frames of a patch.
-    n_bands : int > 0
-        Bands of a patch; there are as many as `below` has at most.
-    stride : int > 0
-        Frames between patches. The pairs of patches, and so the time, fall with its square.
-
-    Notes
-    -----
-    Zeros follow up to a whole number of strides, so that no frame is left out.
+    A patch has `kernel_size` frames and `n_bands` of the bands of `below`, or all; `stride` frames lie between patches,
+    and the pairs of patches, so the time, fall with its square. Zeros follow up to a whole number of strides, so that
+    no frame is left out.
 
     Examples
     --------
@@ -263,20 +142,7 @@ class Patches(FrontEnd):
 
 
 class FrontEndEncoder(Encoder):
-    """An encoder behind a front end.
-
-    Parameters
-    ----------
-    inner : Encoder
-        Encoder of what the front end returns.
-    front_end : FrontEnd
-
-    Raises
-    ------
-    ValueError
-        If a patch of `Patches` is not one frame of the encoder.
-
-    Notebook: 12_neighbours.ipynb
+    """An encoder, `inner`, of what a front end returns; behind `Patches` it is one of single frames.
 
     Examples
     --------
@@ -311,21 +177,8 @@ class FrontEndEncoder(Encoder):
         return self.inner.encode(self.front_end(X))
 
 
-# Onset strengths of silence are raised to this, far under those of any audible change.
-_LEAST = 1e-6
-
-
 def onset_strength(X: np.ndarray | torch.Tensor) -> torch.Tensor:
-    """Compute how much the log magnitudes rise from each frame to the next, summed over bins (spectral flux).
-
-    Parameters
-    ----------
-    X : array or tensor [shape=(n_bins, n_frames)]
-        Log magnitudes.
-
-    Returns
-    -------
-    torch.Tensor [shape=(n_frames - 1,), non-negative]
+    """Compute the spectral flux: how much log magnitudes rise between frames, over all bins [shape=(n_frames - 1,)].
 
     Examples
     --------
@@ -338,19 +191,8 @@ def onset_strength(X: np.ndarray | torch.Tensor) -> torch.Tensor:
 class RhythmLoss:
     """Cosine distance between the onset strengths of a clip and of a reference (Tomczak and others 2018).
 
-    Parameters
-    ----------
-    reference : array or tensor [shape=(n_bins, n_frames_reference)]
-        Log magnitudes of the clip whose rhythm is wanted.
-    n_frames : int > 1
-        Frames of the clips to judge. A longer reference is cut, a shorter one repeated.
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than two frames.
-
-    Notebook: 12_neighbours.ipynb
+    `reference` are the log magnitudes of the clip whose rhythm is wanted; those to judge have `n_frames`, to which a
+    longer reference is cut and a shorter one repeated.
 
     Examples
     --------
@@ -379,6 +221,18 @@ class RhythmLoss:
         return Evaluation(0.0, 0.0, float(value.detach()), gradient)
 
 
+class Branch(NamedTuple):
+    """A front end, whether style is pooled over its frequencies, and kernel and filters where they are their own."""
+
+    front_end: str
+    pooled: bool = False
+    kernel_size: int | None = None
+    n_filters: int | None = None
+
+
+LINEAR, MEL, CQT = Branch("linear"), Branch("mel"), Branch("cqt")
+
+
 @dataclass(frozen=True)
 class Way:
     """Settings of a transfer that takes up the neighbours' ideas.
@@ -387,12 +241,11 @@ class Way:
     ----------
     config : TransferConfig
         Everything else.
-    front_ends : str
-        As `branches` reads them.
+    front_ends : tuple of Branch
+        Each has units of its own, so that all weigh alike.
     rhythm : {"none", "content", "style"}
-        Whose onset strengths to hold on to, by a term of its own.
-    rhythm_weight : float >= 0
-        Weight of that term: of the cosine distance, at every balance.
+        Whose onset strengths to hold on to, by a term of its own, at every balance: `rhythm_weight` times their
+        cosine distance.
     units : {"losses", "gradients"}
         What both losses of each front end are divided by: E and s0, or, as Barry & Kim balance theirs, the norms of
         their gradients at noise. The rhythm is divided by the norm of its gradient too.
@@ -403,7 +256,7 @@ class Way:
     """
 
     config: TransferConfig
-    front_ends: str = "linear"
+    front_ends: tuple[Branch, ...] = (LINEAR,)
     rhythm: str = "none"
     rhythm_weight: float = 1.0
     units: str = "losses"
@@ -411,59 +264,55 @@ class Way:
     samples: bool = False
 
 
-_SAMPLES = Way(TransferConfig(encoder="random", activation="selu"), start="noise", samples=True)
+_SELU = TransferConfig(encoder="random", activation="selu")
 # Systems that the paper builds on, as close as their texts give (notebook 12 has what differs).
 NEIGHBOURS = {
     # Tomczak, Southall & Hockman 2018: filters of 16 frames, rhythm held by the onset strengths.
-    "tomczak": replace(
-        _SAMPLES, config=replace(_SAMPLES.config, kernel_size=16, balance=0.8), rhythm="content"
+    "tomczak": Way(
+        replace(_SELU, kernel_size=16, balance=0.8), rhythm="content", start="noise", samples=True
     ),
     # Barry & Kim 2018: three front ends, style of the third pooled over frequency, gradients balanced.
-    "barry_kim": replace(
-        _SAMPLES, front_ends="linear:k5:n4096+mel:k50:n1024+pooled_cqt:k11:n256", units="gradients"
+    "barry_kim": Way(
+        _SELU,
+        (Branch("linear", False, 5, 4096), Branch("mel", False, 50, 1024), Branch("cqt", True, 11, 256)),
+        units="gradients",
+        start="noise",
+        samples=True,
     ),
 }
 
 
-def make_encoders(way: Way) -> tuple[list[Encoder], list[float]]:
-    """Return the encoder behind each front end, and the weight of each beside the first's."""
-    named = branches(way.front_ends, way.config.kernel_size, way.config.n_filters)
-    return [_encoder(branch, way.config) for branch in named], [b.weight / named[0].weight for b in named]
-
-
-def _encoder(branch: Branch, config: TransferConfig) -> Encoder:
-    pooled = branch.pooled
-    own = {"kernel_size": 1 if pooled else branch.kernel_size, "n_filters": branch.n_filters}
-    encoder = make_encoder(replace(config, **own))
-    if branch.front_end == "linear" and not pooled:
-        return encoder
+def make_encoder_of(branch: Branch, config: TransferConfig) -> Encoder:
+    """Return the encoder that a configuration names behind a front end."""
+    kernel_size = branch.kernel_size or config.kernel_size
+    own = {"kernel_size": 1 if branch.pooled else kernel_size}
+    encoder = make_encoder(replace(config, n_filters=branch.n_filters or config.n_filters, **own))
     if branch.front_end == "linear":
         bands = FrontEnd(1 + config.n_fft // 2)
     else:
         bands = {"mel": mel_bands, "cqt": constant_q_bands}[branch.front_end](config.sr, config.n_fft)
-    # Side by side in time: with one at every frame there would be kernel_size² times the pairs to compare.
-    stride = branch.kernel_size
-    return FrontEndEncoder(encoder, Patches(bands, branch.kernel_size, stride=stride) if pooled else bands)
+    if branch.pooled:
+        # Side by side in time: with one at every frame there would be kernel_size² times the pairs to compare.
+        return FrontEndEncoder(encoder, Patches(bands, kernel_size, stride=kernel_size))
+    return encoder if branch.front_end == "linear" else FrontEndEncoder(encoder, bands)
 
 
 def make_terms(way: Way, content: torch.Tensor, style: torch.Tensor) -> dict:
     """Return what `audiostyle.transfer.optimise` needs for log magnitudes: ``encoder``, ``units`` and ``extra``.
 
-    The objective is that of the first front end; those of the others and the rhythm are its extra term. Each front end
-    has units of its own, so that it weighs as its weight says.
+    The objective is that of the first front end; those of the others and the rhythm are its extra term.
     """
-    encoders, weights = make_encoders(way)
-    balance, share = way.config.balance, sum(weights)
+    encoders = [make_encoder_of(branch, way.config) for branch in way.front_ends]
     at_noise = noise_like(content, way.config.seed) if way.units == "gradients" else None
     units = [None if at_noise is None else _gradient_units(e, content, style, at_noise) for e in encoders]
     terms = [
-        (weight, TransferLoss(encoder, content, style, balance=balance, units=unit))
-        for encoder, weight, unit in zip(encoders[1:], weights[1:], units[1:], strict=True)
+        (1.0, TransferLoss(encoder, content, style, balance=way.config.balance, units=unit))
+        for encoder, unit in zip(encoders[1:], units[1:], strict=True)
     ]
     if way.rhythm != "none":
         rhythm = RhythmLoss(style if way.rhythm == "style" else content, content.shape[1])
         norm = 1.0 if at_noise is None else float(rhythm(at_noise).gradient.norm())
-        terms.append((way.rhythm_weight * share / norm, rhythm))
+        terms.append((way.rhythm_weight * len(encoders) / norm, rhythm))
 
     def extra(X: torch.Tensor) -> tuple[float, torch.Tensor]:
         found = [(weight, term(X)) for weight, term in terms]
@@ -481,16 +330,7 @@ def _gradient_units(encoder: Encoder, content, style, at_noise: torch.Tensor) ->
 
 
 def transfer(content: np.ndarray, style: np.ndarray, sr: int, way: Way) -> np.ndarray:
-    """Return the content in the style of another clip, at the content's loudness.
-
-    Parameters
-    ----------
-    content, style : np.ndarray [shape=(n_samples,)]
-        Waveforms at ``way.config.sr``.
-    sr : int
-        That rate in Hz.
-    way : Way
-    """
+    """Return the content in the style of another clip, at the content's loudness; all at ``way.config.sr`` Hz."""
     config = way.config
     check_allowed(sr == config.sr, "sr", sr, f"{config.sr} Hz as configured")
     loudness, start = content, way.start

@@ -36,24 +36,26 @@ from audiostyle.sound.levels import set_level
 from audiostyle.spectrogram import log_magnitude
 from experiments import truth
 from experiments.front_ends import (
+    CQT,
+    LINEAR,
+    MEL,
     NEIGHBOURS,
     RhythmLoss,
     Way,
-    branches,
     transfer,
 )
 from experiments.presets import GRAM
 from experiments.results import Results
 
 FRONT_ENDS = {
-    "linear": "linear",
-    "mel": "mel",
-    "constant-Q": "cqt",
-    "pooled constant-Q": "pooled_cqt",
-    "three": "linear+mel+cqt",
-    "three pooled": "linear+mel+pooled_cqt",
+    "linear": (LINEAR,),
+    "mel": (MEL,),
+    "constant-Q": (CQT,),
+    "pooled constant-Q": (CQT._replace(pooled=True),),
+    "three": (LINEAR, MEL, CQT),
+    "three pooled": (LINEAR, MEL, CQT._replace(pooled=True)),
 }
-LINEAR, RHYTHM, THEN = "linear", "rhythm", "matched then"
+RHYTHM, THEN = "rhythm", "matched then"
 KEYS = ["set", "pair", "method", "seed"]
 REFERENCES = (COPY_CONTENT, COPY_STYLE, EQUALISER, MATCHED)
 # Iterations, and how many times fewer filters than the papers have, so that a table takes hours and not days. With so
@@ -66,20 +68,10 @@ CONTENT_MEASURES = ("chroma_similarity", "onset_f", "tempo_ratio", "beat_f", "co
 
 
 def with_fewer_filters(way: Way, times: int = FEWER) -> Way:
-    """Return a setting with so many times fewer filters in every front end.
-
-    Examples
-    --------
-    >>> with_fewer_filters(NEIGHBOURS["barry_kim"]).front_ends
-    'linear:k5:n256+mel:k50:n64+pooled_cqt:k11:n16'
-    """
+    """Return a setting with so many times fewer filters in every front end."""
+    few = [b._replace(n_filters=b.n_filters and b.n_filters // times) for b in way.front_ends]
     config = replace(way.config, n_filters=way.config.n_filters // times)
-    named = branches(way.front_ends, config.kernel_size, way.config.n_filters)
-    items = [
-        item.replace(f":n{branch.n_filters}", f":n{branch.n_filters // times}")
-        for item, branch in zip(way.front_ends.split("+"), named, strict=True)
-    ]
-    return replace(way, config=config, front_ends="+".join(items))
+    return replace(way, config=config, front_ends=tuple(few))
 
 
 def both_systems(n_iter: int, times: int, limit_iter: int | None = None) -> dict[str, Way]:
@@ -105,15 +97,15 @@ def settings(n_iter: int = WORK, limit_iter: int = LIMIT_ITER) -> dict[str, Way]
     for name, front_ends in FRONT_ENDS.items():
         found[name] = replace(base, front_ends=front_ends)
         found[f"{name} + {RHYTHM}"] = replace(base, front_ends=front_ends, rhythm="content")
-    found[f"{LINEAR} + rhythm of the style"] = replace(base, rhythm="style")
-    for name in (LINEAR, "three"):
+    found["linear + rhythm of the style"] = replace(base, rhythm="style")
+    for name in ("linear", "three"):
         found[f"{name} + balanced gradients"] = replace(base, front_ends=FRONT_ENDS[name], units="gradients")
     found |= both_systems(n_iter, FEWER, limit_iter)
     # Texture on top of the matched timbre: balance 0.6 is 0.2 of the optimisation's.
     after = replace(base, start="matched", config=replace(base.config, balance=0.6))
-    found[f"{THEN} {LINEAR}"] = after
+    found[f"{THEN} linear"] = after
     found[f"{THEN} three"] = replace(after, front_ends=FRONT_ENDS["three"])
-    found[f"{THEN} {LINEAR} + {RHYTHM}"] = replace(after, rhythm="content")
+    found[f"{THEN} linear + {RHYTHM}"] = replace(after, rhythm="content")
     return found
 
 

@@ -105,13 +105,7 @@ def by_balance(pair: Pair, preset: Preset, balances: Sequence[float]) -> pd.Data
     """Transfer a pair at several balances, by matched timbre and by the Gram matrix (``"plain"`` of the preset).
 
     What is optimised gets its phase from Griffin-Lim, above balance 0.5 after matched timbre too: a polish would take
-    most of the time.
-
-    Returns
-    -------
-    pd.DataFrame
-        Indexed by method and balance: ``chroma_similarity``, ``onset_f``, ``pitch_agreement``, and
-        ``mfcc_frechet_ratio``, the distance to the style over the content's own.
+    most of the time. ``mfcc_frechet_ratio`` is the distance to the style over the content's own.
     """
     rows = []
     work = {name: getattr(preset.config, name) for name in ("n_iter", "phase")}

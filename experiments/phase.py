@@ -59,13 +59,9 @@ def phase_gradient(S: np.ndarray, hop_length: int) -> tuple[np.ndarray, np.ndarr
     """Compute the phase steps along time and frequency that a Gaussian window would give these magnitudes.
 
     For a Gaussian window the phase's partial derivatives are derivatives of the log magnitude (Průša, Balazs &
-    Søndergaard 2017, "A noniterative method for reconstruction of phase from STFT magnitude").
-
-    Returns
-    -------
-    along_time, along_frequency : np.ndarray [shape=(n_bins, n_frames), dtype=float64]
-        Radians from one frame to the next and from one bin to the next, with the phase counted from the start
-        of each window as `audiostyle.spectrogram.stft` does.
+    Søndergaard 2017, "A noniterative method for reconstruction of phase from STFT magnitude"). In radians from one
+    frame, and from one bin, to the next [shape=(n_bins, n_frames), dtype=float64], with the phase counted from the
+    start of each window as `audiostyle.spectrogram.stft` does.
 
     Examples
     --------
@@ -85,15 +81,10 @@ def phase_gradient(S: np.ndarray, hop_length: int) -> tuple[np.ndarray, np.ndarr
 
 
 def phase_gradient_heap(S: np.ndarray, hop_length: int, *, seed: int = 0, floor: float = 1e-6) -> np.ndarray:
-    """Integrate the phase gradient from the loudest bins outward: a phase without iterating.
+    """Integrate the phase gradient from the loudest bins outward: a phase in radians without iterating.
 
-    Exact for dense sampling; hop n_fft / 2 is far from that. Bins below `floor` of the largest magnitude get a random
-    phase.
-
-    Returns
-    -------
-    np.ndarray [shape=(n_bins, n_frames), dtype=float64]
-        Phase in radians; every connected loud region starts at zero.
+    Every connected loud region starts at zero; bins below `floor` of the largest magnitude get a random phase. Exact
+    for dense sampling; hop n_fft / 2 is far from that.
     """
     n_bins, n_frames = S.shape
     along_time, along_frequency = (g.ravel().tolist() for g in phase_gradient(S, hop_length))
@@ -136,12 +127,7 @@ def consistency_weights(n_fft: int, hop_length: int, width: int, like: torch.Ten
     weighted sum over neighbours, ``Σ_q Σ_p A_q[p] H[m − p, n + q] exp(−2πi (m − p) q hop / n_fft)``, whose weights
     decay quickly in frequency: a few of them stand for two Fourier transforms (Le Roux, Kameoka, Ono & Sagayama 2010,
     the paper's reference [14]). w is the Hann window and s the synthesis window, w over the sum of squares of its
-    shifts; `like` gives device and precision.
-
-    Returns
-    -------
-    torch.Tensor [shape=(2 n_fft / hop_length - 1, 2 width + 1), complex]
-        Rows q = 1 − n_fft / hop_length, ...; columns p = −width, ..., width.
+    shifts; `like` gives device and precision. Rows q = 1 − n_fft / hop_length, ..., columns p = −width, ..., width.
     """
     if n_fft % hop_length:
         raise ValueError(f"hop_length={hop_length} must divide n_fft={n_fft} for local weights")
@@ -243,20 +229,9 @@ def convergence_curves(
 ) -> pd.DataFrame:
     """Reconstruct a phase by each of `CURVES`, local weights below a quarter of a window apart (ten times the time).
 
-    Parameters
-    ----------
-    S : np.ndarray [shape=(n_bins, n_frames), non-negative]
-        Magnitudes.
-    hop_length, length, n_iter : int > 0
-        Samples between frames and of the sound, and iterations of every method.
-    content_phase : np.ndarray [shape=(n_bins, n_frames)] or None
-        Phase of the content in radians, for magnitudes that were transferred; None leaves that method out.
-
-    Returns
-    -------
-    pd.DataFrame
-        ``method, iteration, seconds, spectral_convergence_db``. Seconds are those of the start and then of ten
-        iterations that do not measure, continued.
+    S are magnitudes [shape=(n_bins, n_frames)]; `content_phase` in radians [same shape] is one more start, for
+    magnitudes that were transferred. Returns ``method, iteration, seconds, spectral_convergence_db``; seconds are those
+    of the start and then of ten iterations that do not measure, continued.
     """
     starts = {"random": ("random", 0.0), "zero": ("zero", 0.0), "content": (content_phase, 0.0)}
     seconds, phase = _timed(lambda: phase_gradient_heap(S, hop_length))

@@ -141,14 +141,10 @@ def set_of(triple: Triple) -> str:
 
 
 def triple_rows(triple: Triple, names: Iterable[str] = NAMES) -> Iterator[dict]:
-    """Yield a row for each method.
+    """Yield a row for each method: ``set, pair, method`` and the distance to the target (`truth_numbers`).
 
-    Yields
-    ------
-    dict
-        ``set, pair, method``; ``lsd, mcd, chroma, onset_f``, the distance to the target
-        (`audiostyle.measures.truth.truth_numbers`); ``style_to_target``, the distance between the mean MFCCs of style
-        and target: what the style clip does not contain cannot be taken from it.
+    ``style_to_target`` is the distance between the mean MFCCs of style and target: what the style clip does not contain
+    cannot be taken from it.
     """
     audio = load_triple(triple)
     apart = mfcc_distance(audio.style, audio.target, audio.sr)
@@ -162,14 +158,10 @@ def triple_rows(triple: Triple, names: Iterable[str] = NAMES) -> Iterator[dict]:
 
 
 def mean_table(table: pd.DataFrame) -> pd.DataFrame:
-    """Average the rows of `triple_rows` over pairs.
+    """Average the rows of `triple_rows` over pairs, for each set and method.
 
-    Returns
-    -------
-    pd.DataFrame
-        For each set and method ``pairs``, their number, the mean of each measure, and the number of pairs on which the
-        method is nearer to the target than the content and than the equaliser, by LSD and by MCD; NaN where
-        those two were not scored.
+    Beside the number of ``pairs`` and the means stands on how many pairs the method is nearer to the target than the
+    content and than the equaliser, by LSD and by MCD; NaN where those two were not scored.
     """
     rows = []
     for (which, method), own in table.groupby(["set", "method"], sort=False):

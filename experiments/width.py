@@ -70,12 +70,8 @@ def convergence(
 ) -> pd.DataFrame:
     """Compare kernel, loss and gradient of random layers with the limit at X, with `n_banks` of each size.
 
-    Banks of one seed share their first filters, so every size has seeds of its own, as `slope_error` supposes.
-
-    Returns
-    -------
-    pd.DataFrame
-        ``n_filters, seed, kernel, loss, gradient``: relative errors (Frobenius norm, absolute value, 2-norm).
+    Banks of one seed share their first filters, so every size has seeds of its own, as `slope_error` supposes. Returns
+    ``n_filters, seed, kernel, loss, gradient``: relative errors (Frobenius norm, absolute value, 2-norm).
     """
     limit = InfiniteEncoder()
     K = limit.kernel(X, pair.style)
@@ -134,11 +130,8 @@ def overfitting(
 ) -> pd.DataFrame:
     """Optimise with N filters, then score on the same bank, on `n_fresh` fresh banks and in the limit.
 
-    Returns
-    -------
-    pd.DataFrame
-        ``n_filters, balance, own, fresh, limit``: the style loss over that of the content, each under its own
-        encoder; ``n_filters`` 0 is infinite width, whose own score is that of the limit.
+    Returns ``n_filters, balance, own, fresh, limit``: the style loss over that of the content, each under its own
+    encoder; ``n_filters`` 0 is infinite width, whose own score is that of the limit.
     """
     limit = InfiniteEncoder()
     fresh = [RandomEncoder(n_scoring, seed=FIRST_BANK + i) for i in range(n_fresh)]
@@ -166,10 +159,7 @@ def overfitting(
 def score_on_bank(pair: Problem, bank: Encoder, spectra: dict, *, keys: Sequence[str]) -> pd.DataFrame:
     """Score log magnitudes, under keys whose entries become the columns `keys`, by a bank none was optimised with.
 
-    Returns
-    -------
-    pd.DataFrame
-        `keys`, ``content, style``: the losses over their units in the limit.
+    Returns `keys`, ``content, style``: the losses over their units in the limit.
     """
     content, style = bank.encode(pair.content), bank.encode(pair.style)
     rows = []

@@ -208,21 +208,3 @@ def test_runner_names_the_failing_notebook_and_cell(runner, tmp_path, monkeypatc
     assert "01_broken.ipynb, cell 2" in told
     assert "broken on purpose" in told
     assert "\x1b" not in told
-
-
-@pytest.mark.parametrize("broken", [False, True])
-def test_runner_waits_with_the_last_for_all_others(runner, tmp_path, monkeypatch, broken):
-    monkeypatch.setenv("AUDIOSTYLE_PRESET", "smoke")
-    monkeypatch.setattr(runner.paths, "notebooks_dir", lambda: tmp_path)
-    ended = tmp_path / "ended"
-    for name, wait in (("00_last", 0), ("01_slow", 1.5), ("02_fast", 0)):
-        lines = ["import time", f"time.sleep({wait})", f"print('{name}', file=open('{ended}', 'a'))"]
-        if broken and name == "02_fast":
-            lines = ["raise ValueError('broken on purpose')"]
-        nbformat.write(new_notebook(cells=[new_code_cell("\n".join(lines))]), tmp_path / f"{name}.ipynb")
-    compiled = []
-    monkeypatch.setattr(runner, "compile_librosa", lambda: compiled.append(ended.exists()))
-    assert runner.main(["--jobs", "2"]) == int(broken)
-    order = ["01_slow"] if broken else ["02_fast", "01_slow", "00_last"]
-    assert ended.read_text().split() == order
-    assert compiled == [False]

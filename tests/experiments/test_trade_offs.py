@@ -53,13 +53,6 @@ def test_curves_have_a_row_for_every_method_and_all_measures(pair_audio):
     assert min(left, key=left.get) == POLISH
 
 
-def test_paper_rows_have_a_row_for_every_seed(pair_audio):
-    config = TransferConfig.paper(n_filters=32, n_iter=3)
-    rows = list(trade_offs.paper_rows(*pair_audio, balances=(0.5,), seeds=(0, 1, 2), config=config))
-    assert [row["seed"] for row in rows] == [0, 1, 2]
-    assert len({row["style_share_limit"] for row in rows}) == 3
-
-
 def test_matched_rows_move_away_from_the_content_up_to_the_filter_alone(pair_audio):
     config = TransferConfig()
     rows = list(trade_offs.matched_rows(*pair_audio, balances=(0.0, 0.25, 0.5), config=config))
@@ -103,15 +96,6 @@ def test_scoreboard_counts_pairs():
     board = trade_offs.scoreboard(pd.DataFrame(rows), [(POLISH, PAPER)])
     assert board.shape == (1, 9)
     assert (board == "1 of 2").all(axis=None)
-
-
-def test_distance_to_a_target_is_none_for_the_target(pair_audio, content):
-    pair, audio = pair_audio
-    known = PairAudio(audio.content, audio.style, content, SR)
-    rows = list(trade_offs.target_rows(pair, known, config=replace(GRAM, n_iter=2)))
-    found = {row["method"]: row["target_distance_db"] for row in rows}
-    assert found[COPY_CONTENT] == pytest.approx(0, abs=1e-3)
-    assert found["polish, balance 0.3, kernel 11"] > 0.1
 
 
 def test_bars_reach_from_the_least_seed_to_the_largest():

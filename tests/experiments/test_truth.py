@@ -6,7 +6,7 @@ import soundfile
 from audiostyle.config import TransferConfig
 from audiostyle.datasets import paths
 from audiostyle.datasets.clips import PairAudio
-from audiostyle.datasets.triples import ROLES, Triple, triples
+from audiostyle.datasets.triples import ROLES
 from audiostyle.measures.truth import truth_numbers
 from experiments import truth
 from experiments.truth import COPY_CONTENT, COPY_STYLE, EQUALISER
@@ -68,14 +68,6 @@ def test_quick_methods_are_as_long_as_the_content_and_nearer_than_the_style(soun
         y = truth.METHODS[name](content, style, SR)
         assert y.shape == content.shape
         assert truth_numbers(y, target, SR)["chroma"] > worst
-
-
-def test_the_papers_and_the_first_setting_are_fixed_whatever_the_default():
-    paper, first = (truth.METHODS[name].settings["config"] for name in (truth.PAPER, truth.FIRST))
-    assert (paper.method, paper.encoder, paper.n_filters, paper.phase) == (
-        "gram", "random", 4096, "griffin_lim"
-    )  # fmt: skip
-    assert (first.method, first.encoder, first.phase, first.balance) == ("gram", "infinite", "polish", 0.5)
 
 
 def test_a_transfer_comes_back_at_the_rate_of_the_clips(sounds):
@@ -183,9 +175,3 @@ def test_every_pair_has_a_dot_for_each_method_in_the_panel_of_its_set():
     }
     assert dots == {COPY_CONTENT: {"c → d": 8, "a → b": 10}, EQUALISER: {"c → d": 9, "a → b": 7}}
     assert [line.get_xdata().tolist() for line in confirm.lines] == [[4], [5]]
-
-
-def test_the_repositorys_triples_have_the_picture():
-    found = {triple.name: truth.set_of(triple) for triple in triples()}
-    assert found[truth.PICTURE] in ("choose", "confirm")
-    assert truth.set_of(Triple("a", *(paths.root() / "mine" / role for role in ROLES))) == "mine"

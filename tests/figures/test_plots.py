@@ -15,19 +15,12 @@ from audiostyle.config import TransferConfig
 from audiostyle.datasets.clips import pairs
 from audiostyle.figures.optimisation import show_losses, show_optimisation
 from audiostyle.figures.players import player_row
-from audiostyle.figures.speakers import show_confusion
-from audiostyle.figures.speakers import show_curves as show_accuracy
 from audiostyle.figures.spectrograms import show_differences, show_spectrograms, show_triptych
 from audiostyle.sound.levels import rms
-from audiostyle.spectrogram import to_decibels
 from audiostyle.transfer import transfer_style
 from notebooks.run import link_to_site
 
 SR = 22050
-
-
-def test_decibels_of_magnitudes_have_a_floor_at_minus_80():
-    assert to_decibels(np.array([10.0, 1.0, 0.1, 0.0]), 10.0) == pytest.approx([0, -20, -40, -80])
 
 
 def test_spectrograms_side_by_side_share_the_loudest_as_0_db():
@@ -53,26 +46,6 @@ def test_losses_are_drawn_in_their_own_units():
     content, style = ax.get_lines()
     assert content.get_xydata().tolist() == [[1, 0.5], [2, 1.0]]  # 0 has no place on a logarithmic axis
     assert style.get_xydata().tolist() == [[0, 3.0], [1, 2.0], [2, 1.0]]
-
-
-def test_confusion_has_who_speaks_in_rows_and_who_is_named_in_columns():
-    ax = show_confusion(["a", "a", "b", "b"], ["a", "b", "b", "b"], ax=plt.figure().subplots(), title="t")
-    assert ax.images[0].get_array().tolist() == [[1, 1], [0, 2]]
-    written = {(text.get_position(), text.get_text()) for text in ax.texts}
-    assert written == {((0, 0), "1"), ((1, 0), "1"), ((1, 1), "2")}
-    assert (ax.get_xlabel(), ax.get_ylabel()) == ("named", "speaks")
-
-
-def test_chance_is_one_over_the_number_of_speakers():
-    rows = [
-        {"value": n, "method": "paper", "n_speakers": n, "accuracy": 0.9, "ci_low": 0.8, "ci_high": 0.95}
-        for n in (2, 4)
-    ]
-    ax = show_accuracy(pd.DataFrame(rows), ax=plt.figure().subplots(), xlabel="speakers", title="t")
-    (chance,) = (line for line in ax.get_lines() if line.get_label() == "chance")
-    assert chance.get_xydata().tolist() == [[2, 0.5], [4, 0.25]]
-    (bars,) = ax.containers
-    assert bars[2][0].get_segments()[0] == pytest.approx(np.array([[2, 0.8], [2, 0.95]]))
 
 
 def test_players_in_a_row_are_equally_loud_and_none_clips(content, style):

@@ -39,11 +39,6 @@ def test_chroma_knows_notes_and_not_timbre(make_melody):
     assert chroma_similarity(half, a, SR) > 0.9
 
 
-def test_a_sound_without_pitch_agrees_nowhere(make_melody):
-    a = make_melody(SCALE, harmonics=[1, 0.5, 0.3], seconds_each=0.5)
-    assert pitch_agreement(np.zeros_like(a), a, SR) == 0
-
-
 def test_pitch_agreement_counts_the_frames_that_agree(make_melody):
     a = make_melody(SCALE, harmonics=[1, 0.5, 0.3], seconds_each=0.5)
     half_wrong = make_melody(
@@ -103,8 +98,3 @@ def test_intelligibility_falls_with_noise_and_is_none_for_other_words():
     assert found[0] > found[1] > found[2]
     assert found[2] < 0.5
     assert abs(intelligibility(other, said, SR)) < 0.1
-
-
-def test_intelligibility_of_nothing_is_not_a_number():
-    said = clicks([0.1], seconds=0.2)
-    assert np.isnan(intelligibility(said, said, SR))
