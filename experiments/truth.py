@@ -27,9 +27,9 @@ from matplotlib.figure import Figure
 from audiostyle.baselines.cross_synthesis import cross_synthesis
 from audiostyle.baselines.equaliser import equaliser
 from audiostyle.baselines.musaicing import nmf_musaicing
+from audiostyle.cache import cached
 from audiostyle.config import TransferConfig
 from audiostyle.datasets import paths
-from audiostyle.datasets.cache import cached
 from audiostyle.datasets.clips import PairAudio
 from audiostyle.datasets.triples import SPLITS, Triple, load_triple, triples
 from audiostyle.figures.charts import LINE_COLOURS, MARKERS

@@ -23,8 +23,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 from scipy.special import polygamma
 
+from audiostyle.cache import cached
 from audiostyle.datasets import clips, paths
-from audiostyle.datasets.cache import cached
 from audiostyle.datasets.clips import PairAudio
 from audiostyle.encoders.base import Encoder
 from audiostyle.encoders.infinite import InfiniteEncoder

@@ -55,11 +55,6 @@ def fetch_vctk(
         The archive and its published checksum, which counts where the whole of it is downloaded.
     designs : iterable of (n_speakers, n_utterances)
         The first so many utterances of the first so many speakers.
-
-    Raises
-    ------
-    ValueError, OSError
-        If the archive is damaged or holds too little; if the server does not answer.
     """
     folder = Path(to) if to is not None else paths.data_dir() / "vctk"
     with _named_errors(url), _open_zip(url, md5, folder, progress) as archive:
@@ -142,14 +137,7 @@ def _download(url: str, md5: str, folder: Path, progress: bool) -> Path:
 
 
 def choose_vctk(names: Iterable[str], designs: Iterable[tuple[int, int]]) -> list[str]:
-    """Return the members of the VCTK archive that the designs need, or say that it holds too few.
-
-    Examples
-    --------
-    >>> names = [f"wav48_silence_trimmed/p{s}/p{s}_00{u}_mic1.flac" for s in (1, 2) for u in (1, 2, 3)]
-    >>> [name[-16:] for name in choose_vctk(names, [(1, 3), (2, 1)])]
-    ['p1_001_mic1.flac', 'p1_002_mic1.flac', 'p1_003_mic1.flac', 'p2_001_mic1.flac']
-    """
+    """Return the members of the VCTK archive that the designs need, or say that it holds too few."""
     by_speaker: dict[str, list[str]] = {}
     for name in sorted(names):
         parts = PurePosixPath(name).parts

@@ -100,12 +100,7 @@ def find_corpus(path: str | os.PathLike) -> Corpus:
     """List the utterances below a folder in one of the layouts that are known.
 
     Hidden files and folders, VCTK's second microphone, and a second copy of a recording under the same name
-    (``SA1.WAV.wav`` beside ``SA1.WAV``) are left out.
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        If there is no such folder, or sound files lie in another layout: then it is not clear who speaks.
+    (``SA1.WAV.wav`` beside ``SA1.WAV``) are left out. Another layout is a ValueError: it is not clear who speaks.
 
     Notebook: 08_vctk_speakers.ipynb
     """
@@ -201,8 +196,6 @@ def collect(
 
     Parameters
     ----------
-    corpus : Corpus or path
-        The corpus, or its folder.
     compute : callable
         From a list of `Utterance` to as many values, None where one cannot be read.
     speakers : sequence of str, int or None
@@ -212,10 +205,8 @@ def collect(
 
     Returns
     -------
-    items : Recordings
-        What was kept, without waveforms.
-    values : list
-        What was computed of each.
+    items, values : Recordings, list
+        What was kept, without waveforms, and what was computed of each.
     """
     corpus = corpus if isinstance(corpus, Corpus) else find_corpus(corpus)
     chosen = choose_speakers(corpus, speakers, per_speaker)

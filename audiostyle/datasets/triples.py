@@ -42,11 +42,6 @@ def triples(split: str | None = None, *, folder: str | os.PathLike | None = None
     """Return the repository's triples or one half of them, ``"choose"`` or ``"confirm"``, or those of a folder.
 
     A folder has ``NAME_content.wav``, ``NAME_style.wav`` and ``NAME_target.wav`` of each, and no halves.
-
-    Examples
-    --------
-    >>> [triple.name for triple in triples("choose")][:3]
-    ['flute_viola', 'viola_flute', 'piano_guitar']
     """
     if split is not None and split not in SPLITS:
         raise ValueError(f"split={split!r} is not allowed; it must be one of {', '.join(SPLITS)}, or None")

@@ -69,8 +69,7 @@ def scores_and_rarity(
     Parameters
     ----------
     sides : sequence of (known, new)
-        Features of norm 1 in each view, a row for each item.
-    labels : np.ndarray [shape=(n_known,)]
+        Features of norm 1 in each view, a row for each item; `labels` are those of the known ones.
 
     Returns
     -------
@@ -192,14 +191,14 @@ def classify_baseline(
 
 
 def _average_spectrum(y: np.ndarray) -> np.ndarray:
-    """Return the long-term average spectrum in dB less its mean [shape=(513,)], 64 ms windows."""
+    # In dB less its mean [shape=(513,)], 64 ms windows.
     power = stft(y, n_fft=1024, hop_length=512, cover=False).abs().square().mean(dim=1).numpy()
     level = 10 * np.log10(power + 1e-8)
     return level - level.mean()
 
 
 def _mfcc(y: np.ndarray) -> np.ndarray:
-    """Return 20 mel-frequency cepstral coefficients every 10 ms [shape=(n_frames, 20)], 25 ms windows."""
+    # Every 10 ms [shape=(n_frames, 20)], 25 ms windows.
     return librosa.feature.mfcc(
         y=y, sr=SAMPLE_RATE, n_mfcc=20, n_mels=40, n_fft=512, win_length=400, hop_length=160
     ).T

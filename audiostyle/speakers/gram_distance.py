@@ -16,7 +16,7 @@ import torch
 from sklearn.decomposition import KernelPCA
 from tqdm import tqdm
 
-from audiostyle.datasets.cache import cached
+from audiostyle.cache import cached
 from audiostyle.encoders.base import Encoder
 from audiostyle.encoders.random import RandomEncoder
 
@@ -57,10 +57,7 @@ def pairwise_gram_inner(
 
     Returns
     -------
-    np.ndarray [shape=(n_clips, n_clips), dtype=float64]
-        Symmetric and positive semi-definite.
-
-    Notebook: 08_vctk_speakers.ipynb
+    np.ndarray [shape=(n_clips, n_clips), dtype=float64, symmetric and positive semi-definite]
     """
     groups, owners, n_patches = _side_by_side(spectrograms, encoder)
     first = np.cumsum([0] + [group.membership.shape[1] for group in groups])

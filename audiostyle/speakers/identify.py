@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from audiostyle.datasets.cache import read_arrays, write_arrays
+from audiostyle.cache import read_arrays, write_arrays
 from audiostyle.datasets.corpora import Utterance, read_utterance
 from audiostyle.speakers.classifiers import scores_and_rarity
 from audiostyle.speakers.sketch import Sketcher
@@ -36,8 +36,6 @@ def identify(
         Columns ``file, speaker, second, margin, rarity``: the speaker with the largest score and the one after, the
         difference of their scores, and how rare the utterance is, 1 being as usual as the known ones. One who is not
         known is taken for somebody who is.
-
-    Notebook: 08_vctk_speakers.ipynb
     """
     names = np.unique(speakers)
     if len(names) < 2:

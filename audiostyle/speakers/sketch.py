@@ -24,7 +24,7 @@ from librosa.util import fix_length
 from torch.nn import functional
 from tqdm import tqdm
 
-from audiostyle.datasets.cache import cache_key, read_arrays, write_arrays
+from audiostyle.cache import cache_key, read_arrays, write_arrays
 from audiostyle.datasets.corpora import Corpus, Recordings, Utterance, collect, read_utterance
 from audiostyle.speakers.methods import SpeakerMethod
 from audiostyle.system import compile_librosa
@@ -164,8 +164,6 @@ def sketch_corpus(
         What was sketched, without waveforms.
     rows, n_samples : np.ndarray [shape=(n_items, width)], [shape=(n_items,)]
         Their sketches, and the length of each at 16 kHz.
-
-    Notebook: 08_vctk_speakers.ipynb
     """
     compute = partial(sketch_utterances, sketcher=sketcher, cache=cache, progress=progress)
     items, sketched = collect(corpus, compute, **part)

@@ -1,8 +1,7 @@
 """Who is speaking, by the distance between Gram matrices (section 3.3 of the paper), and as well as it goes.
 
-The distance between two utterances is ‖G_a − G_b‖² = ‖K_aa‖² + ‖K_bb‖² − 2 ‖K_ab‖², each Gram matrix divided by its
-number of patches. The paper's classifier takes the nearest neighbour under it. Divided by ‖K_aa‖ ‖K_bb‖, the inner
-product ‖K_ab‖² is a kernel between utterances, on which any kernel classifier works.
+The paper takes the nearest neighbour under ‖G_a − G_b‖². Divided by ‖K_aa‖ ‖K_bb‖, the inner product ‖K_ab‖² is a
+kernel between utterances, on which any kernel classifier works.
 """
 
 import os
@@ -124,8 +123,10 @@ def score_methods(
                 held = held or (corpus if isinstance(corpus, Recordings) else load_recordings(corpus, **part))
                 items, n_samples = held, np.array([len(y) for y in held.ys])
                 views = gram_views(items, method, seed=seed or 0, **how) if method else None
-            encoder = f"sketch-{n_pairs}" if sketched else _encoder_name(name)
-            about = {"corpus": items.name, "method": name.partition("-")[0], "encoder": encoder, "text": text}
+            known, _, n_filters = name.partition("-")
+            encoder = f"random-{n_filters}" if n_filters else None if name in BASELINES else "infinite"
+            encoder = f"sketch-{n_pairs}" if sketched else encoder
+            about = {"corpus": items.name, "method": known, "encoder": encoder, "text": text}
             about |= {"seed": seed, "seconds": time.perf_counter() - started}
             rows += [about | _score(items, name, views, how_split, about) for how_split in splits]
         if method:
@@ -182,11 +183,6 @@ def _sketch(corpus: Corpus | Recordings, sketcher: Sketcher, how: dict, part: di
         spread = {name: how[name] for name in ("cache", "progress")}
         items, rows, n_samples = sketch_corpus(corpus, sketcher, **spread, **part)
     return items, sketcher.views(rows), n_samples
-
-
-def _encoder_name(name: str) -> str | None:
-    n_filters = name.partition("-")[2]
-    return None if name in BASELINES else f"random-{n_filters}" if n_filters else "infinite"
 
 
 def gram_views(items: Recordings, method: SpeakerMethod, **how) -> list[np.ndarray]:

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from audiostyle.cache import cache_key, read_arrays, write_arrays
 from audiostyle.config import TransferConfig
 from audiostyle.datasets import paths
-from audiostyle.datasets.cache import cache_key, read_arrays, write_arrays
 from audiostyle.datasets.clips import Pair, made_of
 from audiostyle.files.presets import Preset
 from audiostyle.measures.table import sound_numbers

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from audiostyle import cache
+from audiostyle.cache import cache_key, cached
 from audiostyle.config import TransferConfig
-from audiostyle.datasets import cache
-from audiostyle.datasets.cache import cache_key, cached
 
 
 def numbers(folder, calls, **settings):

@@ -51,11 +51,6 @@ def cached(
     """Return arrays that were computed before with the same settings, or compute and keep them.
 
     They are kept in a folder, under the `cache_key` of name and settings; without a folder nothing is kept.
-
-    Examples
-    --------
-    >>> cached(lambda: {"x": np.arange(3)}, None, "numbers")["x"].tolist()
-    [0, 1, 2]
     """
     if folder is None:
         return compute()
