@@ -33,6 +33,7 @@ LIBRISPEECH_MD5 = "32fa31d27d2e1cad72775fee3f4849a9"
 # The two designs of Table 1: speakers, utterances of each.
 VCTK_DESIGNS = ((4, 40), (10, 16))
 _DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, NotImplementedError, RuntimeError)
+_NETWORK = (remotezip.RemoteZipError, urllib3.exceptions.HTTPError, requests.RequestException)
 
 
 def fetch_vctk(
@@ -87,10 +88,7 @@ def fetch_librispeech(
     with _named_errors(url):
         whole = _download(url, md5, folder, progress)
         # Unpacked beside its place, so that a folder of that name is a whole one.
-        with (
-            tempfile.TemporaryDirectory(dir=folder, prefix=".unpacked-") as beside,
-            tarfile.open(whole) as tar,
-        ):
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".part-") as beside, tarfile.open(whole) as tar:
             tar.extractall(beside, filter="data")
             target.parent.mkdir(exist_ok=True)
             (Path(beside) / "LibriSpeech" / "test-clean").replace(target)
@@ -103,12 +101,7 @@ def _named_errors(url: str) -> Iterator[None]:
     """Turn what libraries raise into a ValueError for a damaged archive and an OSError for the network."""
     try:
         yield
-    except (
-        *_DAMAGE,
-        remotezip.RemoteZipError,
-        urllib3.exceptions.HTTPError,
-        requests.RequestException,
-    ) as error:
+    except (*_DAMAGE, *_NETWORK) as error:
         # zipfile takes any error of the network for damage.
         chain = [error]
         while chain[-1].__context__ is not None:

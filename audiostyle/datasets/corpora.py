@@ -101,8 +101,6 @@ def find_corpus(path: str | os.PathLike) -> Corpus:
 
     Hidden files and folders, VCTK's second microphone, and a second copy of a recording under the same name
     (``SA1.WAV.wav`` beside ``SA1.WAV``) are left out. Another layout is a ValueError: it is not clear who speaks.
-
-    Notebook: 08_vctk_speakers.ipynb
     """
     root = Path(path)
     if not root.exists():
