@@ -21,14 +21,7 @@ from audiostyle.optimize import Optimum, minimize
 from audiostyle.phase.griffin_lim import FAST_ITER, FAST_MOMENTUM, griffin_lim, phase_of, spectral_convergence
 from audiostyle.phase.polish import WaveformLoss, polish
 from audiostyle.sound.channels import in_channels, keep_balance, mid_sound
-from audiostyle.sound.levels import (
-    Levelled,
-    check_audible,
-    match_loudness,
-    measure,
-    set_level,
-    without_offset,
-)
+from audiostyle.sound.levels import Meter, check_audible, match_loudness, set_level, without_offset
 from audiostyle.sound.read import check_waveform
 from audiostyle.sound.samples import Sound
 from audiostyle.spectrogram import as_tensor, log_magnitude, stft
@@ -53,7 +46,6 @@ class TransferResult:
         The result, with the content's channels and length, at its loudness and with no peak above −1 dBFS. Mono, at the
         configuration's rate, where its phase was found anew (`TransferConfig.keeps_content`).
     config : TransferConfig
-        The settings.
     gain : float
         Factor from the level of the computation to that of `y`, before single peaks were limited.
     level_note : str
@@ -61,11 +53,10 @@ class TransferResult:
     seconds : dict
         Wall time of ``match``, ``optimize`` and ``phase``.
     optimum : Optimum or None
-        What `optimise` found; None where the content was filtered alone.
-    losses : pd.DataFrame
-        Columns ``iteration, content, style, total``; row 0 is the start. Empty where the content was filtered alone.
-    polish_losses : pd.DataFrame or None
-        As `losses`, of the sound during the polish; None where there is none.
+        What `optimise` found; None, as its losses are empty, where the content was filtered alone.
+    losses, polish_losses : pd.DataFrame, pd.DataFrame or None
+        Columns ``iteration, content, style, total``, of the optimisation and of the sound during the polish; row 0 is
+        the start.
     convergence : np.ndarray [shape=(n,)]
         Spectral convergence in dB after 0, 1, ... Griffin-Lim iterations; with ``phase="polish"`` the last entry
         is that of the polished sound, which gives up these magnitudes for the loss.
@@ -223,37 +214,27 @@ def transfer_sound(
     progress: bool = True,
     callback: Callback | None = None,
 ) -> TransferResult:
-    """Give a sound of any length the style of another: `transfer_style` of samples that may lie in a file.
+    """Give a sound of any length the style of another at its sample rate: what `transfer_style` does, of files too.
 
-    A filter is found and applied block by block. An optimisation needs both clips in memory.
-
-    Parameters
-    ----------
-    content, style : Sound
-        At one sample rate.
-    config : TransferConfig
-    rate, n_channels : int or None
-        Of the result: None leaves what `TransferConfig.keeps_content` says. Its channels become one, or one many,
-        before its level is set.
-    progress, callback
-        As for `transfer_style`.
-
-    Returns
-    -------
-    TransferResult
+    A filter is found and applied block by block; an optimisation needs both clips in memory. The result has the sample
+    rate `rate` and its channels become one, or one many, before its level is set; None leaves what
+    `TransferConfig.keeps_content` says.
     """
     if config.balance > 0:  # else the content stays as it is
         content, style = without_offset(content), without_offset(style)
     (mid, cancels), (style_mid, _) = mid_sound(content), mid_sound(style)
     level, style_level = (
-        check_audible(measure(x).rms, name) for x, name in ((mid, "content"), (style_mid, "style"))
+        check_audible(Meter(x).rms, name) for x, name in ((mid, "content"), (style_mid, "style"))
     )
     seconds, started = {}, time.perf_counter()
     sound, note, found, found_alone = content, _CANCELLED * cancels, {}, False
     with tqdm(desc="transfer", disable=not progress) as bar:
         used = (0,)
         if config.method == "matched" and config.balance > 0:
-            clips = (mid.scaled(LEVEL / level), style_mid.scaled(LEVEL / style_level))
+            clips = (
+                mid.filtered(lambda y: y * (LEVEL / level)),
+                style_mid.filtered(lambda y: y * (LEVEL / style_level)),
+            )
             sound, used = _matched(content, *clips, config, bar)
         seconds["match"] = time.perf_counter() - started
         if not config.filters:
@@ -282,17 +263,12 @@ def transfer_sound(
     # Channels and rate first, then the level: mixed channels are as loud as mixed content.
     sound, content = (in_channels(x, n_channels) for x in (sound, content))
     sound = sound.at(rate or sound.sr)
-    met = measure(sound)
-    untouched = config.filters and config.balance == 0 and met.peak <= 1
-    levelled = (
-        Levelled(sound, 1.0, "The content as it was.")
-        if untouched
-        else match_loudness(sound, measure(content))
-    )
-    computed = 1.0 if found_alone else met.rms / config.level
-    return TransferResult(
-        levelled.sound, config, levelled.gain * computed, f"{levelled.note} {note}".strip(), seconds, **found
-    )
+    met = Meter(sound)
+    gain, level_note = 1.0, "The content as it was."
+    if met.peak > 1 or not (config.filters and config.balance == 0):
+        sound, gain, level_note = match_loudness(sound, Meter(content))
+    gain *= 1.0 if found_alone else met.rms / config.level
+    return TransferResult(sound, config, gain, f"{level_note} {note}".strip(), seconds, **found)
 
 
 def _matched(
@@ -410,18 +386,8 @@ def make_sound(
 ) -> tuple[np.ndarray, np.ndarray, Optimum | None]:
     """Make the sound of an optimum as ``config.phase`` says; samples are a sound already.
 
-    The polish, whose iterations the callback sees, starts from the phase of the content [shape=(n_samples,)].
-
-    Returns
-    -------
-    y : np.ndarray [shape=as content, dtype=float32]
-        At the level of the computation.
-    convergence : np.ndarray [shape=(n,)]
-        As in `TransferResult`.
-    polished : Optimum or None
-        Of the polish, if there was one.
-
-    Notebook: 03_transfer_one_pair.ipynb
+    Returns the sound [shape=as content] at the level of the computation, the convergence as in `TransferResult`, and
+    what the polish found, if there was one. It starts from the content's phase, and the callback sees its iterations.
     """
     if optimum.x.ndim == 1:
         return optimum.x.cpu().numpy(), np.empty(0), None

@@ -17,7 +17,7 @@ from audiostyle.encoders import make_encoder
 from audiostyle.encoders.base import Encoded, Encoder
 from audiostyle.losses import Evaluation, TransferLoss
 from audiostyle.matching import SEMITONES, match_timbre, transposed
-from audiostyle.sound.levels import match_loudness, measure, set_level
+from audiostyle.sound.levels import Meter, match_loudness, set_level
 from audiostyle.sound.samples import Sound
 from audiostyle.spectrogram import as_tensor, frequencies, log_magnitude
 from audiostyle.transfer import make_sound, noise_like, optimise
@@ -350,4 +350,4 @@ def transfer(content: np.ndarray, style: np.ndarray, sr: int, way: Way) -> np.nd
     terms = make_terms(replace(way, config=config), C, A)
     optimum = optimise(content, style, config, start=start, samples=way.samples, **terms)
     y, *_ = make_sound(optimum, content, config)
-    return match_loudness(Sound.of(y, sr), measure(Sound.of(loudness, sr))).sound.waveform()
+    return match_loudness(Sound.of(y, sr), Meter(Sound.of(loudness, sr)))[0].waveform()

@@ -13,7 +13,7 @@ _EXAMPLES = """examples:
 def add(commands) -> None:
     """Add the command to a group of subparsers."""
     text = "Serve the style lab to the browser, on this machine only."
-    parser = add_command(commands, "app", _run, text, examples=_EXAMPLES)
+    parser = add_command(commands, "app", _run, text, _EXAMPLES)
     parser.add_argument(
         "--port", type=int, default=8866, help="port, or one near it where it is taken (%(default)s)"
     )

@@ -11,35 +11,11 @@ class UserError(Exception):
 
 
 def add_command(
-    commands,
-    name: str,
-    run: Callable[[argparse.Namespace], int | None],
-    text: str,
-    *,
-    examples: str | None = None,
+    commands, name: str, run: Callable[[argparse.Namespace], int | None], text: str, examples: str
 ) -> argparse.ArgumentParser:
-    """Add a command to a group of subparsers; returns its parser, to give it options.
-
-    Parameters
-    ----------
-    commands : object
-        What ``ArgumentParser.add_subparsers`` returns.
-    name : str
-        What is typed.
-    run : callable
-        Takes what was parsed; may return an exit code.
-    text : str
-        One sentence for ``--help``.
-    examples : str or None
-        Shown below the options.
-    """
-    parser = commands.add_parser(
-        name,
-        help=text,
-        description=text,
-        epilog=examples,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    """Add a command to a group of subparsers, and return its parser; `run` may return an exit code."""
+    shape = argparse.RawDescriptionHelpFormatter
+    parser = commands.add_parser(name, help=text, description=text, epilog=examples, formatter_class=shape)
     parser.set_defaults(run=run)
     return parser
 
@@ -51,20 +27,18 @@ def say(text: str) -> None:
 
 
 def check_output(path: Path, inputs: tuple[Path, ...] = ()) -> None:
-    """Fail before minutes of work, not after.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        File to write.
-    inputs : tuple of pathlib.Path
-        Files that are read and must not be replaced.
-    """
+    """Fail before minutes of work, not after: if a file cannot be written, or is one of those that are read."""
     from audiostyle.system import check_target
 
     check_target(path)
     if any(path.exists() and one.exists() and path.samefile(one) for one in inputs):
         raise UserError(f"{path} is one of the sounds read; write the result into another file")
+
+
+def check_jobs(n_jobs: int) -> None:
+    """Raise a UserError unless there is at least one process."""
+    if n_jobs < 1:
+        raise UserError(f"--jobs {n_jobs} is not allowed; it must be at least 1")
 
 
 def check_device(name: str) -> None:

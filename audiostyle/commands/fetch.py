@@ -16,7 +16,7 @@ _EXAMPLES = """examples:
 def add(commands) -> None:
     """Add the command to a group of subparsers."""
     text = "Download recordings; every file is checked."
-    parser = add_command(commands, "fetch", _run, text, examples=_EXAMPLES)
+    parser = add_command(commands, "fetch", _run, text, _EXAMPLES)
     parser.add_argument("what", choices=("clips", "vctk", "librispeech"))
     parser.add_argument("--to", type=Path, help="folder to download into")
 

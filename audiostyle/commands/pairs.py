@@ -1,6 +1,7 @@
 """``audiostyle pairs``: the six pairs, with tables, figures and sound."""
 
 import argparse
+from pathlib import Path
 
 from audiostyle.commands.common import add_command, check_output, say
 from audiostyle.files import presets
@@ -15,7 +16,7 @@ _EXAMPLES = """examples:
 def add(commands) -> None:
     """Add the command to a group of subparsers."""
     text = "Transfer the six pairs and write tables, figures and sound."
-    parser = add_command(commands, "pairs", _run, text, examples=_EXAMPLES)
+    parser = add_command(commands, "pairs", _run, text, _EXAMPLES)
     parser.add_argument("pairs", nargs="*", metavar="PAIR", help="name of a pair; all by default")
     parser.add_argument(
         "--preset", help=f"one of {', '.join(presets.PRESETS)} (AUDIOSTYLE_PRESET, else quick)"
@@ -37,16 +38,8 @@ def _run(args: argparse.Namespace) -> None:
     say(f"tables, figures and sound are in {folder}")
 
 
-def write_pair(pair, preset: presets.Preset, folder) -> None:
-    """Transfer a pair by every method of a preset and write rows of ``pairs.csv``, a figure and sounds.
-
-    Parameters
-    ----------
-    pair : audiostyle.datasets.clips.Pair
-    preset : Preset
-    folder : pathlib.Path
-        Rows of other pairs in its table are kept. Sound made from recordings is not written.
-    """
+def write_pair(pair, preset: presets.Preset, folder: Path) -> None:
+    """Transfer a pair by every method of a preset: rows of ``pairs.csv``, a figure, and sounds of bundled clips."""
     import pandas as pd
 
     from audiostyle.datasets.clips import load_pair
@@ -59,16 +52,17 @@ def write_pair(pair, preset: presets.Preset, folder) -> None:
 
     audio = load_pair(pair, duration=preset.duration)
     tables, shown = [], {"content": set_level(audio.content), "style": set_level(audio.style)}
+    (folder / "figures").mkdir(parents=True, exist_ok=True)
     for config in preset.methods().values():
         result = transfer_style(audio.content, audio.style, audio.sr, config)
         clips = audio.content, audio.style, audio.target
         tables.append(score(result, *clips, n_fresh=preset.config.n_filters))
         name = method_name(config)
         shown[f"result, {name}"] = result.y_computed
-        if pair.edition == "bundled":
-            path = folder / "audio" / f"{pair.pair}-{name.replace(',', '').replace(' ', '-')}.ogg"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            save_audio(path, result.y, result.sr)
+        if pair.edition == "bundled":  # sound made from recordings is not ours to keep
+            (folder / "audio").mkdir(exist_ok=True)
+            sound = f"{pair.pair}-{name.replace(',', '').replace(' ', '-')}.ogg"
+            save_audio(folder / "audio" / sound, result.y, result.sr)
     table = pd.concat(tables).drop_duplicates("method")
     table.insert(0, "pair", pair.pair)
     table.insert(1, "edition", pair.edition)
@@ -79,7 +73,5 @@ def write_pair(pair, preset: presets.Preset, folder) -> None:
     with whole_file(path) as temporary:
         table.to_csv(temporary, index=False, float_format="%.6g")
     figure = show_triptych(shown, sr=audio.sr, title=f"{pair.title} · {pair.edition} clips")
-    picture = folder / "figures" / f"{pair.pair}.png"
-    picture.parent.mkdir(parents=True, exist_ok=True)
-    with whole_file(picture) as temporary:
+    with whole_file(folder / "figures" / f"{pair.pair}.png") as temporary:
         figure.savefig(temporary, format="png", dpi=110)

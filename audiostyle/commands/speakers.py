@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from audiostyle.commands.common import UserError, add_command, check_device, check_output, say
+from audiostyle.commands.common import UserError, add_command, check_device, check_jobs, check_output, say
 from audiostyle.datasets import paths
 
 _EXAMPLES = """examples:
@@ -23,7 +23,7 @@ _EXAMPLES = """examples:
 def add(commands) -> None:
     """Add the command to a group of subparsers."""
     text = "Tell who is speaking by Gram distance (Table 1)."
-    parser = add_command(commands, "speakers", _run, text, examples=_EXAMPLES)
+    parser = add_command(commands, "speakers", _run, text, _EXAMPLES)
     add = parser.add_argument
     bundled = paths.registry_dir() / "mini_corpus"
     add("corpus", type=Path, nargs="?", default=bundled, help="a folder of speakers (the bundled voices)")
@@ -50,8 +50,7 @@ def _run(args: argparse.Namespace) -> None:
     if args.json is not None:
         recordings = (args.json,) if args.json.resolve().is_relative_to(args.corpus.resolve()) else ()
         check_output(args.json, recordings)
-    if args.jobs < 1:
-        raise UserError(f"--jobs {args.jobs} is not allowed; it must be at least 1")
+    check_jobs(args.jobs)
     if args.sketches and not args.identify:
         raise UserError("--sketches keeps what --identify compares; give both")
     from audiostyle.speakers.sketch import workers
@@ -78,10 +77,8 @@ def _identify(args: argparse.Namespace, how: dict) -> tuple:
         if args.sketches:
             save_known(args.sketches, rows, speakers, sketcher)
     elif args.speakers or args.n_speakers or args.per_speaker or args.sketches:
-        raise UserError(
-            f"{args.corpus} holds sketches, all of which are compared; --speakers, --n-speakers, --per-speaker and "
-            "--sketches go with a corpus"
-        )
+        options = "--speakers, --n-speakers, --per-speaker and --sketches"
+        raise UserError(f"{args.corpus} holds sketches, all of which are compared; {options} need a corpus")
     else:
         rows, speakers = load_known(args.corpus, sketcher)
     table = identify(rows, speakers, sketcher, args.identify)

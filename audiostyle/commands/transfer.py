@@ -7,7 +7,7 @@ from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 from audiostyle import config
-from audiostyle.commands.common import UserError, add_command, check_device, check_output, say
+from audiostyle.commands.common import UserError, add_command, check_device, check_jobs, check_output, say
 from audiostyle.files import presets
 
 EXAMPLES = """examples:
@@ -41,63 +41,48 @@ _REPORTED, _PLAYED = 300, (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100
 
 def add(commands) -> None:
     """Add the command to a group of subparsers."""
-    parser = add_command(
-        commands, "transfer", _run, "Give sound files the style of others.", examples=EXAMPLES
+    parser = add_command(commands, "transfer", _run, "Give sound files the style of others.", EXAMPLES)
+    add = parser.add_argument
+    sounds = (
+        "CONTENT STYLE, files or folders: notes or words of the first, timbre and texture of the second, every "
+        "content with every style; with --style all are contents"
     )
-    parser.add_argument(
-        "sounds",
-        type=Path,
-        nargs="*",
-        metavar="SOUND",
-        help="CONTENT STYLE, files or folders: notes or words of the first, timbre and texture of the second, every "
-        "content with every style; with --style all are contents",
+    add("sounds", type=Path, nargs="*", metavar="SOUND", help=sounds)
+    style = "sound file to take the style from; several are one style"
+    add("--style", type=Path, action="append", help=style)
+    add("--weights", help="shares of the files of one style, such as 2,1 (all of each)")
+    output = (
+        ".wav, .flac, .ogg, .mp3 or .aiff; of several results a folder, where existing results are skipped"
     )
-    parser.add_argument(
-        "--style", type=Path, action="append", help="sound file to take the style from; several are one style"
-    )
-    parser.add_argument("--weights", help="shares of the files of one style, such as 2,1 (all of each)")
-    parser.add_argument(
-        "-o",
-        "--output",
-        type=Path,
-        required=True,
-        help=".wav, .flac, .ogg, .mp3 or .aiff; of several results a folder, where existing results are skipped",
-    )
+    add("-o", "--output", type=Path, required=True, help=output)
     uses = ", ".join(f"{name} ({label})" for name, (label, _) in presets.USES.items())
-    parser.add_argument("--preset", help=f"settings for a purpose: {uses}")
-    parser.add_argument(
-        "--recipe",
-        type=Path,
-        help="what was saved beside a result (.json): gives the files, their cuts and settings not given here",
-    )
-    for name, text in (("start", "seconds to skip"), ("duration", "seconds to read")):
-        default = 0 if name == "start" else "all"
-        parser.add_argument(f"--{name}", type=float, help=f"{text} of all files ({default})")
+    add("--preset", help=f"settings for a purpose: {uses}")
+    recipe = "what was saved beside a result (.json): gives the files, their cuts and settings not given here"
+    add("--recipe", type=Path, help=recipe)
+    for name, text in (("start", "seconds to skip (0)"), ("duration", "seconds to read (all)")):
+        add(f"--{name}", type=float, help=f"of all files, {text}")
         for clip in ("content", "style"):
-            parser.add_argument(f"--{clip}-{name}", type=float, help=f"{text} of the {clip} alone")
-    parser.add_argument(
+            add(f"--{clip}-{name}", type=float, help=f"of the {clip} alone")
+    add(
         "--report", type=Path, help="page (.html) with a player, pictures, numbers and settings of one result"
     )
-    parser.add_argument("--quiet", action="store_true", help="no progress bar")
-    parser.add_argument(
-        "-j", "--jobs", type=int, default=1, help="processes for several results (%(default)s)"
-    )
-    group = parser.add_argument_group("what is written, by default as the content came")
-    group.add_argument("--sr", type=int, help="sample rate in Hz")
-    group.add_argument("--channels", type=int, help="channels: 1, or of a mono result any")
-    group.add_argument("--subtype", help="how samples are kept: PCM_16, PCM_24, FLOAT, ...")
-    group.add_argument("--format", help="wav, flac, ogg, mp3 or aiff, for several results")
-    group = parser.add_argument_group("settings")
-    defaults = {setting.name: setting.default for setting in fields(config.TransferConfig)}
-    for name, text in _SETTINGS.items():
-        choices, default = config.CHOICES.get(name), defaults[name]
-        group.add_argument(
-            config.option(name),
-            dest=f"config_{name}",
-            type=str if choices else type(default),
-            metavar=f"{{{','.join(choices)}}}" if choices else name.upper(),
+    add("--quiet", action="store_true", help="no progress bar")
+    add("-j", "--jobs", type=int, default=1, help="processes for several results (%(default)s)")
+    add = parser.add_argument_group("what is written, by default as the content came").add_argument
+    add("--sr", type=int, help="sample rate in Hz")
+    add("--channels", type=int, help="channels: 1, or of a mono result any")
+    add("--subtype", type=str.upper, help="how samples are kept: PCM_16, PCM_24, FLOAT, ...")
+    add("--format", help="wav, flac, ogg, mp3 or aiff, for several results")
+    add = parser.add_argument_group("settings").add_argument
+    for field in fields(config.TransferConfig):
+        choices = config.CHOICES.get(field.name)
+        add(
+            config.option(field.name),
+            dest=f"config_{field.name}",
+            type=str if choices else type(field.default),
+            metavar=f"{{{','.join(choices)}}}" if choices else field.name.upper(),
             default=argparse.SUPPRESS,  # one not given leaves no attribute behind
-            help=f"{text} ({'matched' if default is None else default})",
+            help=f"{_SETTINGS[field.name]} ({'matched' if field.default is None else field.default})",
         )
 
 
@@ -112,27 +97,23 @@ def settings(args: argparse.Namespace, base: config.TransferConfig | None = None
 
 
 def _run(args: argparse.Namespace) -> int:
-    recipe = _recipe(args)
-    if recipe is not None and args.preset is not None:
+    if args.recipe is not None and args.preset is not None:
         raise UserError("--preset and --recipe both say what to do; give one of them")
-    base = recipe.config if recipe else args.preset and presets.get_use(args.preset).config
-    chosen = settings(args, base or None)
+    recipe = _recipe(args)
+    base = recipe.config if recipe else presets.get_use(args.preset).config if args.preset else None
+    chosen = settings(args, base)
     contents, styles = _sounds(args, recipe)
     check_device(chosen.device)
     from audiostyle.files.one import Delivery
 
     kept = recipe.delivery if recipe else Delivery()
-    subtype = args.subtype.upper() if args.subtype else kept.subtype
-    rate = kept.rate if args.sr is None else args.sr
-    channels = kept.channels if args.channels is None else args.channels
-    delivery = Delivery(rate, channels, subtype)
+    asked = {"rate": args.sr, "channels": args.channels, "subtype": args.subtype}
+    delivery = replace(kept, **{name: value for name, value in asked.items() if value is not None})
     several = len(contents) > 1 or any(path.is_dir() for path in (*contents, *styles))
     return (_run_several if several else _run_one)(args, recipe, chosen, delivery, contents, styles)
 
 
-def _run_one(
-    args, recipe, chosen: config.TransferConfig, delivery, contents: list[Path], styles: list[Path]
-) -> int:
+def _run_one(args, recipe, chosen, delivery, contents: list[Path], styles: list[Path]) -> int:
     from audiostyle.files.one import Sources, transfer_files
 
     if args.format is not None:
@@ -166,29 +147,21 @@ def _report(args: argparse.Namespace, sources, made, chosen: config.TransferConf
     from audiostyle.figures.report import write_report
     from audiostyle.sound.read import load_audio
 
-    rate = made.sr if made.sr in _PLAYED else 44100
-    y, _ = load_audio(args.output, sr=rate, mono=False, duration=_REPORTED)
-    duration = min(sources.content.duration or _REPORTED, _REPORTED)
-    content, _ = load_audio(
-        sources.content.path, sr=rate, mono=False, start=sources.content.start, duration=duration
-    )
-    style = sources.style(rate)[0].read(0, _REPORTED * rate)[0]
-    files = {
-        "content": sources.content.path,
-        "style": ", ".join(str(part.path) for part in sources.styles),
-        "result": args.output,
-        "rate (Hz)": made.sr,
-        "channels": made.channels,
-        "length (s)": made.seconds,
+    sr = made.sr if made.sr in _PLAYED else 44100
+    path, start, duration = sources.content
+    read = {"sr": sr, "mono": False}
+    duration = min(duration or _REPORTED, _REPORTED)
+    sounds = {
+        "content": load_audio(path, start=start, duration=duration, **read)[0],
+        "style": sources.style(sr)[0].read(0, _REPORTED * sr)[0],
+        "result": load_audio(args.output, duration=_REPORTED, **read)[0],
     }
-    write_report(
-        args.report,
-        {"content": content, "style": style, "result": y},
-        rate,
-        title=f"{sources.content.path.stem} in the style of {' + '.join(part.path.stem for part in sources.styles)}",
-        note=made.note,
-        tables={"Files": files, "Numbers": made.numbers, "Settings": asdict(chosen)},
-    )
+    styles = [part.path for part in sources.styles]
+    files = {"content": path, "style": ", ".join(map(str, styles)), "result": args.output}
+    files |= {"rate (Hz)": made.sr, "channels": made.channels, "length (s)": made.seconds}
+    title = f"{path.stem} in the style of {' + '.join(style.stem for style in styles)}"
+    tables = {"Files": files, "Numbers": made.numbers, "Settings": asdict(chosen)}
+    write_report(args.report, sounds, sr, title=title, note=made.note, tables=tables)
 
 
 def _run_several(args, recipe, chosen, delivery, contents: list[Path], styles: list[Path]) -> int:
@@ -196,8 +169,7 @@ def _run_several(args, recipe, chosen, delivery, contents: list[Path], styles: l
 
     if args.report is not None:
         raise UserError("--report is of one result; several have a table")
-    if args.jobs < 1:
-        raise UserError(f"--jobs {args.jobs} is not allowed; it must be at least 1")
+    check_jobs(args.jobs)
     if len(styles) > 1 and any(path.is_dir() for path in styles):
         raise UserError("a folder is as many styles as it has files; name the files that make one style")
     contents = [path for named in contents for path in (sound_files(named) if named.is_dir() else [named])]
@@ -209,7 +181,7 @@ def _run_several(args, recipe, chosen, delivery, contents: list[Path], styles: l
         weights=_weights(args, recipe),
         suffix=args.format and f".{args.format.lower().lstrip('.')}",
     )
-    _check_folder(args.output, args, [*contents, *(path for pool in pools for path in pool)], jobs)
+    _check_folder(args, [*contents, *(path for pool in pools for path in pool)], jobs)
     outcomes = run_batch(
         jobs,
         chosen,
@@ -218,19 +190,18 @@ def _run_several(args, recipe, chosen, delivery, contents: list[Path], styles: l
         progress=not args.quiet,
         complain=lambda line: sys.stderr.write(f"audiostyle transfer: {line}\n"),
     )
-    counts = {status: sum(o.status == status for o in outcomes) for status in ("made", "kept", "failed")}
-    say(
-        f"{args.output}: {counts['made']} made, {counts['kept']} there already, {counts['failed']} failed; "
-        f"the numbers are in {args.output / TABLE}"
-    )
-    return int(counts["failed"] > 0)
+    made, kept, failed = (sum(o.status == status for o in outcomes) for status in ("made", "kept", "failed"))
+    told = f"{made} made, {kept} there already, {failed} failed"
+    say(f"{args.output}: {told}; the numbers are in {args.output / TABLE}")
+    return int(failed > 0)
 
 
-def _check_folder(folder: Path, args: argparse.Namespace, inputs: list[Path], jobs: list) -> None:
+def _check_folder(args: argparse.Namespace, inputs: list[Path], jobs: list) -> None:
     """Make the folder of several results, or say why they cannot lie there."""
     from audiostyle.files.batch import TABLE
     from audiostyle.sound.write import SUFFIXES, writable
 
+    folder = args.output
     if folder.suffix.lower() in SUFFIXES and not folder.is_dir():
         raise UserError(f"{folder} names a file; several results go into a folder")
     for given in (*args.sounds, *(args.style or ())):
@@ -239,7 +210,7 @@ def _check_folder(folder: Path, args: argparse.Namespace, inputs: list[Path], jo
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder} is not a folder; several results go into one")
     for job in jobs:
-        writable(job.output, args.sr or 44100, subtype=args.subtype and args.subtype.upper())
+        writable(job.output, args.sr or 44100, subtype=args.subtype)
     folder.mkdir(parents=True, exist_ok=True)
     for path in (folder / TABLE, *(path for job in jobs for path in (job.output, job.settings))):
         check_output(path, tuple(inputs))
@@ -283,14 +254,12 @@ def _parts(paths, name: str, args: argparse.Namespace, recipe) -> list:
     parts = []
     for i, path in enumerate(paths):
         digest = sha256(path) if cuts and path.is_file() else None
-        same = [cut for cut in cuts if cut.sha256 == digest]
-        cut = cuts[i] if i < len(cuts) and cuts[i] in same else next(iter(same), None)
+        # One file may be cut twice: the cut at the same place comes first.
+        cut = next((cut for cut in cuts[i:] + cuts[:i] if cut.sha256 == digest), None)
+        typed = ((getattr(args, f"{name}_{what}"), getattr(args, what)) for what in ("start", "duration"))
         start, duration = (
-            next(
-                (v for v in (getattr(args, f"{name}_{what}"), getattr(args, what)) if v is not None),
-                cut and getattr(cut, what),
-            )
-            for what in ("start", "duration")
+            next((v for v in (*values, cut and getattr(cut, what)) if v is not None), None)
+            for what, values in zip(("start", "duration"), typed, strict=True)
         )
         parts.append(Part(path, start or 0.0, duration))
     return parts

@@ -26,15 +26,7 @@ _COLUMNS = ("content", "style", "result", "status", "seconds", "sr", "channels",
 
 
 class Job(NamedTuple):
-    """One result to make.
-
-    Parameters
-    ----------
-    sources : Sources
-        What it is made of.
-    output : pathlib.Path
-        The file to write; its settings and numbers lie beside it as ``<name>.json``.
-    """
+    """One result to make: what of, and the file to write, beside which its settings and numbers lie."""
 
     sources: Sources
     output: Path
@@ -46,15 +38,7 @@ class Job(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of a job.
-
-    Parameters
-    ----------
-    job : Job
-    status : {"made", "kept", "failed"}
-    error : str
-        What went wrong, in one line.
-    """
+    """What became of a job: "made", "kept" (it was there), or "failed", with what went wrong in one line."""
 
     job: Job
     status: str
@@ -62,13 +46,7 @@ class Outcome(NamedTuple):
 
 
 def sound_files(folder: Path) -> list[Path]:
-    """Return the sound files of a folder, hidden ones apart, by name.
-
-    Raises
-    ------
-    ValueError
-        If there is none.
-    """
+    """Return the sound files of a folder, hidden ones apart, by name; none is a ValueError."""
     found = sorted(
         path
         for path in folder.iterdir()
@@ -87,28 +65,10 @@ def make_jobs(
     weights: tuple[float, ...] = (),
     suffix: str | None = None,
 ) -> list[Job]:
-    """Pair every content with every style.
+    """Pair every content with every style, a tuple of parts; a ValueError says that two results would have one name.
 
-    Parameters
-    ----------
-    contents : sequence of Part
-    styles : sequence of tuple of Part
-        Each tuple is one style.
-    folder : pathlib.Path
-        Where results go, as ``content__style.suffix``.
-    weights : tuple of float
-        As in `Sources`.
-    suffix : str or None
-        Format of the results; None takes the content's where it can be written, else ``.wav``.
-
-    Returns
-    -------
-    list of Job
-
-    Raises
-    ------
-    ValueError
-        If two results would have one name.
+    Results are called ``content__style.suffix`` in the folder. The suffix is by default the content's where that can be
+    written, else ``.wav``; the weights are those of `Sources`.
     """
     jobs: dict[Path, Job] = {}
     for content in contents:
@@ -137,18 +97,15 @@ def run_batch(
     progress: bool = True,
     complain: Callable[[str], None] = lambda line: None,
 ) -> list[Outcome]:
-    """Make what is missing; one that fails is named, and the others are made.
+    """Make what is missing of the results of one folder; one that fails is named, and the others are made.
 
     A result is there if its sound is, and settings beside it that say it is made of the same files in the same way.
     A sound is written whole or not at all, and its settings after it: whenever the process ends, the next one goes on.
 
     Parameters
     ----------
-    jobs : sequence of Job
-        All of one folder.
-    config : TransferConfig
-    delivery : Delivery or None
-        How results are written.
+    jobs, config, delivery
+        What to make, the settings of each, and how results are written.
     n_jobs : int > 0
         Processes.
     progress : bool
@@ -194,11 +151,9 @@ def _run(job: Job, config: TransferConfig, delivery: Delivery) -> Outcome:
 
 def _kept(settings: Path) -> dict:
     """Return the settings of an earlier result; of a file that is none, nothing."""
-    if not settings.is_file():
-        return {}
     try:
         kept = json.loads(settings.read_text(encoding="utf-8"))
-    except ValueError:
+    except (FileNotFoundError, ValueError):
         return {}
     return kept if isinstance(kept, dict) else {}
 

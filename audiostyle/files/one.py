@@ -20,17 +20,7 @@ _LEVEL, _MOST_SHARE = 0.05, 1000
 
 
 class Part(NamedTuple):
-    """A part of a sound file.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The file.
-    start : float
-        Seconds to skip.
-    duration : float or None
-        Seconds to read; None reads to the end.
-    """
+    """A part of a sound file: seconds to skip, and to read; None reads to the end."""
 
     path: Path
     start: float = 0.0
@@ -81,16 +71,9 @@ class Sources:
 
 @dataclass(frozen=True)
 class Delivery:
-    """How a result is written; what is None is as the content came.
+    """How a result is written, what is None as the content came: rate in Hz, channels, and how samples are kept.
 
-    Parameters
-    ----------
-    rate : int or None
-        Sample rate in Hz.
-    channels : int > 0 or None
-        Channels: one, the result's own number, or of one channel any.
-    subtype : str or None
-        How samples are kept, as libsndfile calls it, such as ``"PCM_24"``.
+    Channels are one, the result's own number, or of one channel any; subtypes have libsndfile's names (``"PCM_24"``).
     """
 
     rate: int | None = None
@@ -114,19 +97,10 @@ class Delivery:
 
 
 class Made(NamedTuple):
-    """A result that was written.
+    """A result that was written: its length, rate in Hz and channels, numbers, and what was done or missing.
 
-    Parameters
-    ----------
-    seconds : float
-        Its length.
-    sr, channels : int
-        Sample rate in Hz and channels.
-    numbers : dict of str to float
-        ``balance``, ``iterations``, ``gain_db``, ``took`` in seconds; after an optimisation ``style_removed`` (share
-        of the style loss) and ``content_loss``.
-    note : str
-        What was done to the level, rate, channels and bits, and what was missing in the files.
+    The numbers are ``balance``, ``iterations``, ``gain_db``, ``took`` in seconds, and after an optimisation
+    ``style_removed`` (share of the style loss) and ``content_loss``.
     """
 
     seconds: float
@@ -145,30 +119,10 @@ def transfer_files(
     progress: bool = True,
     before: Callable[[TransferResult], None] = lambda result: None,
 ) -> tuple[Made, TransferResult]:
-    """Transfer sound files and write the result.
+    """Transfer sound files and write the result, whole or not at all; `before` gets it before it is written.
 
-    Parameters
-    ----------
-    sources : Sources
-    output : pathlib.Path
-        File to write, whole or not at all.
-    config : TransferConfig
-    delivery : Delivery or None
-        None writes it as the content came.
-    progress : bool
-        Show a progress bar.
-    before : callable
-        Gets the result before it is written.
-
-    Returns
-    -------
-    Made, TransferResult
-
-    Raises
-    ------
-    FileNotFoundError, ValueError, MemoryError, OSError
-        As `audiostyle.sound.read.open_sound`, `audiostyle.transfer.transfer_sound` and
-        `audiostyle.sound.write.open_writer`.
+    Errors are those of `audiostyle.sound.read.open_sound`, `audiostyle.transfer.transfer_sound` and
+    `audiostyle.sound.write.open_writer`.
     """
     content, form, notes = open_sound(*sources.content)
     wanted = (delivery or Delivery()).of(content, form.subtype, config)

@@ -18,18 +18,9 @@ from audiostyle.system import sha256, whole_file
 
 @dataclass(frozen=True)
 class Cut:
-    """A part of a sound file.
+    """A part of a sound file, and its checksum: seconds to skip, and to read; None reads to the end.
 
-    Parameters
-    ----------
-    path : str
-        The file; relative to the repository for a bundled clip, a bare name for an upload.
-    sha256 : str
-        Its checksum.
-    start : float
-        Seconds to skip.
-    duration : float or None
-        Seconds to read; None reads to the end.
+    The path is relative to the repository for a bundled clip, a bare name for an upload.
     """
 
     path: str
@@ -40,17 +31,7 @@ class Cut:
     def find(self, folder: str | os.PathLike = ".") -> Path:
         """Return where the file lies: here, in a folder, in the repository, or among the clips of the registry.
 
-        Parameters
-        ----------
-        folder : path
-            Where else to look than in the working directory: by the path that was kept, and by the bare name.
-
-        Raises
-        ------
-        FileNotFoundError
-            If it is in none of these.
-        ValueError
-            If it is not the file it was.
+        A FileNotFoundError says that it is in none of these, a ValueError that what is there is not the file it was.
         """
         places = [Path(), Path(folder), *filter(None, [paths.checkout()])]
         tried = [place / self.path for place in places] + [Path(folder) / Path(self.path).name]
@@ -69,19 +50,7 @@ class Cut:
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a result is made of.
-
-    Parameters
-    ----------
-    content, style : Cut
-    config : TransferConfig
-    more : tuple of Cut
-        What was pooled with the style.
-    weights : tuple of float
-        Shares of the style and of these; empty takes all of each.
-    delivery : Delivery
-        How the result is written.
-    """
+    """What a result is made of: clips, settings, what was pooled with the style in which shares, how it is written."""
 
     content: Cut
     style: Cut

@@ -14,7 +14,7 @@ from scipy import signal
 from audiostyle.matching.describe import N_FFT, SR
 from audiostyle.matching.gain import TOP_BIN, frame_sizes
 from audiostyle.sound.channels import mid_sound
-from audiostyle.sound.levels import k_weights, measure, rms, set_level
+from audiostyle.sound.levels import Meter, k_weights, rms, set_level
 from audiostyle.sound.samples import Sound
 from audiostyle.spectrogram import istft, stft
 
@@ -56,11 +56,11 @@ def with_treble_of(style: Sound, sound: Sound, content: Sound, *, strength: floa
     edges = np.arange(_OWN, sound.sr / 2, _BAND)
     if len(edges) < 2 or strength == 0:
         return sound
-    against = measure(content)
+    against = Meter(content)
     levels, wanted, kept = (
-        _band_levels(x, edges) - measure(x).louder_than(against) for x in (sound, style, content)
+        _band_levels(x, edges) - Meter(x).louder_than(against) for x in (sound, style, content)
     )
-    whole = 10 * np.log10(mean_power(style).sum() + _TINY) - measure(style).louder_than(against)
+    whole = 10 * np.log10(mean_power(style).sum() + _TINY) - Meter(style).louder_than(against)
     missing = np.where(wanted > whole + _NOTHING, wanted, np.minimum(levels, kept)) - levels
     hz = np.concatenate([[0, _TOP, _OWN], (edges[:-1] + edges[1:]) / 2, [sound.sr / 2]])
     power = mean_power(sound)

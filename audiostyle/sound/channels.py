@@ -3,7 +3,7 @@
 import numpy as np
 
 from audiostyle.config import check_allowed
-from audiostyle.sound.levels import measure
+from audiostyle.sound.levels import Meter
 from audiostyle.sound.samples import Sound
 
 # Under this share of the channels' own level, 12 dB, their mean has lost what it should stand for.
@@ -14,29 +14,16 @@ _LEAST = 1e-12
 
 
 def mid_sound(sound: Sound) -> tuple[Sound, bool]:
-    """Return one channel that stands for all: their mean, or the loudest one where they cancel in the mean.
-
-    Parameters
-    ----------
-    sound : Sound
-
-    Returns
-    -------
-    Sound, bool
-        Of one channel, and whether the channels cancel.
-    """
+    """Return one channel that stands for all, and whether they cancel: their mean, or then the loudest one."""
     if sound.n_channels == 1:
         return sound, False
     squares, of_mean = np.zeros(sound.n_channels), 0.0
     for y in sound.blocks():
         squares += np.square(y, dtype=np.float64).sum(axis=1)
         of_mean += float(np.square(y.mean(axis=0), dtype=np.float64).sum())
-    cancels = of_mean < _CANCELLED_AT**2 * squares.mean()
+    cancels = bool(of_mean < _CANCELLED_AT**2 * squares.mean())
     chosen = slice(i := int(np.argmax(squares)), i + 1) if cancels else slice(None)
-    mid = sound._replace(
-        read=lambda start, stop: sound.read(start, stop)[chosen].mean(axis=0, keepdims=True), n_channels=1
-    )
-    return mid, bool(cancels)
+    return sound.filtered(lambda y: y[chosen].mean(axis=0, keepdims=True))._replace(n_channels=1), cancels
 
 
 def mid_signal(y: np.ndarray) -> np.ndarray:
@@ -47,51 +34,32 @@ def mid_signal(y: np.ndarray) -> np.ndarray:
     >>> mid_signal(np.array([[1.0, 1.0], [-1.0, -1.0]])).tolist()
     [1.0, 1.0]
     """
-    if y.ndim == 1:
-        return y
-    return mid_sound(Sound.of(y, 1))[0].read(0, y.shape[1])[0]
+    return mid_sound(Sound.of(y, 1))[0].waveform()
 
 
 def keep_balance(sound: Sound, content: Sound) -> Sound:
-    """Bring the levels of channels back to the content's balance, to within 1 dB.
+    """Bring the levels of channels back to the balance of the content, of as many channels, to within 1 dB.
 
     One filter on all channels keeps the place of every source. Where the channels differ in their spectra it changes
     their levels unlike each other; what exceeds ½ dB to either side of the whole is made up for by a constant.
-
-    Parameters
-    ----------
-    sound, content : Sound
-        What became of the content, and the content, of as many channels.
-
-    Returns
-    -------
-    Sound
     """
     if sound.n_channels == 1:
         return sound
-    levels, wanted = (measure(x).channel_rms for x in (sound, content))
+    levels, wanted = (Meter(x).channel_rms for x in (sound, content))
     sounds = (levels > _LEAST) & (wanted > _LEAST)
     change = np.zeros(len(levels))
     change[sounds] = 20 * np.log10(levels[sounds] / wanted[sounds])
     whole = 20 * np.log10(max(np.linalg.norm(levels), _LEAST) / max(np.linalg.norm(wanted), _LEAST))
     kept = np.clip(change, whole - _BALANCE_DB, whole + _BALANCE_DB)
     gains = np.where(sounds, 10 ** ((kept - change) / 20), 1.0).astype(np.float32)[:, None]
-    return sound._replace(read=lambda start, stop: sound.read(start, stop) * gains)
+    return sound.filtered(lambda y: y * gains)
 
 
 def in_channels(sound: Sound, n_channels: int | None) -> Sound:
-    """Return the sound in one channel (`mid_sound`), or one channel as many; None leaves it as it is.
-
-    Raises
-    ------
-    ValueError
-        If several channels should become several others.
-    """
+    """Return the sound in one channel (`mid_sound`), or one channel as many; None leaves it as it is."""
     if n_channels in (None, sound.n_channels):
         return sound
     if n_channels == 1:
         return mid_sound(sound)[0]
     check_allowed(sound.n_channels == 1, "n_channels", n_channels, f"1 or {sound.n_channels}")
-    return sound._replace(
-        read=lambda start, stop: np.repeat(sound.read(start, stop), n_channels, axis=0), n_channels=n_channels
-    )
+    return sound.filtered(lambda y: np.repeat(y, n_channels, axis=0))._replace(n_channels=n_channels)

@@ -4,7 +4,6 @@ A sound comes in blocks (`audiostyle.sound.samples.Sound`), so that its length d
 """
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 import pyloudnorm
@@ -34,6 +33,7 @@ _MEASURED_AT = 0.05
 _ROUNDS, _MISS_DB, _STEP = 8, 0.1, 1.3
 # Differences of loudness below this are hardly heard.
 _AUDIBLE_DB = 1.0
+_TINY = 1e-30
 # Below this root mean square (-100 dB of full scale) a clip is called silent: 16-bit dither lies near -98 dB.
 SILENCE_RMS = 1e-5
 # A constant offset counts from this share of the sound's root mean square on, in sounds of so many seconds: a shorter
@@ -53,55 +53,38 @@ def rms(y: np.ndarray) -> float:
 
 
 class Meter:
-    """Loudness, peak and level of a sound that comes in blocks.
-
-    Parameters
-    ----------
-    sr : int > 0
-        Sample rate in Hz.
-    n_channels : int > 0
+    """Loudness, peak and level of a sound, read once and block by block; all channels together if not said.
 
     Attributes
     ----------
-    peak : float
-        Largest absolute sample.
-    sums, squares : np.ndarray [shape=(n_channels,)]
-        Of the samples.
+    peak, rms : float
+        Largest absolute sample, and root mean square.
+    means, channel_rms : np.ndarray [shape=(n_channels,)]
+        Mean and root mean square of each channel.
     """
 
-    def __init__(self, sr: int, n_channels: int) -> None:
-        self.sr, self.n_samples, self.peak = sr, 0, 0.0
-        self.sums, self.squares = np.zeros(n_channels), np.zeros(n_channels)
-        self._filters = []
-        if sr >= _LEAST_SR and n_channels <= len(_CHANNEL_WEIGHTS):
-            self._filters = [[s.b, s.a, np.zeros((n_channels, len(s.b) - 1))] for s in _k_weighting(sr)]
-        self._weights = np.array(_CHANNEL_WEIGHTS[:n_channels])
-        self._frames, self._hops = _Sums(_FRAME * sr), _Sums(_HOP * sr)
-
-    def add(self, y: np.ndarray) -> None:
-        """Go on with a block [shape=(n_channels, n_samples)]."""
-        y = y.astype(np.float64)
-        self.n_samples += y.shape[1]
-        self.peak = max(self.peak, float(np.abs(y).max(initial=0.0)))
-        power = np.square(y)
-        self.sums += y.sum(axis=1)
-        self.squares += power.sum(axis=1)
-        self._frames.add(power.mean(axis=0))
-        if self._filters:
-            for stage in self._filters:
-                b, a, state = stage
-                y, stage[2] = signal.lfilter(b, a, y, zi=state)
-            self._hops.add(self._weights @ np.square(y))
-
-    @property
-    def rms(self) -> float:
-        """Root mean square of all channels."""
-        return float(np.sqrt(self.squares.mean() / max(1, self.n_samples)))
-
-    @property
-    def channel_rms(self) -> np.ndarray:
-        """Root mean square of each channel [shape=(n_channels,)]."""
-        return np.sqrt(self.squares / max(1, self.n_samples))
+    def __init__(self, sound: Sound) -> None:
+        self.sr, n_channels, n_samples = sound.sr, sound.n_channels, max(1, sound.n_samples)
+        weighted = self.sr >= _LEAST_SR and n_channels <= len(_CHANNEL_WEIGHTS)
+        stages = _k_weighting(self.sr) if weighted else []
+        states = [np.zeros((n_channels, len(stage.b) - 1)) for stage in stages]
+        self.peak, at, sums, squares = 0.0, 0, np.zeros(n_channels), np.zeros(n_channels)
+        self._frames, hops = (np.zeros(1 + int(n_samples / (s * self.sr))) for s in (_FRAME, _HOP))
+        for y in sound.blocks():
+            y = y.astype(np.float64)
+            seconds = (at + np.arange(y.shape[1])) / self.sr
+            at += y.shape[1]
+            power = np.square(y)
+            self.peak = max(self.peak, float(np.abs(y).max(initial=0.0)))
+            sums, squares = sums + y.sum(axis=1), squares + power.sum(axis=1)
+            self._frames += _summed(power.mean(axis=0), seconds / _FRAME, len(self._frames))
+            for i, stage in enumerate(stages):
+                y, states[i] = signal.lfilter(stage.b, stage.a, y, zi=states[i])
+            heard = np.array(_CHANNEL_WEIGHTS[:n_channels]) @ np.square(y) if weighted else power[0]
+            hops += _summed(heard, seconds / _HOP, len(hops))
+        self._hops = hops[: (len(hops) - 1) * weighted]  # whole ones
+        self.means, self.channel_rms = sums / n_samples, np.sqrt(squares / n_samples)
+        self.rms = float(np.sqrt(squares.mean() / n_samples))
 
     def louder_than(self, other: "Meter") -> float:
         """Return how much louder this sound is than another in dB.
@@ -116,9 +99,9 @@ class Meter:
         return both[0] - both[1]
 
     def _integrated(self) -> float | None:
-        if len(self._hops.full) < _HOPS or self.rms == 0:
+        if len(self._hops) < _HOPS or self.rms == 0:
             return None
-        hops = np.asarray(self._hops.full) * (_MEASURED_AT / self.rms) ** 2
+        hops = self._hops * (_MEASURED_AT / self.rms) ** 2
         power = np.lib.stride_tricks.sliding_window_view(hops, _HOPS).sum(axis=1) / (_HOPS * _HOP * self.sr)
         loud = power > 10 ** ((_ABSOLUTE_GATE + _OFFSET) / 10)
         if not loud.any():
@@ -127,27 +110,13 @@ class Meter:
         return 10 * math.log10(power[loud & (power > relative)].mean()) + _decibels(self.rms / _MEASURED_AT)
 
     def _sounding(self) -> float:
-        power = np.asarray([*self._frames.full, self._frames.open])
-        if not power.max() > 0:
-            return -math.inf
-        return 10 * math.log10(
-            power[power >= 10 ** (-_SOUNDING / 10) * power.max()].mean() / (_FRAME * self.sr)
-        )
+        most = self._frames.max()
+        return 10 * math.log10(self._frames[self._frames >= 10 ** (-_SOUNDING / 10) * most].mean() or _TINY)
 
 
-class _Sums:
-    """Sums of values over spans that follow each other, of a length that need not be whole."""
-
-    def __init__(self, length: float) -> None:
-        self._length = max(1.0, length)
-        self.full: list[float] = []
-        self.open, self._n = 0.0, 0
-
-    def add(self, values: np.ndarray) -> None:
-        while (taken := round(self._length * (len(self.full) + 1)) - self._n) <= len(values):
-            self.full.append(self.open + float(values[:taken].sum()))
-            self.open, self._n, values = 0.0, self._n + taken, values[taken:]
-        self.open, self._n = self.open + float(values.sum()), self._n + len(values)
+def _summed(values: np.ndarray, spans: np.ndarray, n: int) -> np.ndarray:
+    """Add up what lies in each of n spans."""
+    return np.bincount(np.minimum(spans.astype(int), n - 1), values, minlength=n)
 
 
 def _k_weighting(sr: int) -> list[pyloudnorm.IIRfilter]:
@@ -160,29 +129,8 @@ def k_weights(hz: np.ndarray, sr: int) -> np.ndarray:
     return np.abs(np.prod(responses, axis=0)) ** 2
 
 
-def measure(sound: Sound) -> Meter:
-    """Return the meter of a whole sound."""
-    meter = Meter(sound.sr, sound.n_channels)
-    for y in sound.blocks():
-        meter.add(y)
-    return meter
-
-
 def set_level(y: np.ndarray, level: float = 0.05, *, name: str = "y") -> np.ndarray:
-    """Scale a waveform to a root mean square of `level`.
-
-    Parameters
-    ----------
-    y : np.ndarray [shape=(n_samples,)]
-    level : float > 0
-        Full scale is 1.
-    name : str
-        What the error message calls it.
-
-    Raises
-    ------
-    ValueError
-        If the waveform is silent.
+    """Scale a waveform [any shape] to a root mean square of `level`; a silent one is a ValueError that calls it `name`.
 
     Examples
     --------
@@ -204,12 +152,7 @@ def check_audible(level: float, name: str) -> float:
 def loudness_difference(y: np.ndarray, reference: np.ndarray, sr: int) -> float:
     """Compute how much louder one waveform is than another, in dB (`Meter.louder_than`).
 
-    Parameters
-    ----------
-    y, reference : np.ndarray [shape=(n_samples,) or (n_channels, n_samples)]
-        Waveforms, neither of them silent.
-    sr : int
-        Their sample rate in Hz.
+    Both have the shape (n_samples,) or (n_channels, n_samples) and the sample rate `sr` in Hz; neither is silent.
 
     Examples
     --------
@@ -217,28 +160,10 @@ def loudness_difference(y: np.ndarray, reference: np.ndarray, sr: int) -> float:
     >>> round(loudness_difference(2 * tone, tone, 22050), 2)
     6.02
     """
-    return measure(Sound.of(y, sr)).louder_than(measure(Sound.of(reference, sr)))
+    return Meter(Sound.of(y, sr)).louder_than(Meter(Sound.of(reference, sr)))
 
 
-class Levelled(NamedTuple):
-    """A sound whose level was set.
-
-    Parameters
-    ----------
-    sound : Sound
-        No sample exceeds −1 dBFS.
-    gain : float
-        Factor by which the whole was multiplied, before single peaks were limited.
-    note : str
-        What was done, in one sentence.
-    """
-
-    sound: Sound
-    gain: float
-    note: str
-
-
-def match_loudness(sound: Sound, content: Meter) -> Levelled:
+def match_loudness(sound: Sound, content: Meter) -> tuple[Sound, float, str]:
     """Bring a sound to the loudness of the content, with no peak above −1 dBFS.
 
     Peaks above are turned down by a limiter, up to 12 dB, and the loudness that takes is made up for. What would
@@ -249,15 +174,19 @@ def match_loudness(sound: Sound, content: Meter) -> Levelled:
     sound : Sound
         Read once for each round: one where no peak is limited.
     content : Meter
-        Of the content (`measure`), which is not silent.
+        Of the content, which is not silent.
 
     Returns
     -------
-    Levelled
+    Sound
+    gain : float
+        Factor by which the whole was multiplied, before single peaks were limited.
+    note : str
+        What was done, in one sentence.
     """
-    found = measure(sound)
+    found = Meter(sound)
     if found.peak == 0:
-        return Levelled(sound, 1.0, "The sound is silent.")
+        return sound, 1.0, "The sound is silent."
     louder = found.louder_than(content)
     most = _MOST_LIMITED_DB + CEILING_DB - _decibels(found.peak)
     wanted = -louder
@@ -267,7 +196,7 @@ def match_loudness(sound: Sound, content: Meter) -> Levelled:
         # Where nothing is limited the loudness rises as the gain does.
         missing = -(louder + gain)
         if limited_by > 0:
-            missing = -measure(turned_up(sound, gain)).louder_than(content)
+            missing = -Meter(turned_up(sound, gain)).louder_than(content)
         if wanted > most or abs(missing) < _MISS_DB:
             break
         wanted += _STEP * missing
@@ -275,19 +204,13 @@ def match_loudness(sound: Sound, content: Meter) -> Levelled:
     if missing >= _AUDIBLE_DB:
         note = f"The sound is {missing:.1f} dB quieter than the content"
     note += f"; peaks were limited by up to {limited_by:.1f} dB." if limited_by > 0.05 else "."
-    return Levelled(turned_up(sound, gain), 10 ** (gain / 20), note)
+    return turned_up(sound, gain), 10 ** (gain / 20), note
 
 
 def turned_up(sound: Sound, gain: float) -> Sound:
     """Turn a sound up by so many dB, its peaks limited, whenever it is read."""
-    reach = 4 * max(1, round(_LOOK_AHEAD * sound.sr))
-
-    def read(start: int, stop: int) -> np.ndarray:
-        first = max(0, start - reach)
-        y = sound.read(first, min(sound.n_samples, stop + reach)).astype(np.float64) * 10 ** (gain / 20)
-        return limit(y, sound.sr)[:, start - first : stop - first].astype(np.float32)
-
-    return sound._replace(read=read)
+    factor = 10 ** (gain / 20)
+    return sound.filtered(lambda y: limit(y * factor, sound.sr), 4 * max(1, round(_LOOK_AHEAD * sound.sr)))
 
 
 def limit(y: np.ndarray, sr: int) -> np.ndarray:
@@ -304,18 +227,9 @@ def limit(y: np.ndarray, sr: int) -> np.ndarray:
 
 
 def without_clipping(y: np.ndarray, sr: int) -> tuple[np.ndarray, str]:
-    """Return a waveform as it is, or, where a sample exceeds full scale, with no peak above −1 dBFS.
+    """Return a waveform of any channels as it is, or, where a sample exceeds full scale, with no peak above −1 dBFS.
 
-    Parameters
-    ----------
-    y : np.ndarray [shape=(n_samples,) or (n_channels, n_samples)]
-    sr : int
-        Its sample rate in Hz.
-
-    Returns
-    -------
-    np.ndarray [shape=as y], str
-        The waveform, and what was done in one sentence; empty where nothing was.
+    The sentence beside it says what was done, and is empty where nothing was.
 
     Examples
     --------
@@ -344,11 +258,10 @@ def without_offset(sound: Sound) -> Sound:
     """
     if sound.n_samples < _LEAST_FOR_OFFSET * sound.sr:
         return sound
-    found = measure(sound)
-    offset = (found.sums / max(1, found.n_samples)).astype(np.float32)[:, None]
-    if np.abs(offset).max() < max(_LEAST_OFFSET * found.rms, 1e-30):
+    found = Meter(sound)
+    if np.abs(found.means).max() < max(_LEAST_OFFSET * found.rms, _TINY):
         return sound
-    return sound._replace(read=lambda start, stop: sound.read(start, stop) - offset)
+    return sound.filtered(lambda y: y - found.means[:, None].astype(np.float32))
 
 
 def _decibels(ratio: float) -> float:

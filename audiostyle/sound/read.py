@@ -44,6 +44,7 @@ _BROKEN = re.compile("lacks an end-of-stream bit|Corrupted bitstream|a hole at|t
 # Programs that write into a pipe leave a length they do not know near 2³¹ or 2³² bytes, or beyond any file.
 _UNKNOWN = ((2**31 - 2**20, 2**31 + 2**20), (2**32 - 2**20, 2**32), (2**40, 2**64))
 _FAR = 1 << 50
+_UNSIZED = re.compile(rb"data(?=\0{4}(?!LIST|id3 |fact|bext))")
 
 
 class SoundFormat(NamedTuple):
@@ -78,9 +79,8 @@ def load_audio(
     Returns
     -------
     y : np.ndarray [shape=(n_samples,) or (n_channels, n_samples), dtype=float32]
-        Nominal range [-1, 1]; floating-point files may exceed it.
+        Full scale is 1; floating-point files may exceed it.
     sr : int
-        Its sample rate.
 
     Raises
     ------
@@ -105,16 +105,7 @@ def open_sound(
 ) -> tuple[Sound, SoundFormat, list[str]]:
     """Decode a sound file, block by block, into memory or a temporary file.
 
-    Parameters
-    ----------
-    path, start, duration
-        As of `load_audio`.
-
-    Returns
-    -------
-    Sound, SoundFormat
-    notes : list of str
-        A sentence for each thing that the file promises and does not hold.
+    Takes what `load_audio` takes; the notes are a sentence for each thing that the file promises and does not hold.
 
     Raises
     ------
@@ -151,9 +142,7 @@ def _part(blocks: Iterator, first: int, stop: int, n_channels: int, name: str) -
         yield part
         at += y.shape[1]
         if 4 * n_channels * (at - first) > MOST_BYTES:
-            raise ValueError(
-                f"{name} decodes to more than {MOST_BYTES >> 30} GB of samples; read a part of it"
-            )
+            raise ValueError(f"{name} decodes to more than {MOST_BYTES >> 30} GB; read a part of it")
         if at >= stop:
             return
 
@@ -174,6 +163,10 @@ class _Coded:
         self.close = self._file.close
         self._first, self._at, self._longer = first, 0, longer
         self.size = path.stat().st_size - first
+        # A recorder that crashed leaves a WAV file that tells of no samples: of an unknown number of them, then.
+        head = self._file.read(_BESIDE)
+        unsized = _UNSIZED.search(head) if head[:4] + head[8:12] == b"RIFFWAVE" else None
+        self._unsized = range(unsized.end(), unsized.end() + 4) if unsized else range(0)
 
     def seek(self, offset: int, whence: int = 0) -> int:
         self._at = max(0, offset + (0, self._at, self.size + self._longer)[whence])
@@ -187,6 +180,8 @@ class _Coded:
         self._file.seek(self._first + max(0, at))
         data = self._file.read(n * (at >= 0))
         self._at += len(data)
+        if self._unsized and at < self._unsized.stop:
+            data = bytes(255 if at + i in self._unsized else byte for i, byte in enumerate(data))
         return data
 
 
@@ -282,22 +277,12 @@ def _ffmpeg(path: Path, notes: list[str]) -> Iterator:
     program = shutil.which("ffmpeg")
     if program is None:
         raise ValueError(f"{refusal} here; FFmpeg, once installed, reads more formats")
-    command = [
-        program,
-        "-v",
-        "error",
-        "-nostdin",
-        "-protocol_whitelist",
-        "file",
-        "-i",
-        b"file:" + os.fsencode(path),
-    ]
-    command += ["-map", "0:a:0", "-c:a", "pcm_f32be", "-f", "au", "-"]
+    command = [program, "-v", "error", "-nostdin", "-protocol_whitelist", "file"]
+    command += ["-i", b"file:" + os.fsencode(path), "-map", "0:a:0", "-c:a", "pcm_f32be", "-f", "au", "-"]
+    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE}
     with (
         tempfile.TemporaryFile() as complaints,
-        subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=complaints
-        ) as decoder,
+        subprocess.Popen(command, stderr=complaints, **pipes) as decoder,
     ):
         try:
             header = decoder.stdout.read(24)
@@ -344,26 +329,10 @@ def check_rate(sr: float, name: str = "sr") -> None:
 
 
 def check_waveform(y: np.ndarray, *, name: str = "y", mono: bool = True) -> np.ndarray:
-    """Return `y` as a float32 waveform, or say what is wrong with it.
+    """Return `y` as a float32 waveform, or raise a ValueError that calls it `name` and says what is wrong with it.
 
-    Parameters
-    ----------
-    y : array_like [shape=(n_samples,) or, with ``mono=False``, (n_channels, n_samples)]
-        Waveform of floats, or of integers of 16 or 32 bits, whose full scale becomes 1.
-    name : str
-        What the error message calls it.
-    mono : bool
-        Whether one channel alone is allowed.
-
-    Returns
-    -------
-    np.ndarray [shape=(n_samples,) or (n_channels, n_samples), dtype=float32]
-        Of one channel, it has no axis of channels.
-
-    Raises
-    ------
-    ValueError
-        If it has another shape or type, is empty, or holds values that are not finite or beyond 2³².
+    It has the shape (n_samples,) or, with ``mono=False``, (n_channels, n_samples), and holds floats, or integers of 16
+    or 32 bits, whose full scale becomes 1. Of one channel, what is returned has no axis of channels.
     """
     y = np.asarray(y)
     if y.dtype in (np.int16, np.int32):

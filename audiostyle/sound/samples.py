@@ -76,9 +76,15 @@ class Sound(NamedTuple):
         y = np.concatenate(list(self.blocks()), axis=1)
         return y[0] if self.n_channels == 1 else y
 
-    def scaled(self, factor: float) -> "Sound":
-        """Return the sound times a factor."""
-        return self._replace(read=lambda start, stop: self.read(start, stop) * np.float32(factor))
+    def filtered(self, change: Callable[[np.ndarray], np.ndarray], beside: int = 0) -> "Sound":
+        """Return the sound changed whenever it is read; `change` sees so many samples beside what is asked for."""
+
+        def read(start: int, stop: int) -> np.ndarray:
+            first = max(0, start - beside)
+            y = change(self.read(first, min(self.n_samples, stop + beside)))
+            return y[:, start - first : stop - first].astype(np.float32, copy=False)
+
+        return self._replace(read=read)
 
     def resampled(self, sr: int) -> Iterator[np.ndarray]:
         """Yield the samples at another rate, block by block, as they would be resampled whole."""

@@ -48,16 +48,10 @@ def save_audio(path: str | os.PathLike, y: np.ndarray, sr: int, *, subtype: str 
     path : str or path
         Where to write; an existing file is replaced once the new one is whole.
     y : np.ndarray [shape=(n_samples,) or (n_channels, n_samples)]
-        The waveform.
     sr : int
         Its sample rate in Hz.
     subtype : str or None
         As for `writable`.
-
-    Returns
-    -------
-    pathlib.Path
-        The path written.
 
     Raises
     ------

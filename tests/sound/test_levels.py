@@ -3,7 +3,7 @@ import pyloudnorm
 import pytest
 
 from audiostyle.sound import levels
-from audiostyle.sound.levels import k_weights, loudness_difference, measure, rms, set_level, without_clipping
+from audiostyle.sound.levels import Meter, k_weights, loudness_difference, rms, set_level, without_clipping
 from audiostyle.sound.samples import Sound
 
 SR = 22050
@@ -11,8 +11,8 @@ CEILING = 10 ** (-1 / 20)
 
 
 def match_loudness(y, content, sr=SR):
-    levelled = levels.match_loudness(Sound.of(y, sr), measure(Sound.of(content, sr)))
-    return levelled.sound.waveform(), levelled.gain, levelled.note
+    sound, gain, note = levels.match_loudness(Sound.of(y, sr), Meter(Sound.of(content, sr)))
+    return sound.waveform(), gain, note
 
 
 def without_offset(y):
@@ -33,9 +33,9 @@ def test_loudness_is_that_of_bs_1770_whatever_the_blocks(rng, monkeypatch, sr, n
     expected = meter.integrated_loudness(y.T) - meter.integrated_loudness(reference.T)
     # both are measured at one level: blocks near the gate of one are not lost to the other
     assert loudness_difference(y, reference, sr) == pytest.approx(expected, abs=0.01)
-    meters = [measure(Sound.of(x, sr)) for x in (y, reference)]
+    meters = [Meter(Sound.of(x, sr)) for x in (y, reference)]
     monkeypatch.setattr("audiostyle.sound.samples.Sound.blocks", lambda sound: _pieces(sound, 12345))
-    pieces = [measure(Sound.of(x, sr)) for x in (y, reference)]
+    pieces = [Meter(Sound.of(x, sr)) for x in (y, reference)]
     assert pieces[0].louder_than(pieces[1]) == pytest.approx(meters[0].louder_than(meters[1]), abs=1e-6)
     np.testing.assert_allclose(pieces[0].channel_rms, [rms(channel) for channel in y], rtol=1e-6)
 
