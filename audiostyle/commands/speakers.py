@@ -78,7 +78,9 @@ def _identify(args: argparse.Namespace, how: dict) -> tuple:
             save_known(args.sketches, rows, speakers, sketcher)
     elif args.speakers or args.n_speakers or args.per_speaker or args.sketches:
         options = "--speakers, --n-speakers, --per-speaker and --sketches"
-        raise UserError(f"{args.corpus} holds sketches, all of which are compared; {options} go with a corpus")
+        raise UserError(
+            f"{args.corpus} holds sketches, all of which are compared; {options} go with a corpus"
+        )
     else:
         rows, speakers = load_known(args.corpus, sketcher)
     table = identify(rows, speakers, sketcher, args.identify)
