@@ -276,7 +276,7 @@ class FrontEndEncoder(Encoder):
     ValueError
         If a patch of `Patches` is not one frame of the encoder.
 
-    Notebook: 12_neighbours.ipynb
+    Notebook: 14_neighbours.ipynb
 
     Examples
     --------
@@ -350,7 +350,7 @@ class RhythmLoss:
     ValueError
         If there are fewer than two frames.
 
-    Notebook: 12_neighbours.ipynb
+    Notebook: 14_neighbours.ipynb
 
     Examples
     --------
@@ -412,7 +412,7 @@ class Way:
 
 
 _SAMPLES = Way(TransferConfig(encoder="random", activation="selu"), start="noise", samples=True)
-# Systems that the paper builds on, as close as their texts give (notebook 12 has what differs).
+# Systems that the paper builds on, as close as their texts give (notebook 14 has what differs).
 NEIGHBOURS = {
     # Tomczak, Southall & Hockman 2018: filters of 16 frames, rhythm held by the onset strengths.
     "tomczak": replace(

@@ -107,7 +107,7 @@ def find_corpus(path: str | os.PathLike) -> Corpus:
     FileNotFoundError, ValueError
         If there is no such folder, or sound files lie in another layout: then it is not clear who speaks.
 
-    Notebook: 08_vctk_speakers.ipynb
+    Notebook: 06_vctk_speakers.ipynb
     """
     root = Path(path)
     if not root.exists():

@@ -60,7 +60,7 @@ def pairwise_gram_inner(
     np.ndarray [shape=(n_clips, n_clips), dtype=float64]
         Symmetric and positive semi-definite.
 
-    Notebook: 08_vctk_speakers.ipynb
+    Notebook: 06_vctk_speakers.ipynb
     """
     groups, owners, n_patches = _side_by_side(spectrograms, encoder)
     first = np.cumsum([0] + [group.membership.shape[1] for group in groups])
