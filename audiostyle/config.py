@@ -1,4 +1,4 @@
-"""Settings of a transfer, with their units: every choice that the paper leaves open (table in notebook 03)."""
+"""Settings of a transfer, with their units: every choice that the paper leaves open (table in notebook 00)."""
 
 from dataclasses import dataclass, fields
 from numbers import Integral
@@ -78,7 +78,7 @@ class TransferConfig:
     device : str
         ``"cpu"``, ``"cuda"`` or any other torch device.
 
-    Notebook: 03_transfer_one_pair.ipynb
+    Notebook: 09_matched_timbre.ipynb
 
     Examples
     --------

@@ -112,7 +112,7 @@ class TransferLoss:
     -----
     An evaluation writes into memory that is kept: a loss serves one thread at a time.
 
-    Notebook: 03_transfer_one_pair.ipynb
+    Notebook: 09_matched_timbre.ipynb
     """
 
     def __init__(

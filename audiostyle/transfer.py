@@ -187,7 +187,7 @@ def transfer_style(
     Computes with the threads that torch has and leaves their number alone, which is the whole process's. Below some
     10 s of sound one thread is as fast as two, and steadier beside other work: ``torch.set_num_threads(1)``.
 
-    Notebook: 03_transfer_one_pair.ipynb
+    Notebook: 09_matched_timbre.ipynb
 
     Examples
     --------
@@ -355,7 +355,7 @@ def optimise(
     Optimum
         Its ``x`` are log magnitudes [shape=(n_bins, n_frames)], or the sound [shape=(n_samples,)].
 
-    Notebook: 03_transfer_one_pair.ipynb
+    Notebook: 09_matched_timbre.ipynb
     """
     check_allowed(start in STARTS, "start", start, f"one of {', '.join(STARTS)}")
     C, A = (_log_magnitude(y, name, config) for y, name in ((content, "content"), (style, "style")))

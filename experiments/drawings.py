@@ -1,4 +1,4 @@
-"""Drawings of the method: how a Gram matrix comes about (notebook 02), and the steps of matched timbre (03)."""
+"""Drawings of the method: how a Gram matrix comes about (notebook 02), and the steps of matched timbre (09)."""
 
 from itertools import pairwise
 

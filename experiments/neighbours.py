@@ -1,6 +1,6 @@
 """The paper's two neighbours measured: their own settings, each of their ideas in the limit, and combinations.
 
-``python -m experiments.neighbours`` writes ``results/paper/neighbours.csv``, which notebook 12 reads: a row for each
+``python -m experiments.neighbours`` writes ``results/paper/neighbours.csv``, which notebook 14 reads: a row for each
 pair, method and seed, on the repository's triples, whose truth is known (sets ``choose`` and ``confirm``), and on the
 six pairs (set ``pairs``). Rows that are not made now are kept, and so are sounds, in ``results/cache/truth``. The
 neighbours' own settings are run with a sixteenth of their filters; with all of them a pair takes hours.

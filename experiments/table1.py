@@ -5,7 +5,7 @@ and four utterances that train, and ``sketch.csv`` the items that `best` names r
 numbers, with the processor time of a sketch. Corpora are looked for in the mirror and in the folder of downloads; one
 that is absent is named and left out.
 
-The functions are those of notebook 08: how the accuracy depends on speakers, utterances, seconds, filters and numbers
+The functions are those of notebooks 06 and 12: how the accuracy depends on speakers, utterances, seconds, filters and numbers
 of a sketch, and whether level, duration, silence, channel or text could be what gives a speaker away.
 """
 
@@ -240,7 +240,7 @@ def confounds(
     "Crossed" exchanges the sides of every second speaker. Where all speakers read the same sentences in the same
     order, each test sentence was then heard in training from other speakers only, so that the text misleads.
 
-    Notebook: 08_vctk_speakers.ipynb
+    Notebook: 06_vctk_speakers.ipynb
     """
     generator = np.random.default_rng(seed)
     gains = 10 ** (generator.uniform(-gain_db, gain_db, len(items)) / 20)
@@ -321,7 +321,7 @@ def channels(
         Columns ``corpus, channel, method, split`` and those of `count_right`, a row for each of `CHANNELS`, method and
         split.
 
-    Notebook: 08_vctk_speakers.ipynb
+    Notebook: 06_vctk_speakers.ipynb
     """
     rows = []
     for name in methods:

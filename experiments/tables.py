@@ -17,7 +17,7 @@ from experiments import trade_offs
 from experiments.neighbours import mean_table
 from experiments.results import committed
 
-# As in notebook 11: what is less ahead is level.
+# As in notebook 13: what is less ahead is level.
 _TIE = 0.02
 _MARK = re.compile(r"(<!-- table: (?P<name>[a-z0-9-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 TABLES: dict[str, Callable[[], str]] = {}

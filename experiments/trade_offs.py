@@ -1,4 +1,4 @@
-"""Trade-off curves: how much timbre for how much of the content, by method, with reference points; notebook 11.
+"""Trade-off curves: how much timbre for how much of the content, by method, with reference points; notebook 13.
 
 ``python -m experiments.trade_offs {references,curves,paper,polish}`` fills the tables that the notebook shows.
 """

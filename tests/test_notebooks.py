@@ -17,7 +17,7 @@ FOLDER = paths.notebooks_dir()
 NOTEBOOKS = sorted(FOLDER.glob("[0-9][0-9]_*.ipynb"))
 MOST_BYTES = 1_500_000
 # A page with a tool on it, not a lesson.
-APPS = ("10_style_lab",)
+APPS = ("11_style_lab",)
 # Links at the head and the foot of a notebook: *Next:* [01 Title](file.ipynb)
 NAVIGATION = re.compile(r"\*(Previous|Next|First):\*\s*\[[^\]]+\]\(([^)]+)\)")
 

@@ -158,7 +158,7 @@ def load_recipe(path: str | os.PathLike) -> Recipe:
     ValueError
         If the file is none of these or holds a setting that is not allowed.
 
-    Notebook: 10_style_lab.ipynb
+    Notebook: 11_style_lab.ipynb
     """
     path = Path(path)
     try:

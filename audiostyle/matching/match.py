@@ -197,7 +197,7 @@ def match_timbre(
     ValueError
         If a clip is silent, not finite or not mono, or the kind is unknown.
 
-    Notebook: 03_transfer_one_pair.ipynb
+    Notebook: 09_matched_timbre.ipynb
 
     Examples
     --------

@@ -72,7 +72,7 @@ def speaker_table(
         ``seconds`` is the time for the distances, which both splits share, and the classification; and for reading
         where sketches are made. ``attrs["padded"]`` counts, by method, the utterances padded to one patch.
 
-    Notebook: 08_vctk_speakers.ipynb
+    Notebook: 06_vctk_speakers.ipynb
     """
     part = {"speakers": speakers, "per_speaker": per_speaker, "cache": paths.cache_dir() / "speakers"}
     return score_methods(corpus, methods, n_seeds=n_seeds, split=split, **part)

@@ -43,7 +43,7 @@ def page() -> nbformat.NotebookNode:
 def serve(*, port: int = 8866, browser: bool = True) -> None:
     """Serve the style lab until interrupted, on a port of 127.0.0.1 or one near it; open it in the browser.
 
-    Notebook: 10_style_lab.ipynb
+    Notebook: 11_style_lab.ipynb
     """
     # Set before Voilà is imported: both are read once.
     os.environ.setdefault("JUPYTER_PLATFORM_DIRS", "1")

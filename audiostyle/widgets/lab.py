@@ -63,7 +63,7 @@ class StyleLab(parts.Shown):
     folder : path or None
         Where results are saved; None takes ``results/saved``.
 
-    Notebook: 10_style_lab.ipynb
+    Notebook: 11_style_lab.ipynb
     """
 
     def __init__(self, folder: str | Path | None = None) -> None:

@@ -31,7 +31,7 @@ class PairExplorer(parts.Shown):
     edition : {"bundled", "recorded"} or None
         None takes the one in use.
 
-    Notebook: 09_compare_pairs.ipynb
+    Notebook: 10_compare_pairs.ipynb
     """
 
     def __init__(self, preset: Preset | None = None, edition: str | None = None) -> None:

@@ -37,7 +37,7 @@ def opened(open_page, lab_address):
 
 
 def test_pair_explorer_and_blind_test(opened):
-    page, label = opened("09_compare_pairs"), "Pair and method"
+    page, label = opened("10_compare_pairs"), "Pair and method"
     assert "0.65" in page.settle(label)
     for change, kept in (("balance", (0, 1)), ("pair", ())):
         images, playing = page.evaluate(IMAGES), page.evaluate(SOUNDS)
@@ -74,7 +74,7 @@ def test_pair_explorer_and_blind_test(opened):
 
 
 def test_style_lab(opened, sounds):
-    page = opened("10_style_lab")
+    page = opened("11_style_lab")
     page.upload(0, sounds / "mine.wav", "mine.wav: 4.0 s")
     page.upload(0, sounds / "broken.wav", "stays in use")
     assert page.run().startswith("Done: 4.0 s")
@@ -90,7 +90,7 @@ def test_style_lab(opened, sounds):
 
 
 def test_speaker_explorer(opened):
-    page = opened("08_vctk_speakers")
+    page = opened("06_vctk_speakers")
     page.await_sound(1)
     playing, said = page.evaluate(SOUNDS), page.status("Utterance").text_content()
     assert "the nearest neighbour says" in said
