@@ -21,7 +21,6 @@ from experiments.phase import (
 
 SR, HOP = 22050, 32
 STFT = {"n_fft": 256, "hop_length": 128}
-METHODS = ("griffin_lim", "fast_griffin_lim", "local_weights")
 
 
 def test_phase_gradient_of_a_tone_and_of_a_click_under_a_gaussian_window():

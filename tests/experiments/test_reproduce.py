@@ -76,4 +76,9 @@ def test_peak_memory_is_that_of_the_process():
     seconds, peak = speed.in_fresh_process(speed.spectrum, 1.0)
     assert seconds > 0
     assert 50 < peak < 4000
-    assert speed.summary([3.0, 1.0, 2.0]) == {"median_s": 2.0, "low_s": 1.0, "high_s": 3.0, "repeats": 3}
+
+
+def test_the_fastest_calls_are_compared():
+    rows = speed.compared({"slow": [4.0, 3.0, 9.0], "fast": [1.0, 8.0, 2.0]}, hop=1024)
+    assert [row["times_faster"] for row in rows] == [1.0, 3.0]
+    assert [(row["min_s"], row["median_s"], row["repeats"]) for row in rows] == [(3.0, 4.0, 3), (1.0, 2.0, 3)]
