@@ -1,4 +1,7 @@
-"""The six pairs by every method: transferred, scored, drawn and written. ``audiostyle pairs`` writes the same table."""
+"""The six pairs by every method: transferred, scored, put into words, drawn and written; notebooks 00, 03 to 06, 09.
+
+``audiostyle pairs`` writes the same table without notebooks.
+"""
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -14,7 +17,7 @@ from audiostyle.datasets.clips import Pair, PairAudio, load_pair
 from audiostyle.figures.optimisation import show_optimisation
 from audiostyle.figures.spectrograms import show_differences, show_triptych
 from audiostyle.measures import table as measures
-from audiostyle.measures.table import (  # noqa: F401  MATCHED is for notebooks
+from audiostyle.measures.table import (
     COPY_CONTENT,
     COPY_STYLE,
     EQUALISER,
@@ -24,6 +27,7 @@ from audiostyle.measures.table import (  # noqa: F401  MATCHED is for notebooks
 )
 from audiostyle.measures.timbre import mfcc_frechet_distance
 from audiostyle.sound.levels import set_level
+from audiostyle.spectrogram import RANGE_DB, magnitudes, to_decibels
 from audiostyle.transfer import TransferResult, transfer_style
 from audiostyle.widgets import renders
 from experiments.presets import Preset
@@ -31,6 +35,16 @@ from experiments.results import Results
 
 # The Gram matrix at infinite width: the phase found by Algorithm 1 from a random start, or the sound polished.
 PLAIN, POLISH = "infinite, Griffin-Lim", "infinite, polish"
+# Columns in which a result can be better, what a sentence calls them, and whether more or less is better.
+_BETTER = {
+    "content_share_fresh": ("content loss", -1),
+    "style_share_fresh": ("style loss", -1),
+    "chroma_similarity": ("chroma", 1),
+    "onset_f": ("onset F", 1),
+    "pitch_agreement": ("pitch", 1),
+    "mfcc_frechet": ("MFCC Fréchet distance", -1),
+    "target_distance_db": ("distance to the known target", -1),
+}
 # Column, heading and format of the table that a notebook shows.
 _SHOWN = (
     ("content_share_fresh", "content loss / E", "{:z.3f}"),
@@ -42,6 +56,8 @@ _SHOWN = (
     ("mfcc_frechet", "MFCC Fréchet distance to style", "{:.1f}"),
     ("target_distance_db", "distance to target (dB)", "{:.1f}"),
 )
+# Cells of the content so far under its loudest are its gaps.
+_GAP_DB = -60.0
 
 
 class PairRun(NamedTuple):
@@ -70,7 +86,7 @@ class PairRun(NamedTuple):
 def run_pair(
     pair: Pair, preset: Preset, config: TransferConfig | None = None, *, progress: bool = True
 ) -> PairRun:
-    """Load, transfer and score a pair, by default with the preset's settings."""
+    """Load, transfer and score a pair, by the preset's settings unless others are given."""
     config = config or preset.config
     audio = load_pair(pair, duration=preset.duration, sr=config.sr)
     result = transfer_style(audio.content, audio.style, audio.sr, config, progress=progress)
@@ -86,12 +102,13 @@ def score(pair: Pair, audio: PairAudio, result: TransferResult, *, n_fresh: int 
 
 
 def by_balance(pair: Pair, preset: Preset, balances: Sequence[float]) -> pd.DataFrame:
-    """Transfer a pair at several balances, by matched timbre and by the Gram matrix in the limit.
+    """Transfer a pair at several balances, by matched timbre and by the Gram matrix (``"plain"`` of the preset).
 
-    What is optimised gets its phase from Griffin-Lim, after matched timbre too: a polish would take most of the time.
-    ``mfcc_frechet_ratio`` is the distance to the style over the content's own.
+    What is optimised gets its phase from Griffin-Lim, above balance 0.5 after matched timbre too: a polish would take
+    most of the time. ``mfcc_frechet_ratio`` is the distance to the style over the content's own.
     """
-    rows, work = [], {name: getattr(preset.config, name) for name in ("n_iter", "phase")}
+    rows = []
+    work = {name: getattr(preset.config, name) for name in ("n_iter", "phase")}
     for balance in balances:
         for name in ("plain", "matched"):
             run = run_pair(pair, preset, replace(preset.methods(balance)[name], **work), progress=False)
@@ -103,7 +120,10 @@ def by_balance(pair: Pair, preset: Preset, balances: Sequence[float]) -> pd.Data
 
 
 def panels(*runs: PairRun, target: bool = True) -> dict[str, np.ndarray]:
-    """Return content, style, the known target if any, and each result, by title, at the level of the computation."""
+    """Return what is shown and heard side by side: content, style, the known target if any, and each result.
+
+    Titles and waveforms [shape=(n_samples,)], at the level of the computation.
+    """
     first = runs[0]
     sounds = references_and_result(first.audio.content, first.audio.style, first.result)
     shown = {"content": sounds[COPY_CONTENT], "style": sounds[COPY_STYLE]}
@@ -113,23 +133,80 @@ def panels(*runs: PairRun, target: bool = True) -> dict[str, np.ndarray]:
 
 
 def findings(*runs: PairRun) -> str:
-    """Return a sentence for the equaliser and each method of one pair, as a list in Markdown."""
-    before, equalised = runs[0].row(COPY_CONTENT), runs[0].row(EQUALISER)
-    said = [finding(EQUALISER, equalised, before), *(finding(r.method, r.row(), before) for r in runs)]
-    return "\n".join(f"* {sentence}" for sentence in said)
+    """Return the numbers of one pair in words: a list in Markdown, an item for each method and the equaliser."""
+    before, other = runs[0].row(COPY_CONTENT), runs[0].row(COPY_STYLE)
+    items = [finding(EQUALISER, runs[0].row(EQUALISER), before)]
+    for run in runs:
+        item = finding(run.method, run.row(), before)
+        if len(run.result.convergence):  # magnitudes were optimised
+            own = run.row().style_share_optimised
+            item += f" Of the magnitudes optimised, under the filters optimised, {own:.1%} remained."
+        items.append(item)
+    items.append(f"The style itself, put in the content's place: {_kept(other)}.")
+    items += [against_equaliser(run) for run in runs if run.method == MATCHED]
+    between = gaps(*runs)
+    levels = ", ".join(
+        f"{level:.0f} dB{' or less' if level <= -RANGE_DB else ''} in *{name}*"
+        for name, level in between.items()
+    )
+    items.append(
+        f"Where the content is {-_GAP_DB:.0f} dB or more under its loudest cell, the median level is {levels}: "
+        f"highest in *{between.idxmax()}*."
+    )
+    return "\n".join(f"* {item}" for item in items)
 
 
 def finding(method: str, row: pd.Series, before: pd.Series) -> str:
-    """Say of a row of a table (`score`) what is left of the content's, `before`, in style and timbre."""
+    """Return one row of a table (`score`) in words, beside the row of the content, `before`."""
     ratio = row.mfcc_frechet / before.mfcc_frechet
+    item = (
+        f"*{method[0].upper()}{method[1:]}*: {row.style_share_fresh:.0%} of the content's style loss remains; "
+        f"{_kept(row)}; the MFCC Fréchet distance to the style is {ratio:.2f} times the content's, "
+        f"{'nearer' if ratio < 1 else 'farther away'}"
+    )
+    if pd.isna(row.target_distance_db):
+        return f"{item}."
+    nearer = "nearer" if row.target_distance_db < before.target_distance_db else "farther away"
     return (
-        f"*{method[0].upper()}{method[1:]}* leaves {row.style_share_fresh:.0%} of the content's style loss and "
-        f"{ratio:.2f} of its MFCC Fréchet distance to the style; its chroma is {row.chroma_similarity:.2f}."
+        f"{item}; the distance to the known target goes from {before.target_distance_db:.1f} to "
+        f"{row.target_distance_db:.1f} dB, {nearer}."
     )
 
 
+def _kept(row: pd.Series) -> str:
+    pitch = (
+        "" if pd.isna(row.pitch_agreement) else f", pitch in {row.pitch_agreement:.0%} of the voiced frames"
+    )
+    return f"chroma {row.chroma_similarity:.2f}{pitch}, onset F {row.onset_f:.2f}"
+
+
+def against_equaliser(run: PairRun) -> str:
+    """Say in which columns of the table a result is better than the content through one fixed filter."""
+    own, other = run.row(), run.row(EQUALISER)
+    compared = {heading: sign * (own[name] - other[name]) for name, (heading, sign) in _BETTER.items()}
+    compared = {heading: gain for heading, gain in compared.items() if not pd.isna(gain)}
+    better = [heading for heading, gain in compared.items() if gain > 0]
+    return (
+        f"Against the equaliser *{run.method}* is better in {len(better)} of {len(compared)} columns: "
+        f"{', '.join(better) or 'none'}."
+    )
+
+
+def gaps(*runs: PairRun) -> pd.Series:
+    """Return what fills the gaps of the content: the median level in dB of cells 60 dB under its loudest or more."""
+    spectra = {name: magnitudes(y) for name, y in panels(*runs, target=False).items() if name != "style"}
+    reference = spectra["content"].max()
+    levels = {name: to_decibels(S, reference) for name, S in spectra.items()}
+    empty = levels["content"] <= _GAP_DB
+    medians = {name: float(np.median(level[empty])) for name, level in levels.items()}
+    return pd.Series(medians).rename(lambda name: name.removeprefix("result, "))
+
+
 def left_by_floor(*runs: PairRun, floors: tuple[float, ...] = (60.0, 80.0)) -> pd.DataFrame:
-    """Return the MFCC Fréchet distance to the style over the content's own, for floors in dB under each clip's peak."""
+    """Return the MFCC Fréchet distance to the style over the content's own, for floors in dB under each clip's peak.
+
+    A row for the equaliser and each method of one pair, a column for each floor.
+    """
     first = runs[0]
     sounds = references_and_result(first.audio.content, first.audio.style, first.result)
     sounds |= {run.method: run.result.y_computed for run in runs}
@@ -146,7 +223,8 @@ def left_by_floor(*runs: PairRun, floors: tuple[float, ...] = (60.0, 80.0)) -> p
 def numbers(*tables: pd.DataFrame) -> pd.DataFrame:
     """Return tables of `score`, of one edition, as a notebook shows them: text, a dash where nothing applies.
 
-    Every number is of the final sound, both losses under filters that were never optimised.
+    Every number is of the final sound, both losses under a bank of filters that was never optimised; the rows of the
+    references are shown once for each pair. The corner names the edition.
     """
     table = pd.concat(tables).drop_duplicates(["pair", "method"])
     table = table.set_index(["pair", "method"]).sort_index(level="pair", sort_remaining=False, kind="stable")
@@ -188,7 +266,7 @@ def _triptych(*runs: PairRun, target: bool = True) -> Figure:
 def write_runs(runs: Sequence[PairRun], results: Results) -> None:
     """Write the runs of one pair: rows into ``pairs.csv``, one figure, sound, and settings into the manifest.
 
-    A result of random filters, which takes minutes, is kept for the pair explorer too.
+    A result of random filters, which takes minutes, is kept for `audiostyle.widgets.pair_explorer.PairExplorer` too.
     """
     pair = runs[0].pair
     table = pd.concat([run.table for run in runs]).drop_duplicates("method")
@@ -227,3 +305,8 @@ def fill_grid(
                 renders.store(pair, preset.duration, kept)
             found[method, balance] = kept
     return found
+
+
+def levelled(audio: PairAudio, level: float = 0.05) -> tuple[np.ndarray, np.ndarray]:
+    """Return content and style at one level."""
+    return set_level(audio.content, level), set_level(audio.style, level)

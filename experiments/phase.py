@@ -48,16 +48,9 @@ HOPS = (1024, 256)
 def phase_gradient(S: np.ndarray, hop_length: int) -> tuple[np.ndarray, np.ndarray]:
     """Compute the phase steps along time and frequency that a Gaussian window would give these magnitudes.
 
-    For a Gaussian window the phase's partial derivatives are derivatives of the log magnitude (Průša, Balazs &
-    Søndergaard 2017, "A noniterative method for reconstruction of phase from STFT magnitude"). In radians from one
-    frame, and from one bin, to the next [shape=(n_bins, n_frames), dtype=float64], with the phase counted from the
-    start of each window as `audiostyle.spectrogram.stft` does.
-
-    Examples
-    --------
-    >>> along_time, _ = phase_gradient(np.ones((5, 3)), hop_length=2)
-    >>> (along_time[:, 0] / np.pi).tolist()  # a constant spectrogram: each bin turns at its own frequency
-    [0.0, 0.5, 1.0, 1.5, 2.0]
+    There the phase's partial derivatives are derivatives of the log magnitude (Průša, Balazs & Søndergaard 2017, "A
+    noniterative method for reconstruction of phase from STFT magnitude"). In radians from one frame, and from one bin,
+    to the next [shape=(n_bins, n_frames)], with the phase counted from the start of each window as `stft` does.
     """
     n_bins, n_frames = S.shape
     n_fft = 2 * (n_bins - 1)
@@ -166,9 +159,8 @@ def local_weights(
 ):
     """Reconstruct a waveform from magnitudes by truncated local weights; arguments and results as of `griffin_lim`.
 
-    Every iteration gives each bin the phase of the weighted sum of its neighbours, `width` on each side in frequency,
-    which approximates the projection of Griffin-Lim. All bins are updated at once; the authors' faster variants visit
-    loud bins more often.
+    Every iteration gives each bin the phase of the weighted sum of its neighbours, `width` on each side in frequency.
+    All are updated at once; the authors' faster variants visit loud bins more often.
     """
     length = n_samples_for(S.shape[1], hop_length) if length is None else length
     target, unit = target_and_phase(S, init, seed, "cpu")
@@ -192,7 +184,7 @@ def reconstruct_phase(
 ):
     """Turn magnitudes into a waveform by ``"griffin_lim"``, ``"fast_griffin_lim"`` (momentum) or ``"local_weights"``.
 
-    `init` is "random", "zero", "pghi" (`phase_gradient_heap`) or a phase array; all else as of `griffin_lim`.
+    `init` may be "pghi" (`phase_gradient_heap`) too; all else as of `griffin_lim`.
     """
     if isinstance(init, str) and init == "pghi":
         init = phase_gradient_heap(np.asarray(S), hop_length, seed=options.get("seed", 0))
@@ -235,8 +227,8 @@ def study(
 ) -> pd.DataFrame:
     """Return `convergence_curves` with ``signal`` and ``hop``: of sounds at every hop, of a transfer at the first.
 
-    `sounds` are waveforms by name, `transferred` magnitudes that were optimised [shape=(n_bins, n_frames)], `content`
-    the waveform of that transfer's content, whose phase is one more start.
+    `sounds` are waveforms by name, `transferred` magnitudes that were optimised, `content` the waveform whose phase is
+    one more start for these.
     """
     own = {"hop_length": HOPS[0], "length": len(content), "n_iter": n_iter}
     made = convergence_curves(transferred, content_phase=phase_of(content), **own)

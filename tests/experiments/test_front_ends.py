@@ -134,7 +134,7 @@ def test_pooled_random_filters_are_a_convolution_over_both_axes():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: MEL(torch.ones(1025, 3)), "has 1025 bins and the front end is made for 129"),
+        (lambda: MEL(torch.ones(1025, 3)), "1025 bins: the front end is made for 129"),
         (lambda: FrontEndEncoder(InfiniteEncoder(3), Patches(FrontEnd(3), 3)), "kernel_size=1, not 3"),
         (lambda: RhythmLoss(clip(0, 1), 9), "two frames"),
     ],

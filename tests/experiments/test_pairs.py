@@ -1,13 +1,14 @@
-"""Numbers of a pair by several methods."""
+"""Numbers of a pair by several methods, and what is said of them."""
 
-import re
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from audiostyle.datasets.clips import get_pair
 from audiostyle.sound.levels import rms
+from audiostyle.sound.samples import Sound
 from experiments import pairs
 from experiments.pairs import COPY_CONTENT, COPY_STYLE, EQUALISER, MATCHED, PLAIN, POLISH
 from experiments.presets import get_preset
@@ -40,18 +41,27 @@ def test_content_is_kept_by_the_content_alone(runs):
     assert style.mfcc_frechet == pytest.approx(0, abs=1e-3)
 
 
-def test_findings_give_what_is_left_of_the_content(runs):
+def test_findings_say_nearer_only_where_it_is(runs):
     said = pairs.findings(*runs).splitlines()
-    rows = [runs[0].row(EQUALISER), *(run.row() for run in runs)]
-    before = runs[0].row(COPY_CONTENT).mfcc_frechet
-    for row, line in zip(rows, said, strict=True):
-        numbers = (
-            f"{row.style_share_fresh:.0%}",
-            f"{row.mfcc_frechet / before:.2f}",
-            f"{row.chroma_similarity:.2f}",
-        )
-        assert line.startswith(f"* *{row.name[0].upper()}{row.name[1:]}* leaves")
-        assert re.findall(r"[\d.]+\d%?", line.partition("leaves")[2]) == list(numbers)
+    before = runs[0].row(COPY_CONTENT)
+    for run, line in zip(runs, said[1:5], strict=True):
+        timbre, target = line.split("; ")[2:4]
+        assert timbre.endswith("nearer") == (run.row().mfcc_frechet < before.mfcc_frechet)
+        assert ("nearer" in target) == (run.row().target_distance_db < before.target_distance_db)
+    assert said[-1].endswith(f"highest in *{pairs.gaps(*runs).idxmax()}*.")
+    assert pairs.against_equaliser(runs[-1]) in "\n".join(said)
+
+
+@pytest.mark.parametrize(("change", "count"), [(1, "in 7 of 7"), (-1, "in 0 of 7 columns: none")])
+def test_the_equaliser_is_compared_column_by_column(runs, change, count):
+    matched = runs[-1]
+    table = matched.table.set_index("method").astype(object)
+    for name in table.columns.intersection(["chroma_similarity", "onset_f", "pitch_agreement"]):
+        table.loc[MATCHED, name] = table.loc[EQUALISER, name] + change
+    for name in ("content_share_fresh", "style_share_fresh", "mfcc_frechet", "target_distance_db"):
+        table.loc[MATCHED, name] = table.loc[EQUALISER, name] - change
+    said = pairs.against_equaliser(matched._replace(table=table.reset_index()))
+    assert said.startswith(f"Against the equaliser *{MATCHED}* is better {count}")
 
 
 def test_left_by_floor_is_the_ratio_of_the_table_at_its_floor(runs):
@@ -61,6 +71,16 @@ def test_left_by_floor_is_the_ratio_of_the_table_at_its_floor(runs):
         ratio = run.row().mfcc_frechet / run.row(COPY_CONTENT).mfcc_frechet
         assert left.loc[run.method, 60] == pytest.approx(ratio)
         assert left.loc[run.method, 80] != pytest.approx(ratio)
+
+
+def test_gaps_are_filled_by_what_is_added_to_them(runs):
+    levels = pairs.gaps(*runs)
+    assert list(levels.index) == ["content", *(run.method for run in runs)]
+    assert -80 <= levels["content"] <= -60
+    result = runs[0].result
+    noise = 0.01 * np.random.default_rng(0).normal(size=result.y.shape).astype(np.float32)
+    noisy = runs[0]._replace(result=replace(result, sound=Sound.of(result.y + noise, result.sr)))
+    assert pairs.gaps(noisy).iloc[1] > levels.iloc[1] + 5
 
 
 @pytest.mark.parametrize("edition", ["bundled", "recorded"])
