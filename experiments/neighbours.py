@@ -59,7 +59,7 @@ CONTENT_MEASURES = ("chroma_similarity", "onset_f", "tempo_ratio", "beat_f", "co
 
 
 def with_fewer_filters(way: Way, times: int = FEWER) -> Way:
-    """Return a setting with so many times fewer filters in every front end."""
+    """Return a setting with fewer filters in every front end."""
     few = [b._replace(n_filters=b.n_filters and b.n_filters // times) for b in way.front_ends]
     config = replace(way.config, n_filters=way.config.n_filters // times)
     return replace(way, config=config, front_ends=tuple(few))

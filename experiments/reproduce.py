@@ -3,7 +3,7 @@
 Each stage is a command of its own. Studies run at once, one on each core; what needs them comes after. A stage that
 finished with the same code is passed over (``--again`` does it anyway), so that a run which was stopped continues; long
 stages keep their own intermediate results too. ``results/paper/manifest.json`` says of each stage with which releases,
-on how many cores, in how many seconds and with how much memory it was made; ``--plan`` prints the minutes.
+on how many cores, in how many seconds and with how much memory it was made.
 """
 
 import argparse
@@ -49,7 +49,7 @@ WAVES: list[dict[str, tuple[str, ...]]] = [
 def fingerprint(command: tuple[str, ...]) -> str:
     """Return a digest of a command and of all code it may run: the package, the experiments, site and notebooks."""
     digest = hashlib.sha256(json.dumps(command).encode())
-    own = [name for name in ("website", "notebooks") if name in command[-1] or name in command[0]]
+    own = [name for name in ("website", "notebooks") if name in " ".join(command)]
     for folder in ("audiostyle", "experiments", *own):
         for path in sorted((paths.root() / folder).rglob("*.py")):
             digest.update(path.read_bytes())
@@ -110,16 +110,10 @@ def main(argv: list[str] | None = None) -> int:
         "stages", nargs="*", metavar="STAGE", help=f"any of {', '.join(stages)}; all by default"
     )
     parser.add_argument("--again", action="store_true", help="also what is up to date")
-    parser.add_argument("--plan", action="store_true", help="say how long each stage took last time")
     arguments = parser.parse_args(argv)
     if unknown := set(arguments.stages) - set(stages):
         parser.error(f"no stage is called {', '.join(sorted(unknown))}; there are {', '.join(stages)}")
     path = paths.root() / "results" / "paper" / "manifest.json"
-    if arguments.plan:
-        for name in arguments.stages or stages:
-            minutes = manifest(path).get(name, {}).get("seconds", float("nan")) / 60
-            sys.stdout.write(f"{name}: {minutes:.1f} min\n")
-        return 0
     try:
         reproduce(arguments.stages or stages, path, again=arguments.again)
     except subprocess.CalledProcessError as error:

@@ -102,13 +102,7 @@ def alone() -> FileLock:
 
 
 def committed(name: str) -> pd.DataFrame:
-    """Read ``results/paper/<name>.csv`` as the repository holds it, wherever new results go.
-
-    Examples
-    --------
-    >>> set(committed("recorded/pairs")["edition"])
-    {'recorded'}
-    """
+    """Read ``results/paper/<name>.csv`` as the repository holds it, wherever new results go."""
     return pd.read_csv(paths.root() / "results" / "paper" / f"{name}.csv")
 
 
@@ -130,18 +124,7 @@ def with_palette(png: bytes) -> bytes:
 
 
 def observed(text: str, **claims: bool) -> str:
-    """Return what there is to see in a figure or table, as Markdown, if everything claimed of it holds.
-
-    Raises
-    ------
-    AssertionError
-        Naming the claim that does not.
-
-    Examples
-    --------
-    >>> observed("It rises from 2 to 3.", rises=3 > 2)
-    '*What to look for.* It rises from 2 to 3.'
-    """
+    """Return what there is to see, as Markdown; an AssertionError names the claim that does not hold."""
     refuted = [name for name, holds in claims.items() if not holds]
     if refuted:
         raise AssertionError(f"the numbers refute {', '.join(refuted)} in: {text}")

@@ -4,13 +4,10 @@ Writes ``results/paper/benchmarks.csv``. Methods of a benchmark take turns, so t
 all alike; ``times_faster`` compares the fastest call of each with the fastest of the first.
 """
 
-import multiprocessing
-import resource
 import statistics
 import sys
 import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
 import librosa
@@ -21,7 +18,6 @@ from audiostyle.datasets import clips
 from audiostyle.encoders.infinite import InfiniteEncoder
 from audiostyle.encoders.random import RandomEncoder
 from audiostyle.losses import Evaluation, TransferLoss, paper_content_loss, paper_style_loss
-from audiostyle.optimize import minimize
 from audiostyle.phase.griffin_lim import FAST_MOMENTUM, griffin_lim
 from audiostyle.spectrogram import magnitudes, n_frames_for
 from experiments.results import Results
@@ -60,18 +56,6 @@ def compared(seconds: dict[str, list[float]], **about: object) -> list[dict]:
         | {"repeats": len(taken), "times_faster": first / min(taken)}
         for method, taken in seconds.items()
     ]
-
-
-def in_fresh_process(function: Callable, *arguments: object) -> tuple[float, float]:
-    """Call a module-level function in a new process; returns its seconds and that process's peak memory in MB."""
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(_measured, function, arguments).result()
-
-
-def _measured(function: Callable, arguments: tuple) -> tuple[float, float]:
-    started = time.perf_counter()
-    function(*arguments)
-    return time.perf_counter() - started, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def spectrum(seconds: float, seed: int = 0) -> torch.Tensor:
@@ -121,7 +105,7 @@ def make_loss(form: str, content: torch.Tensor, style: torch.Tensor) -> Callable
 
 
 def evaluations() -> list[dict]:
-    """Time loss and gradient against the length of content and style, of equal length."""
+    """Time loss and gradient against the length of content and style."""
     rows = []
     for seconds in LENGTHS:
         content, style = spectrum(seconds), spectrum(seconds, seed=1)
@@ -129,21 +113,6 @@ def evaluations() -> list[dict]:
         taken = interleaved(functions, max(2, min(12, 120 // seconds)))
         rows += compared(taken, benchmark="loss and gradient by length", content_s=seconds, hop=1024)
     return rows
-
-
-def transfer(form: str) -> None:
-    """Optimise 10 s for 30 iterations; 60 of fast Griffin-Lim follow."""
-    content, style = spectrum(10), spectrum(10, seed=1)
-    found = minimize(make_loss(form, content, style), content, n_iter=30, tolerance=0.0)
-    griffin_lim(torch.expm1(found.x).numpy(), n_iter=60, momentum=FAST_MOMENTUM)
-
-
-def transfers() -> list[dict]:
-    """Time `transfer` in processes of their own, and measure their peak memory."""
-    made = [{form: in_fresh_process(transfer, form) for form in FORMS} for _ in range(2)]
-    seconds = {form: [run[form][0] for run in made] for form in FORMS}
-    rows = compared(seconds, benchmark="transfer of 30 iterations with phase", content_s=10, hop=1024)
-    return [row | {"peak_mb": max(run[row["method"]][1] for run in made)} for row in rows]
 
 
 def phases() -> list[dict]:
@@ -162,7 +131,7 @@ def phases() -> list[dict]:
 
 def main() -> None:
     """Measure and write the table."""
-    table = pd.DataFrame([*evaluations(), *transfers(), *phases()]).assign(threads=torch.get_num_threads())
+    table = pd.DataFrame([*evaluations(), *phases()]).assign(threads=torch.get_num_threads())
     Results("paper").save_table(table, "benchmarks")
     sys.stdout.write(table.to_string() + "\n")
 

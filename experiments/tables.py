@@ -184,7 +184,6 @@ def benchmarks() -> pd.DataFrame:
         "method": ("method", "{}"),
         "fastest (ms)": ("ms", "{:,.1f}"),
         "times faster": ("times_faster", "{:.1f}"),
-        "peak (MB)": ("peak_mb", "{:.0f}"),
     }
     table = committed("benchmarks")
     return _shown(table.assign(ms=1000 * table["min_s"]), columns)

@@ -13,13 +13,9 @@ from itertools import product
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from librosa.util import fix_length
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from audiostyle.baselines.cross_synthesis import cross_synthesis
-from audiostyle.baselines.equaliser import equaliser
-from audiostyle.baselines.musaicing import nmf_musaicing
 from audiostyle.config import TransferConfig
 from audiostyle.datasets import clips
 from audiostyle.datasets.clips import Pair, PairAudio
@@ -43,10 +39,11 @@ from experiments.pairs import PLAIN, POLISH
 from experiments.phase import reconstruct_phase
 from experiments.presets import GRAM
 from experiments.results import Results
-from experiments.truth import CROSS, MUSAICING
+from experiments.truth import CROSS, METHODS, MUSAICING
 
 PAPER = "4096 filters, Griffin-Lim"
 WAVEFORM = "waveform"
+_SHORT = TransferConfig.paper(n_iter=40)
 REFERENCES = (COPY_CONTENT, COPY_STYLE, EQUALISER, MUSAICING, CROSS)
 # Name in the tables, method and start of each way from magnitudes to sound; "content" is the content's phase.
 PHASES = {
@@ -100,21 +97,15 @@ def sounds(
 
 
 def curve_rows(
-    pair: Pair,
-    audio: PairAudio,
-    *,
-    balances: Sequence[float] = (0.3, 0.5, 0.7, 0.9),
-    methods: Sequence[str] = (PLAIN,),
-    config: TransferConfig = GRAM,
+    pair: Pair, audio: PairAudio, *, balances: Sequence[float] = (0.3, 0.5, 0.7, 0.9), config=GRAM
 ) -> Iterator[dict]:
-    """Yield a row for the infinite encoder with each phase method and for the waveform, at every balance."""
+    """Yield a row for the infinite encoder with Griffin-Lim and polish, and for the waveform, at every balance."""
     for balance in balances:
         at = replace(config, balance=balance)
         optimum, seconds = _timed(optimise, audio.content, audio.style, at)
-        for method, y, more in sounds(audio, optimum, at, methods):
-            yield _row(pair, audio, method, y, balance, seconds + more)
-        y, seconds = _timed(waveform, audio, at)
-        yield _row(pair, audio, WAVEFORM, y, balance, seconds)
+        for method, y, more in sounds(audio, optimum, at, [PLAIN]):
+            yield _row(pair, audio, method, y, seconds + more, balance)
+        yield _row(pair, audio, WAVEFORM, *_timed(waveform, audio, at), balance)
 
 
 def waveform(audio: PairAudio, config: TransferConfig) -> np.ndarray:
@@ -127,15 +118,13 @@ def paper_rows(
     pair: Pair,
     audio: PairAudio,
     *,
-    balances: Sequence[float] = (0.3, 0.5, 0.8),
-    seeds: Sequence[int] = (0,),
-    config: TransferConfig | None = None,
+    balances=(0.3, 0.5, 0.8),
+    seeds=(0,),
+    config=_SHORT,
 ) -> Iterator[dict]:
     """Yield rows for the paper's way: random filters, Griffin-Lim from a random phase, a row for every seed."""
-    config = config or TransferConfig.paper(n_iter=40)
-    for balance in balances:
-        for seed in seeds:
-            yield _transferred(pair, audio, PAPER, replace(config, balance=balance, seed=seed))
+    for balance, seed in product(balances, seeds):
+        yield _transferred(pair, audio, PAPER, replace(config, balance=balance, seed=seed))
 
 
 def matched_rows(
@@ -149,26 +138,19 @@ def matched_rows(
 def _transferred(pair: Pair, audio: PairAudio, method: str, config: TransferConfig) -> dict:
     result = transfer_style(audio.content, audio.style, audio.sr, config, progress=False)
     took = sum(result.seconds.values())
-    return _row(pair, audio, method, result.y_computed, config.balance, took, config.seed)
-
-
-def _reference(method: str, content: np.ndarray, style: np.ndarray) -> np.ndarray:
-    others = {EQUALISER: equaliser, MUSAICING: nmf_musaicing, CROSS: cross_synthesis}
-    if method in others:
-        return others[method](content, style)
-    return content if method == COPY_CONTENT else fix_length(style, size=len(content))
+    return _row(pair, audio, method, result.y_computed, took, config.balance, config.seed)
 
 
 def reference_rows(pair: Pair, audio: PairAudio) -> Iterator[dict]:
     """Yield a row for each of the two copies, the equaliser, NMF musaicing and cross-synthesis."""
     for method in REFERENCES:
-        y, took = _timed(_reference, method, *levelled(audio))
+        y, took = _timed(METHODS[method], *levelled(audio), audio.sr)
         # A reference's own gain means nothing: all are compared at the content's level.
-        yield _row(pair, audio, method, set_level(y), float("nan"), took)
+        yield _row(pair, audio, method, set_level(y), took)
 
 
 def _row(
-    pair: Pair, audio: PairAudio, method: str, y: np.ndarray, balance: float, seconds: float, seed: int = 0
+    pair: Pair, audio: PairAudio, method: str, y: np.ndarray, seconds: float, balance=float("nan"), seed=0
 ) -> dict:
     key = {"pair": pair.pair, "edition": pair.edition, "method": method, "balance": balance, "seed": seed}
     return key | evaluate_sound(y, *levelled(audio), target=audio.target) | {"seconds": seconds}
@@ -204,7 +186,7 @@ def polish_rows(
 
 def target_rows(pair: Pair, audio: PairAudio, *, config: TransferConfig = GRAM) -> Iterator[dict]:
     """Yield the log-spectral distance to a known target, in dB, of the references and of some settings."""
-    made = {method: _reference(method, *levelled(audio)) for method in REFERENCES}
+    made = {method: METHODS[method](*levelled(audio), audio.sr) for method in REFERENCES}
     settings = {
         f"{config.phase}, balance {b:g}, kernel {k}": replace(config, balance=b, kernel_size=k)
         for b, k in ((0.3, 11), (0.5, 11), (0.5, 3))
@@ -301,19 +283,17 @@ def show_curves(
 
 def show_polish(table: pd.DataFrame, *, title: str = "") -> Figure:
     """Draw rows of `polish_rows`, by pair and phase method, a panel for each balance."""
-    balances = sorted(table["balance"].unique())
+    balances, methods = sorted(table["balance"].unique()), [*PHASES, POLISH]
     size = (4.6 * len(balances) + 2.2, 3.8)
     fig, axes = plt.subplots(1, len(balances), figsize=size, layout="constrained", squeeze=False)
     for ax, balance in zip(axes.flat, balances, strict=True):
-        at = table[(table["balance"] == balance) & (table["method"] != "magnitudes")]
-        wide = at.pivot(index="pair", columns="method", values="over_optimum_fresh")
-        for method, marker in zip([*PHASES, POLISH], "sv^DXo", strict=True):
-            label = method.removeprefix("infinite, ")
-            ax.plot(wide.index, wide[method], marker, ls="none", label=label, alpha=0.85)
+        at = table[table["balance"] == balance]
+        wide = at.pivot(index="pair", columns="method", values="over_optimum_fresh")[methods]
+        for (method, values), marker in zip(wide.items(), "sv^DXo", strict=True):
+            ax.plot(values, marker, label=method.removeprefix("infinite, "), alpha=0.85)
         ax.axhline(1.0, color="k", lw=0.8)
-        ax.axhline(1.1, color="k", lw=0.8, ls=":")
         ax.set(yscale="log", title=f"balance {balance:g}")
-        ax.set_yticks(ticks := [1, 1.5, 2, 3, 4, 5], [f"{t:g}" for t in ticks])
+        ax.set_yticks(ticks := [1, 1.5, 2, 3, 4, 5], ticks)
         ax.minorticks_off()
         ax.tick_params(axis="x", rotation=25)
         ax.grid(alpha=0.3)
