@@ -13,6 +13,7 @@ from experiments.presets import GRAM
 from experiments.trade_offs import PAPER, POLISH, better, scoreboard
 
 SR = 22050
+OF_SOUND = {measure.name for measure in MEASURES} - {"spectral_convergence_db"}
 LEVEL = {"style_share_limit": 1, "texture_distance": 1}
 MEASURED = {"timbre": "mfcc_frechet", "content": "chroma_similarity"}
 
@@ -54,7 +55,7 @@ def test_curves_have_a_row_for_every_method_and_all_measures(pair_audio):
     rows = list(trade_offs.curve_rows(*pair_audio, balances=(0.5,), config=replace(GRAM, n_iter=5)))
     assert [row["method"] for row in rows] == [trade_offs.PLAIN, POLISH, trade_offs.WAVEFORM]
     for row in rows:
-        assert {measure.name for measure in MEASURES} <= row.keys()
+        assert row.keys() >= OF_SOUND
     left = {row["method"]: row["style_share_limit"] for row in rows[:-1]}
     assert min(left, key=left.get) == POLISH
 
@@ -77,9 +78,9 @@ def test_gain_of_a_reference_does_not_matter(pair_audio, monkeypatch):
     assert tuple(rows) == trade_offs.REFERENCES
     assert rows[COPY_CONTENT]["style_share_limit"] == pytest.approx(1)
     assert rows[COPY_CONTENT]["content_share_limit"] == 0
-    for measure in MEASURES:
-        same = pytest.approx(rows[trade_offs.MUSAICING][measure.name], rel=1e-4, abs=1e-6, nan_ok=True)
-        assert rows[trade_offs.CROSS][measure.name] == same
+    for name in OF_SOUND:
+        same = pytest.approx(rows[trade_offs.MUSAICING][name], rel=1e-4, abs=1e-6, nan_ok=True)
+        assert rows[trade_offs.CROSS][name] == same
 
 
 def test_polish_is_measured_against_the_magnitudes(pair_audio):
