@@ -1,7 +1,7 @@
 """From magnitudes to sound, every way: Griffin-Lim, local weights, phase-gradient integration.
 
 ``python -m experiments.phase`` writes ``phase_study.csv`` and its figure into ``results/paper/recorded``: decibels and
-seconds after 50 iterations, at hop n/2 (the paper's) and n/8, on speech, music and a transferred spectrogram.
+seconds after 60 iterations, at hop n/2 (the paper's) and n/8, on speech, music and a transferred spectrogram.
 """
 
 import heapq
@@ -277,13 +277,13 @@ def show_phase_study(curves: pd.DataFrame, *, x: str = "iteration", title: str =
 
 
 def main() -> None:
-    """Study 50 iterations on the recorded clips."""
+    """Study 60 iterations on the recorded clips."""
     speech, music = (clips.load_pair(clips.get_pair(n, "recorded")) for n in ("speech-2", "instrument-1"))
     transferred = optimise(music.content, music.style, GRAM).S
     sounds = {"music": set_level(music.content), "speech": set_level(speech.content)}
-    curves = study(sounds, transferred, sounds["music"], n_iter=50)
+    curves = study(sounds, transferred, sounds["music"], n_iter=60)
     results = Results("paper", "recorded")
-    results.save_table(at_iteration(curves, 50).reset_index(), "phase_study")
+    results.save_table(at_iteration(curves, 60).reset_index(), "phase_study")
     figure = show_phase_study(curves, title="Phase by every method · recorded clips")
     results.save_figure(figure, "phase_study")
 

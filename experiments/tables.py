@@ -182,11 +182,12 @@ def benchmarks() -> pd.DataFrame:
         "seconds": ("content_s", "{:g}"),
         "hop": ("hop", "{}"),
         "method": ("method", "{}"),
-        "fastest (ms)": ("ms", "{:,.1f}"),
+        "fastest (ms)": ("fastest", "{:,.1f}"),
+        "median (ms)": ("median", "{:,.1f}"),
         "times faster": ("times_faster", "{:.1f}"),
     }
     table = committed("benchmarks")
-    return _shown(table.assign(ms=1000 * table["min_s"]), columns)
+    return _shown(table.assign(fastest=1000 * table["min_s"], median=1000 * table["median_s"]), columns)
 
 
 @_table
