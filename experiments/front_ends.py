@@ -49,14 +49,7 @@ class FrontEnd:
 
 
 class Bands(FrontEnd):
-    """Log magnitudes of bands, ``log1p(M · S)`` for linear magnitudes S; M [shape=(n_bands, n_bins), non-negative].
-
-    Examples
-    --------
-    >>> pairs = Bands(np.array([[1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 1.0]]))
-    >>> pairs(torch.log1p(torch.tensor([[1.0], [2.0], [0.0], [0.0]]))).exp().round(decimals=4).tolist()
-    [[4.0], [1.0]]
-    """
+    """Log magnitudes of bands, ``log1p(M · S)`` for linear magnitudes S; M [shape=(n_bands, n_bins), non-negative]."""
 
     def __init__(self, matrix: np.ndarray) -> None:
         super().__init__(len(matrix))
@@ -105,11 +98,6 @@ class Patches(FrontEnd):
     is pooled over frequency as well as time, and a clip moved up by whole bands has the same one (Barry & Kim 2018,
     constant-Q branch). The pairs of patches, so the time, fall with the square of `stride`. Zeros follow up to a whole
     number of strides, so that no frame is left out.
-
-    Examples
-    --------
-    >>> Patches(FrontEnd(5), kernel_size=2, n_bands=3)(torch.ones(5, 4)).shape  # 3 bands × 3 times
-    torch.Size([6, 9])
     """
 
     def __init__(
@@ -133,22 +121,11 @@ class Patches(FrontEnd):
 
 
 class FrontEndEncoder(Encoder):
-    """An encoder, `inner`, of what a front end returns; behind `Patches` it is one of single frames.
-
-    Examples
-    --------
-    >>> from audiostyle import InfiniteEncoder
-    >>> pooled = FrontEndEncoder(InfiniteEncoder(1), Patches(FrontEnd(4), kernel_size=1, n_bands=2))
-    >>> X = torch.tensor([[0.0, 1.0, 2.0, 0.0]]).T
-    >>> pooled.n_patches(1), bool(pooled.gram_inner(X, X) == pooled.gram_inner(X, X.roll(1, 0)))
-    (3, False)
-    """
+    """An encoder, `inner`, of what a front end returns; behind `Patches` it is one of single frames."""
 
     def __init__(self, inner: Encoder, front_end: FrontEnd) -> None:
         if front_end.frames > 1 and inner.kernel_size > 1:
-            raise ValueError(
-                f"an encoder of patches has kernel_size=1, not {inner.kernel_size}: Patches cut the frames"
-            )
+            raise ValueError(f"behind Patches kernel_size must be 1, not {inner.kernel_size}")
         self.front_end, self.inner = front_end, inner
         self.kernel_size = front_end.frames + inner.kernel_size - 1
         self.device, self.dtype = inner.device, inner.dtype

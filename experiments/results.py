@@ -23,13 +23,7 @@ _DPI = 110
 
 
 class Results:
-    """A folder of results, ``results/<preset>/<edition>``, or ``results/<preset>`` for what is of no edition.
-
-    Examples
-    --------
-    >>> Results("smoke", "bundled").folder.parts[-2:]
-    ('smoke', 'bundled')
-    """
+    """A folder of results, ``results/<preset>/<edition>``, or ``results/<preset>`` for what is of no edition."""
 
     def __init__(self, preset: str, edition: str | None = None) -> None:
         self.preset, self.edition = preset, edition
