@@ -24,7 +24,7 @@ from experiments.results import Results
 
 N_FILTERS, N_BINS = 4096, 1025
 FORMS = ("explicit Gram", "frame kernel", "infinite width")
-LENGTHS = (5, 10, 30, 60, 180)  # seconds
+LENGTHS = (5, 10, 30, 60)  # seconds
 HOPS = (1024, 512, 256)
 
 
