@@ -75,9 +75,8 @@ screenshots: env .venv/.browser  ## draw the pictures of the widgets in results/
 reproduce: env  ## every result again: tables, figures, notebook outputs (hours; a stopped run continues)
 	$(BIN)/python -m experiments.reproduce
 
-bench: env  ## measure speed and memory into results/paper/benchmarks.csv and bench_phase.csv
+bench: env  ## measure speed into results/paper/benchmarks.csv
 	$(BIN)/python -m experiments.speed
-	$(BIN)/python -m experiments.phase
 	$(BIN)/python -m experiments.tables
 
 sounds: env  ## make the sounds of the site from the bundled clips (minutes for each of the paper's setting)

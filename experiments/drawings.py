@@ -37,10 +37,9 @@ def thumbnail(S: np.ndarray, *, n_bins: int = 60, n_frames: int = 120, sr: int =
 
 
 def draw_gram(ax: Axes, S: np.ndarray, F: np.ndarray, *, kernel_size: int = 11) -> Axes:
-    """Draw how a Gram matrix comes about: what the paper shows in its Figure 4.
+    """Draw how a Gram matrix comes about, as in the paper's Figure 4, on some 12 × 4 inches.
 
-    `ax` has some 12 × 4 inches; S are linear magnitudes [shape=(n_bins, n_frames)], F the answers of at least six
-    filters to their patches [shape=(n_filters, n_patches)].
+    S are magnitudes [shape=(n_bins, n_frames)], F the answers of at least six filters [shape=(n_filters, n_patches)].
     """
     G = F @ F.T
     n_filters, n_patches = F.shape
@@ -77,12 +76,7 @@ def draw_gram(ax: Axes, S: np.ndarray, F: np.ndarray, *, kernel_size: int = 11) 
 
 
 def show_match(match: Match, *, content: Description, style: Description, title: str = "") -> Figure:
-    """Draw what was described, what was matched, the levels expected, and the gain.
-
-    Above: levels of content and style in mel bands, and the cosine of the fine structures of all their frames. Below:
-    the share of every transposition, the expected levels, and the gain in dB on them. Levels are in dB under the
-    loudest band of each.
-    """
+    """Draw levels of content and style, how alike their frames are, the pitches used, expected levels and gain."""
     fig, axes = plt.subplots(2, 3, figsize=(14, 6.4), layout="constrained")
     levels = {"content": content.bands, "style": style.bands, "expected": match.bands}
     for ax, (name, bands) in zip((axes[0, 0], axes[0, 1], axes[1, 1]), levels.items(), strict=True):

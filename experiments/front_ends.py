@@ -11,6 +11,7 @@ from typing import NamedTuple
 import librosa
 import numpy as np
 import torch
+from librosa.util import normalize
 
 from audiostyle.config import TransferConfig, check_allowed, check_positive
 from audiostyle.encoders import make_encoder
@@ -30,10 +31,7 @@ _LEAST = 1e-6
 
 
 class FrontEnd:
-    """A fixed map of log magnitudes [shape=(n_bins, n_frames)]; by itself the identity.
-
-    `n_bins` are the rows of what it returns, `frames` the frames that a column of that depends on.
-    """
+    """A fixed map of log magnitudes to `n_bins` rows; by itself the identity. A column depends on `frames` frames."""
 
     frames = 1
 
@@ -42,46 +40,34 @@ class FrontEnd:
         self.n_bins = n_bins
 
     def n_columns(self, n_frames: int) -> int:
-        """Return the columns of the result for that many frames."""
+        """Return the columns of the result."""
         return n_frames
 
     def __call__(self, X: torch.Tensor) -> torch.Tensor:
-        """Map a clip; differentiable [shape=(n_bins, n_columns)]."""
+        """Map a clip [shape=(n_bins, n_frames)]; differentiable [shape=(n_bins, n_columns)]."""
         return X
 
 
 class Bands(FrontEnd):
-    """Log magnitudes of bands, ``log1p(M · S)`` for linear magnitudes S; M [shape=(n_bands, n_bins), non-negative].
-
-    Examples
-    --------
-    >>> pairs = Bands(np.array([[1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 1.0]]))
-    >>> pairs(torch.log1p(torch.tensor([[1.0], [2.0], [0.0], [0.0]]))).exp().round(decimals=4).tolist()
-    [[4.0], [1.0]]
-    """
+    """Log magnitudes of bands, ``log1p(M · S)`` for linear magnitudes S; M [shape=(n_bands, n_bins), non-negative]."""
 
     def __init__(self, matrix: np.ndarray) -> None:
         super().__init__(len(matrix))
         self.matrix = torch.as_tensor(matrix, dtype=torch.float32)
 
     def __call__(self, X: torch.Tensor) -> torch.Tensor:
-        """Map log magnitudes to those of the bands [shape=(n_bands, n_frames)]."""
+        """Map log magnitudes to those of the bands."""
         if X.shape[0] != self.matrix.shape[1]:
-            raise ValueError(
-                f"the spectrogram has {X.shape[0]} bins and the front end is made for {self.matrix.shape[1]}; "
-                f"make it with the n_fft of the spectrogram"
-            )
+            raise ValueError(f"{X.shape[0]} bins: the front end is made for {self.matrix.shape[1]}")
         return torch.log1p(self.matrix.to(X) @ torch.expm1(X))
 
 
-def _of_unit_norm(matrix: np.ndarray) -> np.ndarray:
-    """Scale rows so that noise is as strong in a wide band as in a narrow one; rows of nothing stay."""
-    return matrix / np.maximum(np.linalg.norm(matrix, axis=1, keepdims=True), np.finfo(matrix.dtype).tiny)
-
-
 def mel_bands(sr: int, n_fft: int, n_mels: int = N_MELS) -> Bands:
-    """Return the front end of triangular mel bands (librosa's, Slaney's scale), each of unit norm."""
-    return Bands(_of_unit_norm(librosa.filters.mel(sr=sr, n_fft=n_fft, n_mels=n_mels, norm=None)))
+    """Return the front end of triangular mel bands (librosa's, Slaney's scale), each of unit norm.
+
+    So noise is as strong in a wide band as in a narrow one.
+    """
+    return Bands(normalize(librosa.filters.mel(sr=sr, n_fft=n_fft, n_mels=n_mels, norm=None), norm=2, axis=1))
 
 
 def constant_q_bands(sr: int, n_fft: int) -> Bands:
@@ -102,23 +88,16 @@ def constant_q_bands(sr: int, n_fft: int) -> Bands:
     response = np.abs(np.fft.fft(atoms, axis=1))[:, : len(frequencies(sr, n_fft))]
     # Side lobes of the Hann window, 31 dB down and lower, would let every row see every bin.
     response[response < 0.02 * response.max(axis=1, keepdims=True)] = 0
-    return Bands(_of_unit_norm(response))
+    return Bands(normalize(response, norm=2, axis=1))
 
 
 class Patches(FrontEnd):
-    """Patches of a few bands and frames, at every band and every few frames, each a column.
+    """Patches of `n_bands` bands and `kernel_size` frames of `below`, at every band and every `stride` frames.
 
-    The patches of all bands are one set, so that a Gram matrix of what an encoder with one frame makes of them is
-    pooled over frequency as well as time, and a clip moved up by whole bands has the same one (Barry & Kim 2018,
-    constant-Q branch): the frame kernel compares the patch at each band with those at all others.
-    A patch has `kernel_size` frames and `n_bands` of the bands of `below`, or all; `stride` frames lie between patches,
-    and the pairs of patches, so the time, fall with its square. Zeros follow up to a whole number of strides, so that
-    no frame is left out.
-
-    Examples
-    --------
-    >>> Patches(FrontEnd(5), kernel_size=2, n_bands=3)(torch.ones(5, 4)).shape  # 3 bands × 3 times
-    torch.Size([6, 9])
+    Each is a column, and those of all bands are one set: a Gram matrix of what an encoder with one frame makes of them
+    is pooled over frequency as well as time, and a clip moved up by whole bands has the same one (Barry & Kim 2018,
+    constant-Q branch). The pairs of patches, so the time, fall with the square of `stride`. Zeros follow up to a whole
+    number of strides, so that no frame is left out.
     """
 
     def __init__(
@@ -130,7 +109,7 @@ class Patches(FrontEnd):
         super().__init__(self.n_bands * kernel_size)
 
     def n_columns(self, n_frames: int) -> int:
-        """Return the number of patches in that many frames."""
+        """Return the number of patches."""
         return (self.below.n_bins - self.n_bands + 1) * (1 + -(-(n_frames - self.frames) // self.stride))
 
     def __call__(self, X: torch.Tensor) -> torch.Tensor:
@@ -142,22 +121,11 @@ class Patches(FrontEnd):
 
 
 class FrontEndEncoder(Encoder):
-    """An encoder, `inner`, of what a front end returns; behind `Patches` it is one of single frames.
-
-    Examples
-    --------
-    >>> from audiostyle import InfiniteEncoder
-    >>> pooled = FrontEndEncoder(InfiniteEncoder(1), Patches(FrontEnd(4), kernel_size=1, n_bands=2))
-    >>> X = torch.tensor([[0.0, 1.0, 2.0, 0.0]]).T
-    >>> pooled.n_patches(1), bool(pooled.gram_inner(X, X) == pooled.gram_inner(X, X.roll(1, 0)))
-    (3, False)
-    """
+    """An encoder, `inner`, of what a front end returns; behind `Patches` it is one of single frames."""
 
     def __init__(self, inner: Encoder, front_end: FrontEnd) -> None:
         if front_end.frames > 1 and inner.kernel_size > 1:
-            raise ValueError(
-                f"an encoder of patches has kernel_size=1, not {inner.kernel_size}: Patches cut the frames"
-            )
+            raise ValueError(f"behind Patches kernel_size must be 1, not {inner.kernel_size}")
         self.front_end, self.inner = front_end, inner
         self.kernel_size = front_end.frames + inner.kernel_size - 1
         self.device, self.dtype = inner.device, inner.dtype
@@ -165,7 +133,7 @@ class FrontEndEncoder(Encoder):
         self._patch_distance = inner._patch_distance
 
     def n_patches(self, n_frames: int) -> int:
-        """Return the number of patches in a clip of `n_frames` frames; over all bands where they are pooled."""
+        """Return the number of patches; over all bands where they are pooled."""
         super().n_patches(n_frames)
         return self.inner.n_patches(self.front_end.n_columns(n_frames))
 
@@ -178,27 +146,14 @@ class FrontEndEncoder(Encoder):
 
 
 def onset_strength(X: np.ndarray | torch.Tensor) -> torch.Tensor:
-    """Compute the spectral flux: how much log magnitudes rise between frames, over all bins [shape=(n_frames - 1,)].
-
-    Examples
-    --------
-    >>> onset_strength(torch.tensor([[0.0, 2.0, 1.0], [0.0, 1.0, 4.0]])).tolist()
-    [3.0, 3.0]
-    """
+    """Compute how much log magnitudes rise between frames, summed over bins (spectral flux) [shape=(n_frames - 1,)]."""
     return as_tensor(X).diff(dim=1).clamp_min(0).sum(dim=0)
 
 
 class RhythmLoss:
     """Cosine distance between the onset strengths of a clip and of a reference (Tomczak and others 2018).
 
-    `reference` are the log magnitudes of the clip whose rhythm is wanted; those to judge have `n_frames`, to which a
-    longer reference is cut and a shorter one repeated.
-
-    Examples
-    --------
-    >>> X = torch.rand(5, 8)
-    >>> RhythmLoss(X, 8)(2 * X).total  # louder is no other rhythm
-    0.0
+    Of log magnitudes; those to judge have `n_frames`, to which a longer reference is cut and a shorter one repeated.
     """
 
     def __init__(self, reference: np.ndarray | torch.Tensor, n_frames: int) -> None:
@@ -239,19 +194,18 @@ class Way:
 
     Parameters
     ----------
-    config : TransferConfig
+    config
         Everything else.
-    front_ends : tuple of Branch
+    front_ends
         Each has units of its own, so that all weigh alike.
     rhythm : {"none", "content", "style"}
-        Whose onset strengths to hold on to, by a term of its own, at every balance: `rhythm_weight` times their
-        cosine distance.
+        Whose onset strengths to hold on to, at every balance, by `rhythm_weight` times their cosine distance.
     units : {"losses", "gradients"}
         What both losses of each front end are divided by: E and s0, or, as Barry & Kim balance theirs, the norms of
         their gradients at noise. The rhythm is divided by the norm of its gradient too.
     start : {"content", "noise", "matched"}
-        What the optimisation starts from; ``"matched"`` adds texture to the matched timbre, which it holds on to.
-    samples : bool
+        ``"matched"`` adds texture to the matched timbre, which the optimisation holds on to.
+    samples
         Optimise the samples of the sound, as both papers do.
     """
 

@@ -1,9 +1,9 @@
 """The paper's two neighbours measured: their own settings, each of their ideas in the limit, and combinations.
 
-``python -m experiments.neighbours`` writes ``results/paper/neighbours.csv``, which notebook 14 reads: a row for each
-pair, method and seed, on the repository's triples, whose truth is known (sets ``choose`` and ``confirm``), and on the
-six pairs (set ``pairs``). Rows that are not made now are kept, and so are sounds, in ``results/cache/truth``. The
-neighbours' own settings are run with a sixteenth of their filters; with all of them a pair takes hours.
+``python -m experiments.neighbours`` writes ``results/paper/neighbours.csv``: a row for each pair and method, on the
+repository's triples, whose truth is known (sets ``choose`` and ``confirm``), and on the six pairs (set ``pairs``). Rows
+that are not made now are kept, and so are sounds, in ``results/cache/truth``. The neighbours' own settings are run with
+a sixteenth of their filters; with all of them a pair takes hours.
 
     python -m experiments.neighbours --set choose --methods "linear,three,three + rhythm"
 """
@@ -35,15 +35,7 @@ from audiostyle.measures.truth import truth_numbers
 from audiostyle.sound.levels import set_level
 from audiostyle.spectrogram import log_magnitude
 from experiments import truth
-from experiments.front_ends import (
-    CQT,
-    LINEAR,
-    MEL,
-    NEIGHBOURS,
-    RhythmLoss,
-    Way,
-    transfer,
-)
+from experiments.front_ends import CQT, LINEAR, MEL, NEIGHBOURS, RhythmLoss, Way, transfer
 from experiments.presets import GRAM
 from experiments.results import Results
 
@@ -56,11 +48,10 @@ FRONT_ENDS = {
     "three pooled": (LINEAR, MEL, CQT._replace(pooled=True)),
 }
 RHYTHM, THEN = "rhythm", "matched then"
-KEYS = ["set", "pair", "method", "seed"]
 REFERENCES = (COPY_CONTENT, COPY_STYLE, EQUALISER, MATCHED)
 # Iterations, and how many times fewer filters than the papers have, so that a table takes hours and not days. With so
 # few of both, noise would stay noise: the random ones start from the content, their limits from noise as the papers do.
-WORK, LIMIT_ITER, FEWER, N_SEEDS = 40, 100, 16, 2
+WORK, LIMIT_ITER, FEWER = 40, 100, 16
 # Of the result against the target; against the style; against the content.
 TRUTH_MEASURES = ("lsd", "mcd", "chroma", "target_onset_f")
 STYLE_MEASURES = ("style_share_limit", "mfcc_distance", "style_notes", "style_rhythm")
@@ -68,7 +59,7 @@ CONTENT_MEASURES = ("chroma_similarity", "onset_f", "tempo_ratio", "beat_f", "co
 
 
 def with_fewer_filters(way: Way, times: int = FEWER) -> Way:
-    """Return a setting with so many times fewer filters in every front end."""
+    """Return a setting with fewer filters in every front end."""
     few = [b._replace(n_filters=b.n_filters and b.n_filters // times) for b in way.front_ends]
     config = replace(way.config, n_filters=way.config.n_filters // times)
     return replace(way, config=config, front_ends=tuple(few))
@@ -82,31 +73,25 @@ def both_systems(n_iter: int, times: int, limit_iter: int | None = None) -> dict
     found = {}
     for name, way in NEIGHBOURS.items():
         short = replace(way, start="content", config=replace(way.config, n_iter=n_iter))
-        whole = way if limit_iter else short
-        limit = replace(
-            whole.config, encoder="infinite", activation="relu", method="gram", n_iter=limit_iter or n_iter
-        )
-        found |= {name: with_fewer_filters(short, times), f"{name} limit": replace(whole, config=limit)}
+        limit = replace(way.config, encoder="infinite", activation="relu", n_iter=limit_iter or n_iter)
+        start = way.start if limit_iter else "content"
+        found[name] = with_fewer_filters(short, times)
+        found[f"{name} limit"] = replace(way, config=limit, start=start)
     return found
 
 
 def settings(n_iter: int = WORK, limit_iter: int = LIMIT_ITER) -> dict[str, Way]:
     """Return what is compared, by name, with the most iterations of each and those of the neighbours' limits."""
     base = Way(replace(GRAM, n_iter=n_iter))
-    found = {}
-    for name, front_ends in FRONT_ENDS.items():
-        found[name] = replace(base, front_ends=front_ends)
-        found[f"{name} + {RHYTHM}"] = replace(base, front_ends=front_ends, rhythm="content")
-    found["linear + rhythm of the style"] = replace(base, rhythm="style")
-    for name in ("linear", "three"):
-        found[f"{name} + balanced gradients"] = replace(base, front_ends=FRONT_ENDS[name], units="gradients")
-    found |= both_systems(n_iter, FEWER, limit_iter)
     # Texture on top of the matched timbre: balance 0.6 is 0.2 of the optimisation's.
     after = replace(base, start="matched", config=replace(base.config, balance=0.6))
-    found[f"{THEN} linear"] = after
-    found[f"{THEN} three"] = replace(after, front_ends=FRONT_ENDS["three"])
-    found[f"{THEN} linear + {RHYTHM}"] = replace(after, rhythm="content")
-    return found
+    found = {name: replace(base, front_ends=front_ends) for name, front_ends in FRONT_ENDS.items()}
+    for name in ("linear", "three"):
+        found[f"{name} + {RHYTHM}"] = replace(found[name], rhythm="content")
+        found[f"{name} + balanced gradients"] = replace(found[name], units="gradients")
+    found["linear + rhythm of the style"] = replace(base, rhythm="style")
+    found |= both_systems(n_iter, FEWER, limit_iter)
+    return found | {f"{THEN} {n}": replace(after, front_ends=FRONT_ENDS[n]) for n in ("linear", "three")}
 
 
 NAMES = (*REFERENCES, *settings())
@@ -115,32 +100,22 @@ NAMES = (*REFERENCES, *settings())
 def rows(
     which: str, pair: str, audio: PairAudio, names: Iterable[str] = NAMES, **work: int
 ) -> Iterator[dict]:
-    """Yield a row for each method of `NAMES` and seed: ``set, pair, method, seed`` and `sound_numbers`.
+    """Yield a row for each method of `NAMES`: ``set, pair, method`` and `sound_numbers`; `work` is for `settings`.
 
-    Sounds that were made before are read from the cache; `work` is for `settings`.
+    Sounds that were made before are read from the cache.
     """
     ways = settings(**work)
     for name in names:
-        random = name in ways and ways[name].config.encoder == "random"
-        for seed in range(N_SEEDS if random else 1):
-            method = None
-            if name in ways:
-                way = replace(ways[name], config=replace(ways[name].config, seed=seed))
-                method = truth.Method(transfer, {"way": way})
-            y = truth.make_sound(name, audio.content, audio.style, audio.sr, method)
-            yield {"set": which, "pair": pair, "method": name, "seed": seed, **sound_numbers(y, audio)}
+        method = truth.Method(transfer, {"way": ways[name]}) if name in ways else None
+        y = truth.make_sound(name, audio.content, audio.style, audio.sr, method)
+        yield {"set": which, "pair": pair, "method": name, **sound_numbers(y, audio)}
 
 
 def sound_numbers(y: np.ndarray, audio: PairAudio) -> dict[str, float]:
-    """Put numbers to a result at any level.
+    """Put numbers to a result at any level: `TRUTH_MEASURES` (NaN without a target), style, content.
 
-    Returns
-    -------
-    dict of str to float
-        `TRUTH_MEASURES`, against the target (`audiostyle.measures.truth.truth_numbers`); NaN where there is none.
-        `STYLE_MEASURES`: style loss of the sound over that of the content (limit), distance of mean MFCCs, likeness of
-        the notes (`audiostyle.measures.content.note_similarity`) and of the onset strengths, as a cosine.
-        `CONTENT_MEASURES`: chroma, onsets, tempo, beats, and the cosine of the onset strengths.
+    ``style_rhythm`` and ``content_rhythm`` are cosines of onset strengths, ``style_notes`` a likeness of notes,
+    ``style_share_limit`` the style loss over that of the content.
     """
     content, style, sr = audio.content, audio.style, audio.sr
     y = set_level(y)
@@ -165,11 +140,9 @@ def sound_numbers(y: np.ndarray, audio: PairAudio) -> dict[str, float]:
 
 
 def mean_table(table: pd.DataFrame) -> pd.DataFrame:
-    """Average `rows` over seeds, then over pairs: for each set and method ``pairs``, their number, and the means."""
-    measures = [*TRUTH_MEASURES, *STYLE_MEASURES, *CONTENT_MEASURES]
-    of_pairs = table.groupby(["set", "pair", "method"], sort=False)[measures].mean().reset_index()
-    grouped = of_pairs.groupby(["set", "method"], sort=False)
-    means = grouped[measures].mean()
+    """Average `rows` over pairs: for each set and method ``pairs``, their number, and the means."""
+    grouped = table.groupby(["set", "method"], sort=False)
+    means = grouped[[*TRUTH_MEASURES, *STYLE_MEASURES, *CONTENT_MEASURES]].mean()
     means.insert(0, "pairs", grouped.size())
     return truth.in_order(means.reset_index(), NAMES)
 
@@ -214,7 +187,7 @@ def main(argv: list[str] | None = None) -> None:
     for which in arguments.set or sets:
         for pair, audio in sounds(which):
             made = pd.DataFrame(truth.told(rows(which, pair, audio, arguments.methods)))
-            results.update_table(made, "neighbours", keys=KEYS)
+            results.update_table(made, "neighbours", keys=["set", "pair", "method"])
     means = mean_table(results.load_table("neighbours"))
     sys.stdout.write(means.to_string(index=False, float_format="%.3f") + "\n")
 

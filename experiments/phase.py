@@ -1,24 +1,19 @@
-"""From magnitudes to sound, every way: Griffin-Lim, local weights, phase-gradient integration; notebook 01.
+"""From magnitudes to sound, every way: Griffin-Lim, local weights, phase-gradient integration.
 
-``python -m experiments.phase`` writes ``results/paper/bench_phase.csv``: Griffin-Lim against ``librosa.griffinlim``
-from the same start, in decibels at equal iterations and in seconds; every other method; the polish in seconds. At hop
-n/2 (the paper's), n/4 and n/8, on speech, music and a transferred spectrogram.
+``python -m experiments.phase`` writes ``phase_study.csv`` and its figure into ``results/paper/recorded``: decibels and
+seconds after 60 iterations, at hop n/2 (the paper's) and n/8, on speech, music and a transferred spectrogram.
 """
 
-import argparse
 import heapq
-import math
 import time
 from functools import partial
 
-import librosa
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import torch
 from matplotlib.figure import Figure
 
-from audiostyle.config import check_positive
 from audiostyle.datasets import clips
 from audiostyle.figures.charts import LINE_COLOURS, MARKERS
 from audiostyle.phase.griffin_lim import (
@@ -29,45 +24,33 @@ from audiostyle.phase.griffin_lim import (
     target_and_phase,
 )
 from audiostyle.sound.levels import set_level
-from audiostyle.spectrogram import istft, n_samples_for, stft
-from audiostyle.transfer import make_sound, optimise
+from audiostyle.spectrogram import istft, magnitudes, n_samples_for
+from audiostyle.transfer import optimise
 from experiments.presets import GRAM
 from experiments.results import Results
-from experiments.speed import interleaved, summary
 
 # The Gaussian closest to a Hann window of n_fft samples has the time-frequency ratio _HANN · n_fft² (the table of
 # windows of Průša, Balazs & Søndergaard 2017).
 _HANN = 0.25645
 _LEAST = 1e-30
-# Overlapping windows from which on local weights leave out a bin's own term.
-_DENSE = 4
 LOCAL = "local weights, random"
 # Method and start of each line; "content" is a phase handed in.
 CURVES = {
     "Griffin-Lim, random": ("griffin_lim", "random"),
-    "Griffin-Lim, zero": ("griffin_lim", "zero"),
-    "Griffin-Lim, PGHI": ("griffin_lim", "pghi"),
     "fast Griffin-Lim, random": ("fast_griffin_lim", "random"),
     "fast Griffin-Lim, PGHI": ("fast_griffin_lim", "pghi"),
     LOCAL: ("local_weights", "random"),
     "fast Griffin-Lim, content's phase": ("fast_griffin_lim", "content"),
 }
-HOPS = (1024, 512, 256)
+HOPS = (1024, 256)
 
 
 def phase_gradient(S: np.ndarray, hop_length: int) -> tuple[np.ndarray, np.ndarray]:
     """Compute the phase steps along time and frequency that a Gaussian window would give these magnitudes.
 
-    For a Gaussian window the phase's partial derivatives are derivatives of the log magnitude (Průša, Balazs &
-    Søndergaard 2017, "A noniterative method for reconstruction of phase from STFT magnitude"). In radians from one
-    frame, and from one bin, to the next [shape=(n_bins, n_frames), dtype=float64], with the phase counted from the
-    start of each window as `audiostyle.spectrogram.stft` does.
-
-    Examples
-    --------
-    >>> along_time, _ = phase_gradient(np.ones((5, 3)), hop_length=2)
-    >>> (along_time[:, 0] / np.pi).tolist()  # a constant spectrogram: each bin turns at its own frequency
-    [0.0, 0.5, 1.0, 1.5, 2.0]
+    There the phase's partial derivatives are derivatives of the log magnitude (Průša, Balazs & Søndergaard 2017, "A
+    noniterative method for reconstruction of phase from STFT magnitude"). In radians from one frame, and from one bin,
+    to the next [shape=(n_bins, n_frames)], with the phase counted from the start of each window as `stft` does.
     """
     n_bins, n_frames = S.shape
     n_fft = 2 * (n_bins - 1)
@@ -86,15 +69,19 @@ def phase_gradient_heap(S: np.ndarray, hop_length: int, *, seed: int = 0, floor:
     Every connected loud region starts at zero; bins below `floor` of the largest magnitude get a random phase. Exact
     for dense sampling; hop n_fft / 2 is far from that.
     """
-    n_bins, n_frames = S.shape
-    along_time, along_frequency = (g.ravel().tolist() for g in phase_gradient(S, hop_length))
-    loud = (floor * float(S.max()) < S).ravel()
-    pending = loud.tolist()
-    phase = np.random.default_rng(seed).uniform(0, 2 * np.pi, S.size)
-    phase[loud] = 0.0
-    phase = phase.tolist()
-    # Plain lists and flat indices: the loop runs once for every bin, and NumPy scalars would triple its time.
-    level = (-S.astype(np.float64)).ravel().tolist()
+    loud = floor * S.max() < S
+    random = np.random.default_rng(seed).uniform(0, 2 * np.pi, S.shape)
+    # The loop runs once for every bin: plain lists, flat indices, and a quiet border instead of a test for the edge.
+    n_across = S.shape[1] + 2
+    pending, phase, level, along_time, along_frequency = (
+        np.pad(values, 1).ravel().tolist()
+        for values in (
+            loud,
+            np.where(loud, 0.0, random),
+            -S.astype(np.float64),
+            *phase_gradient(S, hop_length),
+        )
+    )
     for start in np.argsort(level, kind="stable").tolist():
         if not pending[start]:
             continue
@@ -102,22 +89,17 @@ def phase_gradient_heap(S: np.ndarray, hop_length: int, *, seed: int = 0, floor:
         heap = [(level[start], start)]
         while heap:
             _, here = heapq.heappop(heap)
-            frame = here % n_frames
-            neighbours = []
-            if frame + 1 < n_frames:
-                neighbours.append((here + 1, along_time, 0.5))
-            if frame > 0:
-                neighbours.append((here - 1, along_time, -0.5))
-            if here + n_frames < n_bins * n_frames:
-                neighbours.append((here + n_frames, along_frequency, 0.5))
-            if here >= n_frames:
-                neighbours.append((here - n_frames, along_frequency, -0.5))
-            for there, gradient, half in neighbours:
+            for there, gradient, half in (
+                (here + 1, along_time, 0.5),
+                (here - 1, along_time, -0.5),
+                (here + n_across, along_frequency, 0.5),
+                (here - n_across, along_frequency, -0.5),
+            ):
                 if pending[there]:
                     phase[there] = phase[here] + half * (gradient[here] + gradient[there])
                     pending[there] = False
                     heapq.heappush(heap, (level[there], there))
-    return np.array(phase).reshape(n_bins, n_frames)
+    return np.array(phase).reshape(-1, n_across)[1:-1, 1:-1]
 
 
 def consistency_weights(n_fft: int, hop_length: int, width: int, like: torch.Tensor) -> torch.Tensor:
@@ -138,8 +120,7 @@ def consistency_weights(n_fft: int, hop_length: int, width: int, like: torch.Ten
     rows = []
     for q in range(1 - overlap, overlap):
         keep = torch.arange(n_fft, device=w.device) - q * hop_length
-        inside = (keep >= 0) & (keep < n_fft)
-        product = torch.where(inside, w * torch.roll(synthesis, q * hop_length), torch.zeros_like(w))
+        product = w * torch.roll(synthesis, q * hop_length) * ((keep >= 0) & (keep < n_fft))
         rows.append((torch.fft.fft(product) / n_fft)[columns % n_fft])
     return torch.stack(rows).to(torch.complex64 if like.dtype == torch.float32 else torch.complex128)
 
@@ -174,39 +155,28 @@ def weighted_neighbours(
 
 
 def local_weights(
-    S: np.ndarray,
-    *,
-    n_iter: int = 200,
-    hop_length: int = 1024,
-    width: int = 2,
-    init: str | np.ndarray = "random",
-    seed: int = 0,
-    length: int | None = None,
-    return_convergence: bool = False,
-) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
+    S, *, n_iter=200, hop_length=1024, width=2, init="random", seed=0, length=None, return_convergence=False
+):
     """Reconstruct a waveform from magnitudes by truncated local weights; arguments and results as of `griffin_lim`.
 
-    Every iteration gives each bin the phase of the weighted sum of its neighbours, `width` on each side in frequency,
-    which approximates the projection of Griffin-Lim. All bins are updated at once; the authors' faster variants visit
-    loud bins more often. A bin's own term is left out from four overlapping windows on, which lets the phase move
-    further in each iteration (some 2 dB after 50); with two it is half of the whole, and without it the iteration does
-    not settle (-7 dB against -21 dB on speech).
+    Every iteration gives each bin the phase of the weighted sum of its neighbours, `width` on each side in frequency.
+    All are updated at once; the authors' faster variants visit loud bins more often.
     """
-    check_positive(hop_length=hop_length)
     length = n_samples_for(S.shape[1], hop_length) if length is None else length
     target, unit = target_and_phase(S, init, seed, "cpu")
     n_fft = 2 * (target.shape[0] - 1)
     weights = consistency_weights(n_fft, hop_length, width, target)
-    with_centre = n_fft < _DENSE * hop_length
+    # Without a bin's own term the phase moves further in each iteration (some 2 dB after 50). With two overlapping
+    # windows that term is half of the whole, and without it the iteration does not settle (-7 dB against -21 dB).
+    with_centre = n_fft < 4 * hop_length
     convergence = []
     for i in range(n_iter + 1):
-        if return_convergence:
+        if return_convergence or i == n_iter:
             y = istft(target * unit, hop_length=hop_length, length=length)
             convergence.append(spectral_convergence(target, y, hop_length=hop_length))
         if i < n_iter:
             unit = torch.sgn(weighted_neighbours(target * unit, weights, hop_length, with_centre=with_centre))
-    y = istft(target * unit, hop_length=hop_length, length=length).numpy()
-    return (y, np.array(convergence)) if return_convergence else y
+    return (y.numpy(), np.array(convergence)) if return_convergence else y.numpy()
 
 
 def reconstruct_phase(
@@ -214,7 +184,7 @@ def reconstruct_phase(
 ):
     """Turn magnitudes into a waveform by ``"griffin_lim"``, ``"fast_griffin_lim"`` (momentum) or ``"local_weights"``.
 
-    `init` is "random", "zero", "pghi" (`phase_gradient_heap`) or a phase array; all else as of `griffin_lim`.
+    `init` may be "pghi" (`phase_gradient_heap`) too; all else as of `griffin_lim`.
     """
     if isinstance(init, str) and init == "pghi":
         init = phase_gradient_heap(np.asarray(S), hop_length, seed=options.get("seed", 0))
@@ -227,37 +197,29 @@ def reconstruct_phase(
 def convergence_curves(
     S: np.ndarray, *, hop_length: int, length: int, n_iter: int, content_phase: np.ndarray | None = None
 ) -> pd.DataFrame:
-    """Reconstruct a phase by each of `CURVES`, local weights below a quarter of a window apart (ten times the time).
+    """Reconstruct a phase by each of `CURVES`, local weights at the paper's hop alone, beyond which they take too long.
 
-    S are magnitudes [shape=(n_bins, n_frames)]; `content_phase` in radians [same shape] is one more start, for
-    magnitudes that were transferred. Returns ``method, iteration, seconds, spectral_convergence_db``; seconds are those
-    of the start and then of ten iterations that do not measure, continued.
+    `content_phase`, in radians [shape as S], is one more start, for magnitudes that were transferred. Returns ``method,
+    iteration, seconds, spectral_convergence_db``; seconds are those of the start and of iterations that do not measure.
     """
-    starts = {"random": ("random", 0.0), "zero": ("zero", 0.0), "content": (content_phase, 0.0)}
-    seconds, phase = _timed(lambda: phase_gradient_heap(S, hop_length))
-    starts["pghi"] = (phase, seconds)
     tables = []
-    for name in methods_at(S, hop_length, content_phase):
-        method, init = CURVES[name]
-        phase, waited = starts[init]
-        run = partial(reconstruct_phase, S, method=method, init=phase, hop_length=hop_length, length=length)
-        few = min(n_iter, 10)
-        inverse, (some, _) = _timed(partial(run, n_iter=0))[0], _timed(partial(run, n_iter=few))
+    for name, (method, init) in CURVES.items():
+        if (init == "content" and content_phase is None) or (name == LOCAL and hop_length < len(S) // 2):
+            continue
+        run = partial(reconstruct_phase, S, method=method, hop_length=hop_length, length=length)
+        run = partial(run, init=content_phase if init == "content" else init)
+        before, after = _seconds(run, 0), _seconds(run, n_iter)
         _, curve = run(n_iter=n_iter, return_convergence=True)
         row = {"method": name, "iteration": np.arange(n_iter + 1), "spectral_convergence_db": curve}
-        row["seconds"] = waited + inverse + np.arange(n_iter + 1) * max(some - inverse, 0.0) / few
+        row["seconds"] = np.linspace(before, max(after, before), n_iter + 1)
         tables.append(pd.DataFrame(row))
     return pd.concat(tables, ignore_index=True)
 
 
-def methods_at(S: np.ndarray, hop_length: int, content_phase: np.ndarray | None) -> list[str]:
-    """Name those of `CURVES` that are possible and worth their time."""
-    dense = 4 * hop_length < 2 * (len(S) - 1)
-    return [
-        name
-        for name, (_, init) in CURVES.items()
-        if not (dense and name == LOCAL) and (init != "content" or content_phase is not None)
-    ]
+def _seconds(run, n_iter: int) -> float:
+    started = time.perf_counter()
+    run(n_iter=n_iter)
+    return time.perf_counter() - started
 
 
 def study(
@@ -265,91 +227,65 @@ def study(
 ) -> pd.DataFrame:
     """Return `convergence_curves` with ``signal`` and ``hop``: of sounds at every hop, of a transfer at the first.
 
-    `sounds` are waveforms by name, `transferred` magnitudes that were optimised [shape=(n_bins, n_frames)], `content`
-    the waveform of that transfer's content, whose phase is one more start.
+    `sounds` are waveforms by name, `transferred` magnitudes that were optimised, `content` the waveform whose phase is
+    one more start for these.
     """
-    tables = []
+    own = {"hop_length": HOPS[0], "length": len(content), "n_iter": n_iter}
+    made = convergence_curves(transferred, content_phase=phase_of(content), **own)
+    tables = [made.assign(signal="transferred", hop=HOPS[0])]
     for signal, y in sounds.items():
         for hop in HOPS:
-            S = stft(y, hop_length=hop).abs().numpy()
+            S = magnitudes(y, hop_length=hop)
             made = convergence_curves(S, hop_length=hop, length=len(y), n_iter=n_iter)
             tables.append(made.assign(signal=signal, hop=hop))
-    options = {"hop_length": HOPS[0], "length": len(content), "n_iter": n_iter}
-    made = convergence_curves(transferred, content_phase=phase_of(content), **options)
-    tables.insert(len(HOPS), made.assign(signal="transferred", hop=HOPS[0]))
     return pd.concat(tables, ignore_index=True)
 
 
 def at_iteration(curves: pd.DataFrame, iteration: int) -> pd.DataFrame:
     """Return decibels and seconds of a `study` at one iteration, by signal and method, columns for each hop."""
     at = curves[curves["iteration"] == iteration]
-    columns = {"spectral_convergence_db": "dB", "seconds": "s"}
-    table = at.pivot_table(index=["signal", "method"], columns="hop", values=list(columns), sort=False)
-    table.columns = [f"{columns[value]} at hop {hop}" for value, hop in table.columns]
-    return table.sort_index(axis=1, key=lambda names: [(-int(n.split()[-1]), n[0] != "d") for n in names])
-
-
-def _timed(function) -> tuple[float, object]:
-    started = time.perf_counter()
-    found = function()
-    return time.perf_counter() - started, found
+    columns = {"dB": "spectral_convergence_db", "s": "seconds"}
+    wide = at.pivot_table(
+        index=["signal", "method"], columns="hop", values=list(columns.values()), sort=False
+    )
+    hops = [hop for hop in HOPS if hop in set(at["hop"])]
+    return pd.DataFrame(
+        {f"{unit} at hop {hop}": wide[name, hop] for hop in hops for unit, name in columns.items()}
+    )
 
 
 def show_phase_study(curves: pd.DataFrame, *, x: str = "iteration", title: str = "") -> Figure:
     """Draw a `study` against ``"iteration"`` or ``"seconds"``, a panel for each signal and hop."""
     panels = list(curves.groupby(["signal", "hop"], sort=False))
-    rows = math.ceil((len(panels) + 1) / 4)
-    fig, axes = plt.subplots(rows, 4, figsize=(13, 2.9 * rows), sharey=True, layout="constrained")
+    size = (2.8 * len(panels), 3.6)
+    fig, axes = plt.subplots(1, len(panels), figsize=size, sharey=True, layout="constrained", squeeze=False)
     names = list(curves["method"].unique())
-    for ax, ((signal, hop), panel) in zip(axes.flat, panels, strict=False):
+    looks = dict(zip(names, zip(LINE_COLOURS, MARKERS, strict=True), strict=False))
+    for ax, ((signal, hop), panel) in zip(axes.flat, panels, strict=True):
         for name, line in panel.groupby("method", sort=False):
-            i = names.index(name)
-            look = {"color": LINE_COLOURS[i], "marker": MARKERS[i], "ms": 4, "label": name}
-            ax.plot(line[x], line["spectral_convergence_db"], markevery=max(1, len(line) // 8), **look)
+            colour, marker = looks[name]
+            look = {"color": colour, "marker": marker, "ms": 4, "markevery": max(1, len(line) // 8)}
+            ax.plot(line[x], line["spectral_convergence_db"], label=name, **look)
         ax.set_title(f"{signal}, hop {hop}", fontsize=10)
         ax.set_xscale("log" if x == "seconds" else "linear")
         ax.grid(alpha=0.3)
-    handles = {h.get_label(): h for ax in axes.flat for h in ax.get_lines()}
-    for ax in axes.flat[len(panels) :]:
-        ax.axis("off")
-    axes.flat[-1].legend(handles=[handles[name] for name in names], loc="center", fontsize=8)
+    fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8)
     fig.supxlabel("seconds" if x == "seconds" else "iteration", fontsize=10)
     fig.supylabel("spectral convergence (dB)", fontsize=10)
-    if title:
-        fig.suptitle(title, fontsize=11)
+    fig.suptitle(title, fontsize=11)
     return fig
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Measure at 50 iterations and write the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--edition", choices=clips.EDITIONS, default=clips.current_edition())
-    edition = parser.parse_args(argv).edition
-    torch.set_num_threads(1)
-    pairs = {"speech": "speech-2", "music": "instrument-1"}
-    audio = {kind: clips.load_pair(clips.get_pair(name, edition)) for kind, name in pairs.items()}
-    content = {kind: set_level(clip.content) for kind, clip in audio.items()}
-    optimum = optimise(audio["music"].content, audio["music"].style, GRAM)
-    curves = study(content, optimum.S, content["music"], n_iter=50)
-    last = curves[curves["iteration"] == 50].assign(benchmark="methods")
-    rows, options = [], {"n_iter": 50, "length": len(content["speech"])}
-    for hop in HOPS:
-        S = stft(content["speech"], hop_length=hop).abs().numpy()
-        functions = {}
-        for momentum in (0.0, FAST_MOMENTUM):
-            own = {"momentum": momentum, "hop_length": hop} | options
-            functions[f"audiostyle, momentum {momentum:g}"] = partial(griffin_lim, S, init="zero", **own)
-            theirs = partial(librosa.griffinlim, S, n_fft=2048, init=None, **own)
-            functions[f"librosa, momentum {momentum:g}"] = theirs
-        seconds = interleaved(functions, 3)
-        for name, function in functions.items():
-            fit = spectral_convergence(S, function(), hop_length=hop)
-            row = {"signal": "speech", "benchmark": "against librosa", "method": name, "hop": hop}
-            rows.append(row | {"spectral_convergence_db": fit} | summary(seconds[name]))
-    seconds = interleaved({"polish": partial(make_sound, optimum, content["music"], GRAM)}, 3)
-    rows.append({"signal": "transferred", "benchmark": "polish", "hop": 1024} | summary(seconds["polish"]))
-    table = pd.concat([last.rename(columns={"seconds": "median_s"}), pd.DataFrame(rows)], ignore_index=True)
-    Results("paper").save_table(table.assign(edition=edition, n_iter=50), "bench_phase")
+def main() -> None:
+    """Study 60 iterations on the recorded clips."""
+    speech, music = (clips.load_pair(clips.get_pair(n, "recorded")) for n in ("speech-2", "instrument-1"))
+    transferred = optimise(music.content, music.style, GRAM).S
+    sounds = {"music": set_level(music.content), "speech": set_level(speech.content)}
+    curves = study(sounds, transferred, sounds["music"], n_iter=60)
+    results = Results("paper", "recorded")
+    results.save_table(at_iteration(curves, 60).reset_index(), "phase_study")
+    figure = show_phase_study(curves, title="Phase by every method · recorded clips")
+    results.save_figure(figure, "phase_study")
 
 
 if __name__ == "__main__":

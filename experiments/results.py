@@ -4,7 +4,7 @@ import io
 import json
 import os
 import platform
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
@@ -14,25 +14,16 @@ from filelock import FileLock
 from matplotlib.figure import Figure
 from PIL import Image
 
-from audiostyle import __version__
 from audiostyle.datasets import paths
 from audiostyle.sound.write import save_audio
 from audiostyle.system import whole_file
 
-_REPORTED = ("numpy", "scipy", "torch", "librosa", "soundfile")
+RELEASES = ("audiostyle", "numpy", "scipy", "torch", "librosa", "soundfile", "matplotlib", "pandas")
 _DPI = 110
 
 
 class Results:
-    """A folder of results, ``results/<preset>/<edition>``, or ``results/<preset>`` for what is of no edition.
-
-    Editions of clips, ``"bundled"`` and ``"recorded"``, never share a folder.
-
-    Examples
-    --------
-    >>> Results("smoke", "bundled").folder.parts[-2:]
-    ('smoke', 'bundled')
-    """
+    """A folder of results, ``results/<preset>/<edition>``, or ``results/<preset>`` for what is of no edition."""
 
     def __init__(self, preset: str, edition: str | None = None) -> None:
         self.preset, self.edition = preset, edition
@@ -61,18 +52,13 @@ class Results:
         return path
 
     def update_table(self, table: pd.DataFrame, name: str, *, keys: list[str]) -> Path:
-        """Write rows into ``<name>.csv``, replacing those that agree in `keys` and keeping the others.
-
-        Notebooks run in any order, each writes its own rows; the rows are sorted by `keys` on first appearance.
-        """
+        """Write rows into ``<name>.csv``, sorted by the first of `keys`, in place of those that agree in `keys`."""
         path = self.path(f"{name}.csv")
         with alone():
             if path.exists():
-                old = pd.read_csv(path)
-                new_keys = set(map(tuple, table[keys].astype(str).to_numpy()))
-                kept = old[[tuple(row) not in new_keys for row in old[keys].astype(str).to_numpy()]]
-                table = pd.concat([kept, table], ignore_index=True) if len(kept) else table
-                table = table.sort_values(keys[0], kind="stable", ignore_index=True)
+                table = pd.concat([pd.read_csv(path), table], ignore_index=True)
+                last = ~table[keys].astype(str).duplicated(keep="last")
+                table = table[last].sort_values(keys[0], kind="stable", ignore_index=True)
             return self.save_table(table, name)
 
     def load_table(self, name: str) -> pd.DataFrame:
@@ -89,19 +75,17 @@ class Results:
     def save_manifest(self, **entries: object) -> Path:
         """Merge entries into ``manifest.json``, beside the versions and the machine they were made with."""
         machine = {"cores": str(os.cpu_count()), "machine": platform.machine()}
-        versions = {"audiostyle": __version__, "python": platform.python_version(), **machine}
-        versions |= {name: version(name) for name in _REPORTED}
+        versions = {"python": platform.python_version(), **machine}
+        versions |= {name: version(name) for name in RELEASES}
         path = self.path("manifest.json")
         with alone():
             manifest = json.loads(path.read_text()) if path.exists() else {}
             manifest |= {"preset": self.preset, "edition": self.edition, "versions": versions}
-            manifest |= {
-                key: asdict(value) if is_dataclass(value) else value for key, value in entries.items()
-            }
+            text = json.dumps(
+                manifest | entries, indent=2, sort_keys=True, ensure_ascii=False, default=asdict
+            )
             with whole_file(path) as temporary:
-                temporary.write_text(
-                    json.dumps(manifest, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
-                )
+                temporary.write_text(text + "\n")
         return path
 
 
@@ -112,13 +96,7 @@ def alone() -> FileLock:
 
 
 def committed(name: str) -> pd.DataFrame:
-    """Read ``results/paper/<name>.csv`` as the repository holds it, wherever new results go.
-
-    Examples
-    --------
-    >>> set(committed("recorded/pairs")["edition"])
-    {'recorded'}
-    """
+    """Read ``results/paper/<name>.csv`` as the repository holds it, wherever new results go."""
     return pd.read_csv(paths.root() / "results" / "paper" / f"{name}.csv")
 
 
@@ -126,7 +104,7 @@ def with_palette(png: bytes) -> bytes:
     """Reduce a PNG picture to 256 colours, a third of its bytes.
 
     Every colour counts once, however many pixels have it: counted by pixels, the few that are loud in a spectrogram
-    would share one. A picture of at most 256 colours stays as it is.
+    would share one.
     """
     pixels = np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
     codes, where = np.unique(pixels @ np.array([65536, 256, 1]), return_inverse=True)
@@ -140,18 +118,7 @@ def with_palette(png: bytes) -> bytes:
 
 
 def observed(text: str, **claims: bool) -> str:
-    """Return what there is to see in a figure or table, as Markdown, if everything claimed of it holds.
-
-    Raises
-    ------
-    AssertionError
-        Naming the claim that does not.
-
-    Examples
-    --------
-    >>> observed("It rises from 2 to 3.", rises=3 > 2)
-    '*What to look for.* It rises from 2 to 3.'
-    """
+    """Return what there is to see, as Markdown; an AssertionError names the claim that does not hold."""
     refuted = [name for name, holds in claims.items() if not holds]
     if refuted:
         raise AssertionError(f"the numbers refute {', '.join(refuted)} in: {text}")

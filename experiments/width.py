@@ -1,16 +1,15 @@
 """How many filters are enough: random layers of growing width against their limit; notebook 07.
 
-``python -m experiments.width`` writes tables of the six pairs into ``results/paper/<edition>/``.
-``width_totals.csv``: for each pair, balance and fresh bank the objective of the spectrogram optimised with 4096 filters
-and in the limit. ``width_curves.csv``: the style loss of both at equal content loss, read from the limit's curve over
-the balance. ``width_overfitting.csv``: style loss on the bank optimised, on fresh banks and in the limit, against N. A
-run that was stopped continues: optimised spectra are kept in ``results/cache``.
+``python -m experiments.width`` writes three tables into ``results/paper/recorded``. ``width_totals.csv``: for each
+pair, balance and fresh bank the objective of the spectrogram optimised with 4096 filters and in the limit.
+``width_curves.csv``: the style loss of both at equal content loss, read from the limit's curve over the balance.
+``width_overfitting.csv``: style loss on the bank optimised, on fresh banks and in the limit, against N. A run that was
+stopped continues: optimised spectra are kept in ``results/cache``.
 """
 
-import argparse
 import math
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -20,7 +19,7 @@ import pandas as pd
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullLocator
+from matplotlib.ticker import NullFormatter
 from scipy.special import polygamma
 
 from audiostyle.cache import cached
@@ -37,9 +36,9 @@ from audiostyle.transfer import optimise
 from experiments.presets import GRAM
 from experiments.results import Results
 
-# Filters that no optimisation here uses.
-FIRST_BANK = 20_000
-BALANCES = (0.3, 0.5, 0.8)
+# Filters that no optimisation here uses; so many of these banks judge.
+FIRST_BANK, N_FRESH = 20_000, 10
+BALANCES = (0.5, 0.8)
 CURVE = tuple(round(0.05 * i, 2) for i in range(2, 20))
 # One look for each judge.
 _SCORES = {
@@ -70,27 +69,23 @@ def convergence(
 ) -> pd.DataFrame:
     """Compare kernel, loss and gradient of random layers with the limit at X, with `n_banks` of each size.
 
-    Banks of one seed share their first filters, so every size has seeds of its own, as `slope_error` supposes. Returns
-    ``n_filters, seed, kernel, loss, gradient``: relative errors (Frobenius norm, absolute value, 2-norm).
+    Returns ``n_filters, seed, kernel, loss, gradient``: relative errors (Frobenius norm, absolute value, 2-norm).
     """
     limit = InfiniteEncoder()
     K = limit.kernel(X, pair.style)
     exact = TransferLoss(limit, pair.content, pair.style, balance=balance)
     value, rows = exact(X), []
-    for i, n in enumerate(sizes):
-        for seed in range(i * n_banks, (i + 1) * n_banks):
-            encoder = RandomEncoder(n, seed=seed)
-            # Same units as the limit: s0 of the bank would hide part of the error.
-            found = TransferLoss(encoder, pair.content, pair.style, balance=balance, units=exact.units)(X)
-            rows.append(
-                {
-                    "n_filters": n,
-                    "seed": seed,
-                    "kernel": float((encoder.kernel(X, pair.style) - K).norm() / K.norm()),
-                    "loss": abs(found.total - value.total) / value.total,
-                    "gradient": float((found.gradient - value.gradient).norm() / value.gradient.norm()),
-                }
-            )
+    # Banks of one seed share their first filters: every size has seeds of its own, as `slope_error` supposes.
+    for seed, n in enumerate(np.repeat(sizes, n_banks).tolist()):
+        encoder = RandomEncoder(n, seed=seed)
+        # Same units as the limit: s0 of the bank would hide part of the error.
+        found = TransferLoss(encoder, pair.content, pair.style, balance=balance, units=exact.units)(X)
+        errors = {
+            "kernel": float((encoder.kernel(X, pair.style) - K).norm() / K.norm()),
+            "loss": abs(found.total - value.total) / value.total,
+            "gradient": float((found.gradient - value.gradient).norm() / value.gradient.norm()),
+        }
+        rows.append({"n_filters": n, "seed": seed} | errors)
     return pd.DataFrame(rows)
 
 
@@ -114,7 +109,6 @@ def slope_error(table: pd.DataFrame) -> float:
 
 
 def minimum_under(pair: Problem, encoder: Encoder, balance: float, *, n_iter: int) -> torch.Tensor:
-    """Return the log magnitudes that minimise the objective under an encoder."""
     config = replace(GRAM, balance=balance, n_iter=n_iter)
     return optimise(pair.content, pair.style, config, encoder=encoder).x
 
@@ -128,10 +122,9 @@ def overfitting(
     n_iter: int = 60,
     n_scoring: int = 4096,
 ) -> pd.DataFrame:
-    """Optimise with N filters, then score on the same bank, on `n_fresh` fresh banks and in the limit.
+    """Optimise with N filters (0: infinitely many), then score on the same bank, on fresh banks and in the limit.
 
-    Returns ``n_filters, balance, own, fresh, limit``: the style loss over that of the content, each under its own
-    encoder; ``n_filters`` 0 is infinite width, whose own score is that of the limit.
+    Returns ``n_filters, balance, own, fresh, limit``: the style loss over that of the content, each under its encoder.
     """
     limit = InfiniteEncoder()
     fresh = [RandomEncoder(n_scoring, seed=FIRST_BANK + i) for i in range(n_fresh)]
@@ -144,41 +137,26 @@ def overfitting(
         for balance in balances:
             X = minimum_under(pair, encoder, balance, n_iter=n_iter)
             scores = [float(style_loss(bank, X, A)) / s for (bank, A), s in zip(judges, before, strict=True)]
-            rows.append(
-                {
-                    "n_filters": n,
-                    "balance": balance,
-                    "own": float(style_loss(encoder, X, pair.style)) / at_start,
-                    "fresh": float(np.mean(scores)),
-                    "limit": float(style_loss(limit, X, pair.style)) / pair.style_unit,
-                }
-            )
+            own = float(style_loss(encoder, X, pair.style)) / at_start
+            in_limit = float(style_loss(limit, X, pair.style)) / pair.style_unit
+            row = {"n_filters": n, "balance": balance}
+            rows.append(row | {"own": own, "fresh": float(np.mean(scores)), "limit": in_limit})
     return pd.DataFrame(rows)
 
 
 def score_on_bank(pair: Problem, bank: Encoder, spectra: dict, *, keys: Sequence[str]) -> pd.DataFrame:
-    """Score log magnitudes, under keys whose entries become the columns `keys`, by a bank none was optimised with.
+    """Score log magnitudes by a bank none was optimised with: ``content, style``, in their units in the limit.
 
-    Returns `keys`, ``content, style``: the losses over their units in the limit.
+    The entries of each key of `spectra` become the columns `keys`.
     """
     content, style = bank.encode(pair.content), bank.encode(pair.style)
     rows = []
     for key, X in spectra.items():
         x = bank.encode(X)
-        losses = {
-            "content": float(content_loss(bank, x, content)) / pair.content_unit,
-            "style": float(style_loss(bank, x, style)) / pair.style_unit,
-        }
-        rows.append(dict(zip(keys, key, strict=True)) | losses)
-    return pd.DataFrame(rows)
-
-
-def _label(ax: Axes, ticks: Iterable[float]) -> None:
-    """Label the points of a logarithmic axis with their own values, and finish it."""
-    ticks = list(ticks)
-    ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
-    ax.xaxis.set_minor_locator(NullLocator())
-    ax.grid(alpha=0.3)
+        of_content = float(content_loss(bank, x, content)) / pair.content_unit
+        of_style = float(style_loss(bank, x, style)) / pair.style_unit
+        rows.append([*key, of_content, of_style])
+    return pd.DataFrame(rows, columns=[*keys, "content", "style"])
 
 
 def show_kernels(encoder: Encoder, spectra: dict[str, torch.Tensor], *, title: str = "") -> Figure:
@@ -208,19 +186,24 @@ def _kernels(kernels: list[tuple[str, torch.Tensor, str, str]], title: str) -> F
     return fig
 
 
+def _logarithmic(ax: Axes, ticks: Sequence[int]) -> None:
+    ax.set(xscale="log", yscale="log")
+    ax.set_xticks(ticks, ticks)
+    ax.xaxis.set_minor_formatter(NullFormatter())
+    ax.grid(alpha=0.3)
+
+
 def draw_convergence(table: pd.DataFrame, *, ax: Axes, title: str = "") -> Axes:
     """Draw root-mean-square errors of `convergence` against N, with lines of slope −1/2."""
     columns = ["kernel", "loss", "gradient"]
     rms = np.sqrt(table[columns].pow(2).groupby(table["n_filters"]).mean())
-    curves = {name: rms[name].tolist() for name in columns}
-    show_lines(list(rms.index), curves, ax=ax, xlabel="filters N", ylabel="relative error", title=title)
+    show_lines(rms.index, dict(rms), ax=ax, xlabel="filters N", ylabel="relative error", title=title)
     for name in columns:
         # The dotted line has the points' geometric mean: only the slope is compared.
         scale = np.exp(np.mean(np.log(rms[name] * np.sqrt(rms.index))))
         ax.plot(rms.index, scale / np.sqrt(rms.index), ":", color="#777777", zorder=0)
     ax.plot([], [], ":", color="#777777", label="slope −1/2")
-    ax.set(xscale="log", yscale="log")
-    _label(ax, rms.index)
+    _logarithmic(ax, rms.index)
     ax.legend()
     return ax
 
@@ -237,8 +220,8 @@ def show_overfitting(table: pd.DataFrame, *, title: str = "") -> Figure:
             ax.plot(random["n_filters"], random[column], label=label, **look)
         level = float(infinite["fresh"].iloc[0])
         ax.axhline(level, color="#3a3a3a", ls="--", label="optimised at infinite width")
-        ax.set(xscale="log", yscale="log", xlabel="filters N", title=f"balance {balance:g}")
-        _label(ax, random["n_filters"])
+        _logarithmic(ax, random["n_filters"])
+        ax.set(xlabel="filters N", title=f"balance {balance:g}")
     axes[0, 0].set_ylabel("style loss / that of the content")
     axes[0, 0].legend(fontsize=8)
     fig.suptitle(title, fontsize=11)
@@ -260,41 +243,36 @@ def optimised(pair: clips.Pair, given: Problem) -> dict[tuple[str, float], torch
     return spectra
 
 
-def duel(edition: str, n_fresh: int = 10) -> tuple[pd.DataFrame, pd.DataFrame]:
+def duel(pair: clips.Pair) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the total objective of both, and the style loss of both at equal content, under fresh banks."""
-    pairs = {pair.pair: pair for pair in clips.pairs(edition)}
-    problems = {name: problem(clips.load_pair(pair, duration=10.0)) for name, pair in pairs.items()}
-    spectra = {name: optimised(pairs[name], given) for name, given in problems.items()}
-    totals, curves = [], []
-    for seed in range(FIRST_BANK, FIRST_BANK + n_fresh):
-        bank = RandomEncoder(4096, seed=seed)
-        for name, given in problems.items():
-            scores = score_on_bank(given, bank, spectra[name], keys=("encoder", "balance"))
-            curve = scores[scores["encoder"] == "infinite"].sort_values("content")
-            for at in scores[scores["encoder"] == "random-4096"].itertuples():
-                key = {"pair": name, "balance": at.balance, "fresh_bank": seed}
-                limit = curve[curve["balance"] == at.balance].iloc[0]
-                few, many = ((1 - at.balance) ** 2 * s.content + at.balance**2 * s.style for s in (at, limit))
-                totals.append({**key, "random_4096": few, "infinite": many, "ratio": many / few})
-                known = np.log(curve["content"]), np.log(curve["style"])
-                style = float(np.exp(np.interp(np.log(at.content), *known)))
-                losses = {"content": at.content, "style_random_4096": at.style, "style_infinite": style}
-                curves.append({**key, **losses, "ratio": style / at.style})
+    given = problem(clips.load_pair(pair, duration=10.0))
+    spectra, totals, curves = optimised(pair, given), [], []
+    for seed in range(FIRST_BANK, FIRST_BANK + N_FRESH):
+        scores = score_on_bank(given, RandomEncoder(4096, seed=seed), spectra, keys=("encoder", "balance"))
+        curve = scores[scores["encoder"] == "infinite"].sort_values("content")
+        for at in scores[scores["encoder"] == "random-4096"].itertuples():
+            key = {"pair": pair.pair, "balance": at.balance, "fresh_bank": seed}
+            limit = curve[curve["balance"] == at.balance].iloc[0]
+            few, many = ((1 - at.balance) ** 2 * s.content + at.balance**2 * s.style for s in (at, limit))
+            totals.append({**key, "random_4096": few, "infinite": many, "ratio": many / few})
+            known = np.log(curve["content"]), np.log(curve["style"])
+            style = float(np.exp(np.interp(np.log(at.content), *known)))
+            losses = {"content": at.content, "style_random_4096": at.style, "style_infinite": style}
+            curves.append({**key, **losses, "ratio": style / at.style})
     return pd.DataFrame(totals), pd.DataFrame(curves)
 
 
-def main(argv: list[str] | None = None) -> None:
+def main() -> None:
     """Compute and write the three tables."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--edition", choices=clips.EDITIONS, default=clips.current_edition())
-    edition = parser.parse_args(argv).edition
-    results = Results("paper", edition)
-    for name, table in zip(("width_totals", "width_curves"), duel(edition), strict=True):
-        results.save_table(table, name)
-        worst = table.groupby(["pair", "balance"])["ratio"].agg(["mean", "std", "max"])
-        sys.stdout.write(f"{name}, infinite / 4096 filters\n{worst.to_string()}\n")
-    given = problem(clips.load_pair(clips.get_pair("instrument-1", edition), duration=5.0))
-    table = overfitting(given, (128, 512, 2048, 4096, 8192), (*BALANCES, 0.95), n_iter=100)
+    results, made = Results("paper", "recorded"), []
+    for pair in clips.pairs("recorded"):
+        made.append(duel(pair))
+        for name, tables in zip(("width_totals", "width_curves"), zip(*made, strict=True), strict=True):
+            results.save_table(pd.concat(tables), name)
+        sys.stdout.write(f"{made[-1][0].to_string()}\n")
+        sys.stdout.flush()
+    given = problem(clips.load_pair(clips.get_pair("instrument-1", "recorded"), duration=5.0))
+    table = overfitting(given, (128, 512, 2048, 4096, 8192), (0.3, *BALANCES, 0.95), n_iter=100)
     results.save_table(table, "width_overfitting")
     sys.stdout.write(table.to_string() + "\n")
 

@@ -49,13 +49,6 @@ def test_update_replaces_the_rows_of_its_keys_and_keeps_the_others(results):
     assert found == [["a", 0, 3.0], ["b", 0, 1.0], ["b", 1, 4.0]]
 
 
-def test_editions_never_share_a_file(results):
-    results.save_table(pd.DataFrame({"x": [1]}), "table")
-    with pytest.raises(FileNotFoundError, match="does not exist; make it with"):
-        Results("smoke", "recorded").load_table("table")
-    assert Results("smoke").folder == results.folder.parent
-
-
 def test_a_few_loud_cells_keep_their_colours_among_many_soft_ones(rng):
     magma = (255 * plt.get_cmap("magma")(np.arange(256))[:, :3]).round()
     pixels = magma[rng.integers(0, 200, (300, 300))] + rng.integers(0, 3, (300, 300, 1))  # blended at edges

@@ -8,6 +8,7 @@ import pytest
 
 from audiostyle.datasets import paths
 from audiostyle.datasets.corpora import SAMPLE_RATE, Recordings, load_recordings
+from audiostyle.sound.levels import rms
 from audiostyle.speakers.table import split_items
 from experiments import table1
 from experiments.table1 import (
@@ -87,13 +88,11 @@ def test_confounds_change_what_they_name_in_the_half_they_name(items, asked):
         # to within a window of 512 samples at either end
         assert len(y) == pytest.approx(7000 + 50 * i, abs=1024)
     for where in ("all", "test"):
-        for i, y in enumerate(of("channel: 3.4 kHz low-pass", where)):
-            assert (share(y, 5000, 8000) < 0.01) == (where == "all" or i in sides[1])
-    for i, y in enumerate(of("channel: telephone band", "test")):
-        assert (share(y, 0, 150) + share(y, 5000, 8000) < 0.002) == (i in sides[1])
-    for x, y in zip(items.ys, of("channel: random tilt"), strict=True):
-        assert np.linalg.norm(y) == pytest.approx(np.linalg.norm(x), rel=1e-5)
-        assert not np.allclose(x, y, atol=1e-3)
+        for i, y in enumerate(of("channel: telephone band", where)):
+            assert (share(y, 0, 150) + share(y, 5000, 8000) < 0.002) == (where == "all" or i in sides[1])
+    tilted = of("channel: random tilt")
+    assert [rms(y) for y in tilted] == pytest.approx([0.05] * 12, rel=1e-5), "the level of the computation"
+    assert np.ptp([share(y, 5000, 8000) for y in tilted]) > 0.1
     # "Crossed" exchanges the sides of every second speaker.
     _, train, test = asked[-1]
     assert train == [0, 2, 5, 7, 8, 10]

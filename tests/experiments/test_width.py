@@ -5,13 +5,10 @@ import pandas as pd
 import pytest
 import torch
 
-from audiostyle.datasets.clips import PairAudio, get_pair
 from audiostyle.encoders.infinite import InfiniteEncoder
 from audiostyle.encoders.random import RandomEncoder
 from audiostyle.losses import style_loss
 from experiments import width
-
-SR = 22050
 
 
 @pytest.fixture
@@ -21,15 +18,6 @@ def given():
     content, style = (torch.rand(12, 24, generator=generator) ** 2 for _ in range(2))
     style[6:] *= 3
     return width.Problem(content, style, content_unit=2.0, style_unit=4.0)
-
-
-def test_problem_measures_both_units_in_the_limit(content, style):
-    made = width.problem(PairAudio(content, style, None, SR))
-    assert made.style_unit == pytest.approx(
-        float(style_loss(InfiniteEncoder(), made.content, made.style)), rel=1e-5
-    )
-    energy = made.content.square().sum(0).unfold(0, 11, 1).sum(1).mean() / 2
-    assert made.content_unit == pytest.approx(float(energy), rel=1e-5)
 
 
 def test_errors_vanish_for_no_other_reason_than_width(given):
@@ -79,18 +67,3 @@ def test_kernels_have_the_clip_of_the_columns_along_the_horizontal_axis(rng):
     assert middle.images[0].get_array().shape == (28, 10)
     assert (middle.get_xlabel(), middle.get_ylabel()) == ("short (s)", "long (s)")
     assert len({ax.images[0].get_clim() for ax in figure.axes[:3]}) == 1
-
-
-def test_optimised_spectra_are_made_once(given, monkeypatch):
-    made = []
-
-    def minimise(given, encoder, balance, *, n_iter):
-        made.append((type(encoder).__name__, balance))
-        return given.content + balance
-
-    monkeypatch.setattr(width, "minimum_under", minimise)
-    pair = get_pair("instrument-1", "bundled")
-    first, again = (width.optimised(pair, given) for _ in range(2))
-    assert [b for name, b in made if name == "RandomEncoder"] == list(width.BALANCES)
-    for key, X in first.items():
-        torch.testing.assert_close(again[key], X)
