@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import shutil
 import struct
 import subprocess
@@ -88,20 +89,8 @@ def test_every_format_that_soundfile_writes_is_read(tmp_path, tone, kind, subtyp
 @pytest.mark.parametrize("channels", [1, 2])
 def test_what_an_installed_ffmpeg_reads_is_read(tmp_path, tone, name, codec, sr, channels):
     soundfile.write(tmp_path / "in.wav", np.stack([tone] * channels, axis=1), SR)
-    command = [
-        "ffmpeg",
-        "-v",
-        "error",
-        "-i",
-        tmp_path / "in.wav",
-        "-c:a",
-        codec,
-        "-strict",
-        "-2",
-        "-ar",
-        str(sr),
-    ]
-    if subprocess.run([*command, tmp_path / name], capture_output=True).returncode:
+    command = f"ffmpeg -v error -i {tmp_path}/in.wav -c:a {codec} -strict -2 -ar {sr} {tmp_path}/{name}"
+    if subprocess.run(command.split(), capture_output=True).returncode:
         pytest.skip(f"this FFmpeg writes no {codec}")
     sound, form, notes = open_sound(tmp_path / name)
     assert form[:2] == (sr, channels)
@@ -114,7 +103,7 @@ def test_what_an_installed_ffmpeg_reads_is_read(tmp_path, tone, name, codec, sr,
 def test_without_ffmpeg_the_sentence_names_it(tmp_path, monkeypatch):
     (tmp_path / "a.m4a").write_bytes(b"\0\0\0\x20ftypM4A " + bytes(100))
     monkeypatch.setattr(shutil, "which", lambda program: None)
-    with pytest.raises(ValueError, match=r"a\.m4a is not a sound file that can be read here; FFmpeg"):
+    with pytest.raises(ValueError, match=r"a\.m4a.*FFmpeg"):
         load_audio(tmp_path / "a.m4a")
 
 
@@ -139,24 +128,10 @@ def patched(kind, at, new):
     return make
 
 
-def frames_of(data):
-    """Yield the frames of an MP3 file of MPEG 1 or 2, layer III; the first tells the length of the whole."""
-    at = 10 + int.from_bytes(data[6:10]) if data.startswith(b"ID3") else 0
-    while at + 4 <= len(data):
-        old, bits, rate = not data[at + 1] & 8, data[at + 2] >> 4, data[at + 2] >> 2 & 3
-        rates = (0, *((8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160) if old else
-                      (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)))  # fmt: skip
-        sr = (44100, 48000, 32000)[rate] // (2 if old else 1)
-        size = (72 if old else 144) * rates[bits] * 1000 // sr + (data[at + 2] >> 1 & 1)
-        yield bytes(data[at : at + size])
-        at += size
-
-
 def without_length(y):
     """Return an MP3 file of variable bit rate whose first frame, which tells the length, is missing."""
-    loud = y * np.linspace(0.01, 3, len(y))
-    _, *frames = frames_of(encoded(loud, "MP3", bitrate_mode="VARIABLE"))
-    return b"".join(frames)
+    data = encoded(y * np.linspace(0.01, 3, len(y)), "MP3", bitrate_mode="VARIABLE")
+    return bytes(data[data.index(data[:2], 4) :])
 
 
 def with_tag(y):
@@ -177,11 +152,9 @@ def rf64(y):
     return data
 
 
+PIPED = (0x7FFFF000, 0x7FFFFFFF, 0x80000000, 0xFFFF0000, 0xFFFFFFFF)
 WHOLE = {
-    **{
-        f"wav_{size:#x}": wav_of(size)
-        for size in (0x7FFFF000, 0x7FFFFFFF, 0x80000000, 0xFFFF0000, 0xFFFFFFFF)
-    },
+    **{f"wav_{size:#x}": wav_of(size) for size in PIPED},
     "au_unknown": patched("AU", 8, b"\xff" * 4),
     "w64_unknown": patched("W64", 16, b"\xff" * 7 + b"\x7f"),
     "flac_unknown": patched("FLAC", 22, bytes(4)),
@@ -214,9 +187,9 @@ def test_what_is_missing_is_said_and_the_rest_is_there(tmp_path, noise, kind, pa
     whole, path = encoded(y, kind), tmp_path / "a"
     path.write_bytes(whole[: int(part * len(whole))])
     _, _, (note,) = open_sound(path)
-    with pytest.warns(UserWarning, match=r"a is cut short or damaged: .* s are there") as caught:
+    assert re.search("cut short or damaged: .* s are there", note)
+    with pytest.warns(UserWarning, match=re.escape(note)):
         got, _ = load_audio(path)
-    assert str(caught[0].message) == note
     # up to a page of Ogg or a block of FLAC
     assert part * len(y) - 24_000 < len(got) <= part * len(y) + 4000
     assert np.isfinite(got).all()
@@ -234,9 +207,7 @@ def test_an_ogg_file_without_its_last_page_says_so(tmp_path, noise):
 
 def test_less_than_a_sound_is_refused(tmp_path, noise):
     (tmp_path / "a").write_bytes(encoded(noise)[: 44 + 200])
-    with pytest.raises(
-        ValueError, match=r"holds no samples from 0 s on.*of 2.00 s announced 0.00 s are there"
-    ):
+    with pytest.raises(ValueError, match=r"no samples from 0 s on.*2.00 s announced 0.00 s"):
         load_audio(tmp_path / "a")
 
 
@@ -266,9 +237,8 @@ def test_a_part_is_in_seconds_of_the_file(tmp_path, noise):
 
 
 def test_channels_become_one_signal(tmp_path, tone):
-    soundfile.write(
-        tmp_path / "a.wav", np.stack([tone, -tone, tone, tone, tone], axis=1), SR, subtype="FLOAT"
-    )
+    five = np.stack([tone, -tone, tone, tone, tone], axis=1)
+    soundfile.write(tmp_path / "a.wav", five, SR, subtype="FLOAT")
     assert load_audio(tmp_path / "a.wav")[0] == pytest.approx(0.6 * tone, abs=1e-6)
     assert load_audio(tmp_path / "a.wav", mono=False)[0].shape == (5, len(tone))
     soundfile.write(tmp_path / "b.wav", np.stack([tone, -tone], axis=1), SR, subtype="FLOAT")
@@ -300,14 +270,10 @@ def test_rates_of_sound_are_read_and_others_refused(tmp_path, noise, rate):
         load_audio(tmp_path / "a.wav", sr=rate)
 
 
-def a_pipe(path):
-    os.mkfifo(path)
-
-
 NO_SOUND = {
     "is empty": lambda path: path.touch(),
     "is a folder": lambda path: path.mkdir(),
-    "is a pipe": a_pipe,
+    "is a pipe": os.mkfifo,
     "is a pipe, a socket or a device": lambda path: path.symlink_to("/dev/zero"),
     "does not exist": lambda path: path.symlink_to("nothing"),
     "bad.wav does not exist": lambda path: path.symlink_to(path),
@@ -331,12 +297,6 @@ def test_a_file_that_may_not_be_read_is_not_called_no_sound(tmp_path, tone, monk
     monkeypatch.setattr("os.access", lambda path, mode: False)  # root may read everything
     with pytest.raises(PermissionError, match=r"a.wav cannot be read: no permission"):
         load_audio(tmp_path / "a.wav")
-
-
-def test_a_name_that_is_not_utf8_is_read(tmp_path, tone):
-    path = tmp_path / os.fsdecode(b"m\xe9.wav")
-    path.write_bytes(encoded(tone))
-    assert load_audio(path)[0].size == len(tone)
 
 
 def test_damaged_files_give_finite_samples_or_a_value_error(tmp_path):
