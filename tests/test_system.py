@@ -17,15 +17,12 @@ import audiostyle.system
 from audiostyle.system import check_target, find_cache, processes, whole_file
 
 
-def test_processes_end_with_the_block():
+def test_processes_end_with_the_block_and_one_job_needs_none():
     """What is left alive would be taken by the next call, even as it ends."""
     with processes(2) as workers:
         ids = set(workers(joblib.delayed(os.getpid)() for _ in range(8)))
     assert os.getpid() not in ids
     assert not [pid for pid in ids if psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie"]
-
-
-def test_one_job_stays_in_this_process():
     with processes(1) as workers:
         assert set(workers(joblib.delayed(os.getpid)() for _ in range(2))) == {os.getpid()}
 
@@ -53,14 +50,9 @@ def test_librosa_is_compiled_before_several_processes_start(monkeypatch, n_jobs,
 def test_failed_write_keeps_the_old_file(tmp_path):
     path = tmp_path / "kept.txt"
     path.write_text("old")
-
-    def fail():
-        with whole_file(path) as temporary:
-            temporary.write_text("half")
-            raise RuntimeError("disk full")
-
-    with pytest.raises(RuntimeError, match="disk full"):
-        fail()
+    with pytest.raises(RuntimeError, match="full"), whole_file(path) as temporary:  # noqa: PT012
+        temporary.write_text("half")
+        raise RuntimeError("disk full")
     assert path.read_text() == "old"
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["kept.txt"]
 
@@ -79,13 +71,8 @@ def test_a_new_file_follows_the_umask_and_a_replaced_one_keeps_its_permissions(t
 
 
 def test_what_a_kill_left_is_removed_at_the_next_write_once_it_is_old(tmp_path):
-    def left_by_a_kill(name):
-        writer = whole_file(tmp_path / name)
-        temporary = writer.__enter__()
-        temporary.write_text("half")
-        return writer, temporary
-
-    (_, old), (_, young) = kept = [left_by_a_kill(name) for name in ("a.wav", "b.csv")]
+    kept = [whole_file(tmp_path / name) for name in ("a.wav", "b.csv")]
+    old, young = (writer.__enter__() for writer in kept)  # as left by a kill
     hidden = tmp_path / ".mine"
     hidden.touch()
     for path in (old, hidden):
@@ -94,7 +81,7 @@ def test_what_a_kill_left_is_removed_at_the_next_write_once_it_is_old(tmp_path):
     with whole_file(tmp_path / "c.json") as temporary:
         temporary.write_text("{}")
     assert {path for path in tmp_path.iterdir() if path.is_file()} == {young, hidden, tmp_path / "c.json"}
-    for writer, _ in kept:
+    for writer in kept:
         writer.gen.close()
 
 
@@ -105,51 +92,41 @@ def test_the_longest_name_is_written(tmp_path):
         assert (tmp_path / name).read_text() == "text"
 
 
-# Never a real device: a fault in what is tested would replace it.
-def _pipe(folder):
-    os.mkfifo(folder / "pipe")
-    return folder / "pipe"
+def _link(path):
+    os.mkfifo(path.with_name("pipe"))
+    path.symlink_to(path.with_name("pipe"))
 
 
-def _link_to_pipe(folder):
-    (folder / "link").symlink_to(_pipe(folder))
-    return folder / "link"
-
-
-def _socket(folder):
+def _socket(path):
     with socket.socket(socket.AF_UNIX) as made:
-        made.bind(str(folder / "s"))
-    return folder / "s"
+        made.bind(str(path))
 
 
-@pytest.mark.parametrize("make", [_pipe, _link_to_pipe, _socket])
+# Never a real device: a fault in what is tested would replace it.
+@pytest.mark.parametrize("make", [os.mkfifo, _link, _socket])
 def test_only_regular_files_are_replaced(tmp_path, make):
-    path = make(tmp_path)
+    path = tmp_path / "p"
+    make(path)
     before = path.stat()
-    with pytest.raises(ValueError, match="is not a regular file"):
+    with pytest.raises(ValueError, match="not a regular file"):
         check_target(path)
-    with pytest.raises(ValueError, match="is not a regular file"), whole_file(path) as temporary:
+    with pytest.raises(ValueError, match="not a regular file"), whole_file(path) as temporary:
         temporary.write_text("text")
     assert path.stat() == before
 
 
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [
-        ("", "is a folder; name a file in it"),
-        ("folder", "is a folder; name a file in it"),
-        ("n" * 256, "not a name that a file can have"),
-        ("é" * 128, "not a name that a file can have"),
-        ("a\0b", "not a name that a file can have"),
-        ("nowhere/a.json", "nowhere is not a folder to write in"),
-        ("file/a.json", "file is not a folder to write in"),
-    ],
-)
-def test_a_target_that_cannot_be_written_is_known_before_the_work(tmp_path, monkeypatch, name, message):
+BAD_TARGETS = {
+    "": "is a folder", "folder": "is a folder", "n" * 256: "255 bytes", "é" * 128: "255 bytes", "a\0b": "name",
+    "nowhere/a.json": "nowhere is not", "file/a.json": "file is not",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BAD_TARGETS)
+def test_a_target_that_cannot_be_written_is_known_before_the_work(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     Path("folder").mkdir()
     Path("file").touch()
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=BAD_TARGETS[name]):
         check_target(name)
 
 

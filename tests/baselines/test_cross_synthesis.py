@@ -27,3 +27,15 @@ def test_spectral_envelope_is_smooth(rng):
     slow = np.cos(2 * np.pi * t / 256)[:, None]
     fast = np.cos(2 * np.pi * 60 * t / 256)[:, None]
     assert np.allclose(spectral_envelope(slow + fast, 30), slow, atol=1e-9)
+
+
+def test_cross_synthesis_keeps_the_loudness_of_every_moment(rng):
+    t = np.arange(4 * SR) / SR
+    content = (rng.normal(size=4 * SR) * (0.02 + 0.2 * np.sin(np.pi * t) ** 2)).astype(np.float32)
+    style = np.cumsum(rng.normal(size=4 * SR)).astype(np.float32)
+    made = cross_synthesis(content, style)
+    parts = [[y[i : i + 4096].std() for i in range(4096, 3 * SR, 4096)] for y in (content, made)]
+    before, after = 20 * np.log10(parts)
+    assert np.ptp(before) > 10
+    # frames overlap, and a filtered frame is not that of any signal: a decibel
+    np.testing.assert_allclose(after, before, atol=1)

@@ -45,7 +45,7 @@ def test_the_filter_is_one_for_all_times(rng):
 
 
 def test_silence_is_refused_by_name(content):
-    with pytest.raises(ValueError, match="style is silent"):
-        equaliser(content, np.zeros(SR, np.float32))
-    with pytest.raises(ValueError, match="content is silent"):
-        equaliser(np.zeros(SR, np.float32), content)
+    for name in ("content", "style"):
+        sounds = {"content": content, "style": content} | {name: np.zeros(SR, np.float32)}
+        with pytest.raises(ValueError, match=f"{name} is silent"):
+            equaliser(**sounds)

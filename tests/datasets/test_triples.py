@@ -34,34 +34,24 @@ def _agreement(C, T, lag=0):
 
 
 @each
-def test_files_are_the_listed_ones(triple, table):
+def test_files_are_the_listed_ones_and_sound_throughout(triple, table):
     for role in ROLES:
         assert system.sha256(getattr(triple, role)) == table.loc[triple.name, f"{role}_sha256"]
+    audio = load_triple(triple)
+    for y in (audio.content, audio.style, audio.target):
+        assert len(y) == 9 * audio.sr
+        # The coder moves the level by less than half a decibel.
+        assert rms(y) == pytest.approx(0.07, rel=0.06)
+        assert np.abs(y).max() < 10 ** (-1 / 20)
+        power_of_a_second = uniform_filter1d(y.astype(float) ** 2, audio.sr, mode="nearest")
+        # A second of nothing has only the noise floor, 74 dB under the clip's level.
+        assert power_of_a_second.min() > (0.07 * 0.01) ** 2
 
 
 def test_no_other_files_and_three_megabytes_at_most():
     listed = {getattr(triple, role) for triple in TRIPLES for role in ROLES}
     assert set((paths.registry_dir() / "truth").iterdir()) == listed
     assert sum(path.stat().st_size for path in listed) <= 3_000_000
-
-
-@each
-def test_level_peak_and_length(triple):
-    audio = load_triple(triple)
-    assert len(audio.content) == len(audio.target) == len(audio.style) == 9 * audio.sr
-    for y in (audio.content, audio.style, audio.target):
-        # The coder moves the level by less than half a decibel.
-        assert rms(y) == pytest.approx(0.07, rel=0.06)
-        assert np.abs(y).max() < 10 ** (-1 / 20)
-
-
-@each
-def test_no_silence_longer_than_a_second(triple):
-    audio = load_triple(triple)
-    for y in (audio.content, audio.style, audio.target):
-        power_of_a_second = uniform_filter1d(y.astype(float) ** 2, audio.sr, mode="nearest")
-        # A second of nothing has only the noise floor, 74 dB under the clip's level.
-        assert power_of_a_second.min() > (0.07 * 0.01) ** 2
 
 
 @each
@@ -98,20 +88,17 @@ def test_a_folder_is_read_by_its_names(tmp_path):
     assert found[1] == Triple("mine", *(tmp_path / f"mine_{role}.wav" for role in ROLES))
 
 
-def test_a_folder_that_lacks_a_file_or_all(tmp_path):
-    with pytest.raises(ValueError, match=r"holds no NAME_content\.wav"):
-        triples(folder=tmp_path)
-    (tmp_path / "mine_content.wav").touch()
-    (tmp_path / "mine_style.wav").touch()
-    with pytest.raises(ValueError, match=r"no mine_target\.wav beside it"):
-        triples(folder=tmp_path)
-
-
-def test_unknown_half_and_half_of_a_folder(tmp_path):
+def test_what_is_no_folder_of_triples_is_named(tmp_path):
     with pytest.raises(ValueError, match="choose, confirm"):
         triples("test")
     with pytest.raises(ValueError, match="no halves"):
         triples("choose", folder=tmp_path)
+    with pytest.raises(ValueError, match=r"NAME_content\.wav"):
+        triples(folder=tmp_path)
+    for role in ("content", "style"):
+        (tmp_path / f"mine_{role}.wav").touch()
+    with pytest.raises(ValueError, match=r"mine_target\.wav"):
+        triples(folder=tmp_path)
 
 
 def test_content_and_target_of_different_length(tmp_path):

@@ -30,11 +30,8 @@ def test_labels_are_apart_and_inside(rng, spread):
 
 @pytest.mark.parametrize(("width", "beside"), [(10.0, True), (200.0, False)])
 def test_a_label_stands_beside_a_point_unless_that_were_far(width, beside):
-    anchor, size, point = (
-        np.array([[150.0, 100.0]]),
-        np.full((1, 2), 12.0),
-        np.array([150, 100, width, width]),
-    )
+    anchor, size = np.array([[150.0, 100.0]]), np.full((1, 2), 12.0)
+    point = np.array([150, 100, width, width])
     (centre,) = place_labels(anchor, size, bounds=BOUNDS, points=[point])
     assert _overlap(np.array([*centre, 12, 12]), point) != beside
     assert np.linalg.norm(centre - anchor) <= (2.5 * 12 if beside else 0)
@@ -53,7 +50,4 @@ def test_names_on_the_map_of_speakers_are_apart(rng):
     boxes = [np.array([*(e.max + e.min) / 2, *e.size]) for e in extents]
     assert not _any_overlap(boxes)
     frame = ax.get_window_extent()
-    for extent in extents:
-        assert frame.x0 <= extent.x0
-        assert extent.x1 <= frame.x1
-    plt.close(fig)
+    assert all(frame.x0 <= extent.x0 < extent.x1 <= frame.x1 for extent in extents)

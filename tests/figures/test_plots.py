@@ -52,10 +52,8 @@ def test_players_in_a_row_are_equally_loud_and_none_clips(content, style):
     peaky = 0.02 * content
     peaky[10_000:10_200] += 0.5 * np.hanning(200)
     page = player_row({"content": 0.05 * content, "style": style, "peaky": peaky}, SR).data
-    sounds = [
-        soundfile.read(io.BytesIO(base64.b64decode(code)))[0]
-        for code in re.findall(r"data:audio/mpeg;base64,([^\"]+)", page)
-    ]
+    found = re.findall(r"data:audio/mpeg;base64,([^\"]+)", page)
+    sounds = [soundfile.read(io.BytesIO(base64.b64decode(code)))[0] for code in found]
     assert len(sounds) == 3
     levels = [rms(y) for y in sounds]
     assert levels == pytest.approx([levels[0]] * 3, rel=0.1)  # MP3 loses a little of each
@@ -73,26 +71,20 @@ def test_players_of_a_pair_lead_to_its_place_on_the_site(content):
 def test_a_logarithmic_axis_begins_at_its_lower_end_and_names_octaves():
     S = np.full((1025, 4), 0.01)
     figure = show_spectrograms({"a": S, "b": S, "c": S}, min_hz=60.0, max_hz=9000.0, columns=2)
-    panels = figure.axes[:4]
-    assert [ax.get_title() for ax in panels] == ["a", "b", "c", ""]
-    assert not panels[3].axison
-    ax = panels[0]
+    ax, *_, last = figure.axes[:4]
+    assert [panel.get_title() for panel in figure.axes[:4]] == ["a", "b", "c", ""]
+    assert not last.axison
     assert ax.get_yscale() == "log"
-    low, high = ax.get_ylim()
-    assert low == pytest.approx(0.06, abs=SR / 2048 / 1000)
-    assert high == pytest.approx(9.0, abs=SR / 2048 / 1000)
-    assert [label.get_text() for label in ax.get_yticklabels()] == [
-        "0.0625", "0.125", "0.25", "0.5", "1", "2", "4", "8"
-    ]  # fmt: skip
+    assert ax.get_ylim() == pytest.approx((0.06, 9.0), abs=SR / 2048 / 1000)
+    ticks = " ".join(label.get_text() for label in ax.get_yticklabels())
+    assert ticks == "0.0625 0.125 0.25 0.5 1 2 4 8"
 
 
-def test_sounds_are_shown_two_in_a_row_over_octaves(content, style):
+def test_sounds_are_shown_two_in_a_row_and_wide_enough(content, style):
     figure = show_triptych({"a": content, "b": style, "c": content})
-    panels = figure.axes[:4]
-    assert [ax.get_subplotspec().rowspan.start for ax in panels] == [0, 0, 1, 1]
-    assert panels[0].get_yscale() == "log"
+    assert [ax.get_subplotspec().rowspan.start for ax in figure.axes[:4]] == [0, 0, 1, 1]
     figure.draw_without_rendering()  # lays the panels out
-    assert panels[0].get_window_extent().width >= 500
+    assert figure.axes[0].get_window_extent().width >= 500
 
 
 def test_a_difference_has_the_sign_of_what_was_added(content):
@@ -100,11 +92,7 @@ def test_a_difference_has_the_sign_of_what_was_added(content):
     added = content + 0.3 * np.sin(2 * np.pi * 5000 * t).astype(np.float32)
     figure = show_differences(content, {"added": added, "halved": content / 2}, seconds=1.0, title="t")
     first, more, less = figure.axes[:3]
-    assert [ax.get_title() for ax in (first, more, less)] == [
-        "content",
-        "added − content",
-        "halved − content",
-    ]
+    assert [ax.get_title().split(" − ")[0] for ax in (first, more, less)] == ["content", "added", "halved"]
     mesh = more.collections[0]
     kilohertz = mesh.get_coordinates()[:, 0, 1]
     row = np.searchsorted(kilohertz, 5.0) - 1
@@ -116,15 +104,10 @@ def test_a_difference_has_the_sign_of_what_was_added(content):
 
 
 def test_the_polish_has_axes_of_its_own(content, style):
+    config = TransferConfig(method="gram", n_iter=4)
+    configs = {"plain": replace(config, phase="griffin_lim"), "polished": config}
     results = {
-        name: transfer_style(
-            content,
-            style,
-            SR,
-            replace(TransferConfig(method="gram"), n_iter=4, phase=phase),
-            progress=False,
-        )
-        for name, phase in (("plain", "griffin_lim"), ("polished", "polish"))
+        name: transfer_style(content, style, SR, config, progress=False) for name, config in configs.items()
     }
     losses, polish, phase = show_optimisation(results, title="t").axes
     assert len(losses.get_lines()) == 4

@@ -62,6 +62,4 @@ def test_every_format_is_content_style_and_voice(tmp_path, content):
     shutil.copytree(folder, tmp_path / "b")
     voices = load_recordings(tmp_path)
     assert not voices.skipped
-    assert {path.name for path in voices.paths} == {
-        path.name for path in paths if path.suffix in SOUND_SUFFIXES
-    }
+    assert {path.name for path in voices.paths} == {p.name for p in paths if p.suffix in SOUND_SUFFIXES}

@@ -4,16 +4,8 @@ import numpy as np
 import pytest
 from sklearn.kernel_ridge import KernelRidge
 
-from audiostyle.speakers.classifiers import (
-    RIDGES,
-    classify,
-    classify_baseline,
-    kernel_features,
-    rarity,
-    ridge_scores,
-    scores_and_rarity,
-    weigh,
-)
+from audiostyle.speakers import classifiers
+from audiostyle.speakers.classifiers import RIDGES, classify, kernel_features, ridge_scores
 
 CLASSES = np.array(["a", "b", "c"])
 
@@ -93,26 +85,28 @@ def test_labels_of_the_test_half_are_not_looked_at(rng):
         found = classify([points, points], speakers, train, test, classifier)
         assert found.tolist() == classify([points, points], hidden, train, test, classifier).tolist()
     for method in ("spectrum", "mfcc", "gmm"):
-        found = classify_baseline(method, ys, speakers, train, test)
-        assert found.tolist() == classify_baseline(method, ys, hidden, train, test).tolist()
+        found = classifiers.classify_baseline(method, ys, speakers, train, test)
+        assert found.tolist() == classifiers.classify_baseline(method, ys, hidden, train, test).tolist()
 
 
 def test_rarity_by_hand():
     kernel = np.array([[1, 0.9, 0.1], [0.9, 1, 0.2], [0.1, 0.2, 1]])
     # nearest others .9, .9, .2: median .9, 5 % quantile .2 + .1 × .7 = .27
-    found = rarity(kernel, np.array([[0.2, 0.9, 0.1], [0.0, -0.36, -0.5]]))
+    found = classifiers.rarity(kernel, np.array([[0.2, 0.9, 0.1], [0.0, -0.36, -0.5]]))
     np.testing.assert_allclose(found, [1, 0.9 / 0.63])
 
 
 def test_the_second_counts_for_what_is_rare_to_the_first(rng):
     scores = [np.array([[0.9, 0.1], [0.9, 0.1]]), np.array([[0.4, 0.6], [0.4, 0.6]])]
-    total = weigh(scores, [np.array([1.0, 3.0]), np.array([1.0, 1.0])])
+    total = classifiers.weigh(scores, [np.array([1.0, 3.0]), np.array([1.0, 1.0])])
     # 8/9 of 0.6 and a ninth of 0.1 beside 8/9 of 0.4 and a ninth of 0.9
     np.testing.assert_allclose(total, [[0.9, 0.1], [(0.9 + 3.2) / 9, (0.1 + 4.8) / 9]])
-    np.testing.assert_array_equal(weigh(scores[:1], [np.ones(2)]), scores[0])
+    np.testing.assert_array_equal(classifiers.weigh(scores[:1], [np.ones(2)]), scores[0])
     near, far = rng.standard_normal((2, 6, 4)) + np.array([[[9.0]], [[-9.0]]])
     near, far = (Z / np.linalg.norm(Z, axis=1, keepdims=True) for Z in (near, far))
-    _, rare = scores_and_rarity([(near[:4], far[4:])], np.array(list("aabb")))
+    _, rare = classifiers.scores_and_rarity([(near[:4], far[4:])], np.array(list("aabb")))
     assert np.all(rare > 2)
-    _, rare = scores_and_rarity([(near[:4], far[:2]), (near[:4], near[:2])], np.array(list("aabb")))
+    _, rare = classifiers.scores_and_rarity(
+        [(near[:4], far[:2]), (near[:4], near[:2])], np.array(list("aabb"))
+    )
     np.testing.assert_array_equal(rare, 1)  # to the classifier that knows it best

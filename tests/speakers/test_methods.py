@@ -62,7 +62,7 @@ def test_random_filters_tend_to_the_limit_and_repeat(voices, tmp_path):
     ys = voices(2, 0.7).ys
     exact = similarity(ys, "paper")
     few, many = (
-        np.mean([np.abs(similarity(ys, f"paper-{n}", seed=s) / exact - 1).mean() for s in range(4)])
+        np.mean([np.abs(similarity(ys, f"paper-{n}", seed=seed) / exact - 1).mean() for seed in range(4)])
         for n in (64, 1024)
     )
     assert many < few / 2  # 1/√N gives 1/4
@@ -75,5 +75,5 @@ def test_random_filters_tend_to_the_limit_and_repeat(voices, tmp_path):
 def test_names():
     assert get_method("best-8") == replace(SPEAKER_METHODS["best"], width=8)
     for name in ("papr", "paper-many", "gmm"):
-        with pytest.raises(ValueError, match=f"method='{name}' is not allowed; it must be one of paper,"):
+        with pytest.raises(ValueError, match=f"method='{name}'.* paper,"):
             get_method(name)
