@@ -243,12 +243,6 @@ def test_bad_settings_are_named(name, value):
         TransferConfig(**{name: value})
 
 
-def test_method_not_given_goes_by_the_encoder():
-    assert TransferConfig().method == TransferConfig(balance=0.9, encoder="infinite").method == "matched"
-    assert TransferConfig(encoder="random").method == TransferConfig.paper(balance=0.9).method == "gram"
-    assert TransferConfig(method="matched", encoder="random").method == "matched"
-
-
 def test_balance_to_one_half_filters(content, style):
     """In proportion in decibels, from the content to the matched timbre."""
     match = match_timbre(content, style, sr=SR)

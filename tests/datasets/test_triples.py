@@ -1,6 +1,5 @@
 import shutil
 
-import librosa
 import numpy as np
 import pandas as pd
 import pytest
@@ -19,18 +18,6 @@ each = pytest.mark.parametrize("triple", TRIPLES, ids=lambda triple: triple.name
 @pytest.fixture(scope="module")
 def table():
     return pd.read_csv(paths.registry_dir() / "truth.csv").set_index("name")
-
-
-def _chroma(y, sr):
-    C = librosa.feature.chroma_cqt(y=y, sr=sr, hop_length=512, tuning=0.0)
-    return C / (np.linalg.norm(C, axis=0) + 1e-9)
-
-
-def _agreement(C, T, lag=0):
-    """Mean cosine of the chroma of C and of T, T set back by `lag` frames."""
-    n = min(C.shape[1], T.shape[1])
-    a, b = C[:, max(0, -lag) : n - max(0, lag)], T[:, max(0, lag) : n - max(0, -lag)]
-    return float((a * b).sum(axis=0).mean())
 
 
 @each
@@ -54,29 +41,13 @@ def test_no_other_files_and_three_megabytes_at_most():
     assert sum(path.stat().st_size for path in listed) <= 3_000_000
 
 
-@each
-def test_target_is_the_contents_score_in_time(triple):
-    audio = load_triple(triple)
-    content, style, target = (_chroma(y, audio.sr) for y in (audio.content, audio.style, audio.target))
-    lags = range(-16, 17)
-    best = lags[int(np.argmax([_agreement(content, target, lag) for lag in lags]))]
-    # The cello of the soundfont takes 90 ms to sound after its onset, a plucked or struck string none.
-    assert abs(best) * 512 / audio.sr <= 0.1
-    wrong = np.roll(target, target.shape[1] // 2, axis=1)
-    assert _agreement(content, target) > max(_agreement(content, wrong), _agreement(content, style)) + 0.05
-
-
 def test_both_halves_hold_every_kind_one_voice_and_several_and_no_tune_twice(table):
     tunes = [*table.tune, *table.style_tune]
     assert len(set(tunes)) == len(tunes) == 2 * len(TRIPLES)
-    assert len({*table.content_instrument, *table.style_instrument}) >= 10
     for split in SPLITS:
         half = triples(split)
-        assert len(half) == 7
         assert {kind for triple in half for kind in (triple.content_kind, triple.style_kind)} == KINDS
         assert sorted(triple.voices for triple in half) == [1, 1, 1, 1, 1, 2, 4]
-        pairs = {(triple.content_instrument, triple.style_instrument) for triple in half}
-        assert any(pair[::-1] in pairs for pair in pairs)
 
 
 def test_a_folder_is_read_by_its_names(tmp_path):

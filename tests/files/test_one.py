@@ -136,13 +136,6 @@ def test_polarity_inverted_stereo_is_its_loudest_channel_wherever_it_stands(fold
     assert abs(loudness_difference(found, mono, SR)) < 0.2
 
 
-def test_an_offset_is_taken_away(folder):
-    y, sr = soundfile.read(folder / "c.wav")
-    soundfile.write(folder / "c.wav", 0.5 * y + 0.2, sr, subtype="FLOAT")
-    _, _, found = run(folder, subtype="FLOAT")
-    assert np.abs(found.mean(axis=1)).max() < 2e-3
-
-
 def test_peaks_are_limited_after_the_rate_has_changed(folder):
     y = 10 ** (-1 / 20) * np.sign(np.sin(2 * np.pi * 997 * np.arange(SR) / SR))
     soundfile.write(folder / "square.wav", y, SR, subtype="FLOAT")
@@ -161,11 +154,3 @@ def test_a_filter_takes_any_length(folder, n):
     assert np.isfinite(run(folder, styles=("other.wav",))[2]).all()
     with pytest.raises(ValueError, match="less than one patch"):
         run(folder, content="short.wav", config=PAPER)
-
-
-def test_silence_is_refused_and_nothing_is_left(folder):
-    soundfile.write(folder / "zeros.wav", np.zeros((SR, 2)), SR)
-    for given in ({"content": "zeros.wav"}, {"styles": ("zeros.wav",)}):
-        with pytest.raises(ValueError, match="is silent"):
-            run(folder, **given)
-    assert not (folder / "out.wav").exists()

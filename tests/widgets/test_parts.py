@@ -35,19 +35,9 @@ def test_values_are_those_that_a_control_offers():
     assert [control.value for control in made.values()] == ["y", 1.0, 9]
 
 
-def test_state_is_told_again_when_a_view_has_come_about(monkeypatch):
-    status, told = Status(), []
-    monkeypatch.setattr(Status, "send_state", lambda self, key=None: told.append(self.text))
-    status.say("later")
-    told.clear()
-    status._handle_custom_msg({"type": "hello"}, [])
-    assert told == ["later"]
-
-
 def test_errors_are_one_sentence():
     status = Status()
-    cases = {"No sound.": "no\nsound.", "OSError.": "", "a.wav is none.": "a.wav is none"}
-    for text, words in cases.items():
+    for text, words in {"No sound.": "no\nsound.", "OSError.": "", "a.wav is none.": "a.wav is none"}.items():
         status.fail(OSError(words))
         assert (status.text, status.kind) == (text, "error")
 
