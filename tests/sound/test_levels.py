@@ -1,8 +1,12 @@
+"""Levels, channels, and samples that lie somewhere: read again in any order, resampled block by block."""
+
+import librosa
 import numpy as np
 import pyloudnorm
 import pytest
 
-from audiostyle.sound import levels
+from audiostyle.sound import levels, samples
+from audiostyle.sound.channels import keep_balance, mid_signal, mid_sound
 from audiostyle.sound.levels import k_weights, loudness_difference, measure, rms, set_level, without_clipping
 from audiostyle.sound.samples import Sound
 
@@ -149,3 +153,58 @@ def test_an_offset_is_subtracted_from_every_channel_and_a_small_one_left(rng):
     np.testing.assert_array_equal(without_offset(y + 5e-4), y + 5e-4)
     part_of_a_wave = np.full(100, 0.1)
     np.testing.assert_array_equal(without_offset(part_of_a_wave), part_of_a_wave)
+
+
+def test_mid_is_the_mean_until_it_cancels(rng):
+    y = rng.normal(size=(2, 4000)).astype(np.float32)
+    np.testing.assert_allclose(mid_signal(y), y.mean(axis=0), rtol=1e-6)
+    opposed = np.stack([-0.9 * y[0], y[0]])
+    np.testing.assert_array_equal(mid_signal(opposed), y[0])
+    assert [mid_sound(Sound.of(x, 8000))[1] for x in (y, opposed, y[0])] == [False, True, False]
+
+
+def balanced(y, content):
+    return keep_balance(Sound.of(y, 8000), Sound.of(content, 8000)).waveform()
+
+
+def test_balance_is_brought_back_to_within_1_db(rng):
+    content = rng.normal(size=(2, 4000)) * [[1.0], [0.3]]
+    kept = balanced(content * [[0.2], [2.0]], content)
+    change = 20 * np.log10([rms(k) / rms(c) for k, c in zip(kept, content, strict=True)])
+    assert abs(change[0] - change[1]) == pytest.approx(1.0, abs=1e-3)
+    # a small change is the filter's own
+    small = content * [[1.0], [1.05]]
+    np.testing.assert_allclose(balanced(small, content), small, rtol=1e-6)
+
+
+def test_silent_channel_stays_silent(rng):
+    content = np.stack([rng.normal(size=4000), np.zeros(4000)])
+    assert rms(balanced(0.1 * content, content)[1]) == 0
+
+
+@pytest.mark.parametrize("in_memory", [1 << 20, 1000])
+def test_what_was_stored_comes_back_in_any_order(rng, monkeypatch, in_memory):
+    monkeypatch.setattr(samples, "_IN_MEMORY", in_memory)
+    y = rng.normal(size=(3, 5000)).astype(np.float32)
+    sound = Sound.stored((y[:, a : a + 777] for a in range(0, 5000, 777)), 8000)
+    assert (sound.n_samples, sound.n_channels, sound.sr) == (5000, 3, 8000)
+    for start, stop in ((4000, 4500), (0, 10), (4990, 6000), (0, 5000)):
+        np.testing.assert_array_equal(sound.read(start, stop), y[:, start:stop])
+    np.testing.assert_array_equal(sound.waveform(), y)
+
+
+def test_a_waveform_of_one_channel_has_no_axis_of_channels(rng):
+    y = rng.normal(size=1000).astype(np.float32)
+    assert Sound.of(y, 8000).read(0, 10).shape == (1, 10)
+    np.testing.assert_array_equal(Sound.of(y, 8000).waveform(), y)
+
+
+@pytest.mark.parametrize(("sr", "new"), [(44100, 22050), (22050, 48000), (44100, 16000), (8000, 8000)])
+def test_resampled_in_blocks_is_resampled_whole(rng, monkeypatch, sr, new):
+    monkeypatch.setattr(samples, "_STEP", 5000)
+    y = rng.normal(size=(2, 23_456)).astype(np.float32)
+    z = Sound.of(y, sr).at(new).waveform()
+    assert z.shape == (2, round(23_456 * new / sr))
+    whole = librosa.resample(y, orig_sr=sr, target_sr=new)
+    n = min(z.shape[1], whole.shape[1])
+    np.testing.assert_allclose(z[:, :n], whole[:, :n], atol=1e-4)
