@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from audiostyle.baselines.cross_synthesis import cross_synthesis, spectral_envelope
+from audiostyle.baselines.cross_synthesis import cross_synthesis
 from audiostyle.baselines.equaliser import equaliser
 from audiostyle.baselines.musaicing import activations, nmf_musaicing
 from audiostyle.measures.content import chroma_similarity
@@ -71,13 +71,6 @@ def test_cross_synthesis_takes_the_envelope(rng):
     slope = np.diff(np.log([made[10_000:12_000].mean(), made[26_000:28_000].mean()]))[0] / (4000 / 4)
     # power falls by exp(−2 hz / 2000); bins are 1/4 Hz apart, so that 16 000 of them are 4000 Hz
     assert slope * 1000 / 4000 == pytest.approx(-2 / 2000, rel=0.15)
-
-
-def test_spectral_envelope_is_smooth(rng):
-    t = np.arange(257)
-    slow = np.cos(2 * np.pi * t / 256)[:, None]
-    fast = np.cos(2 * np.pi * 60 * t / 256)[:, None]
-    assert np.allclose(spectral_envelope(slow + fast, 30), slow, atol=1e-9)
 
 
 def test_cross_synthesis_keeps_the_loudness_of_every_moment(rng):

@@ -46,9 +46,12 @@ def test_distances_are_kept_unless_the_command_says_no(corpus, capsys):
         (["--per-speaker", "2"], {"n_train": [2] * 2, "n_test": [2] * 2}),
         (["--speakers", "bert,carl"], {"n_speakers": [2] * 2}),
         (["--n-speakers", "2"], {"n_speakers": [2] * 2}),
+        (["--methods", "best"], {"encoder": ["sketch-2048"] * 2}),
+        (["--methods", "best", "--exact"], {"encoder": ["infinite"] * 2}),
     ],
 )  # fmt: skip
-def test_every_option_of_speakers_reaches_the_table(corpus, tmp_path, options, expected):
+def test_every_option_of_speakers_reaches_the_table(corpus, tmp_path, monkeypatch, options, expected):
+    monkeypatch.setattr("audiostyle.speakers.table.SKETCH_FROM", 8)
     if "speakers" in options[0]:
         shutil.copytree(corpus / "anna", corpus / "carl")
     options = ["--methods", "paper", *options] if "--methods" not in options else options
@@ -87,17 +90,6 @@ def test_speakers_identify_compares_no_more_than_was_asked_for(corpus, tmp_path,
     assert capsys.readouterr().out.splitlines()[1].split()[1:3] == ["carl", "anna"]
 
 
-@pytest.mark.parametrize(("options", "encoder"), [([], "sketch-2048"), (["--exact"], "infinite")])
-def test_large_corpora_are_sketched_unless_the_command_says_no(
-    corpus, tmp_path, monkeypatch, options, encoder
-):
-    monkeypatch.setattr("audiostyle.speakers.table.SKETCH_FROM", 8)
-    file = tmp_path / "table.json"
-    command = ["speakers", str(corpus), "--methods", "best", "--json", str(file), "--no-cache", "--quiet"]
-    assert main([*command, *options]) == 0
-    assert {row["encoder"] for row in json.loads(file.read_text())} == {encoder}
-
-
 @pytest.mark.parametrize(
     ("words", "quoted"),
     [
@@ -116,14 +108,6 @@ def test_bad_options_are_one_line(corpus, capsys, words, quoted):
     error = capsys.readouterr().err
     assert quoted in error
     assert error.count("\n") == 1
-
-
-@pytest.mark.parametrize("name", ["missing", "file", "empty"])
-def test_corpora_that_are_none(tmp_path, capsys, name):
-    (tmp_path / "file").write_text("x")
-    (tmp_path / "empty").mkdir()
-    assert main(["speakers", str(tmp_path / name), "--quiet"]) == 2
-    assert capsys.readouterr().err.count("\n") == 1
 
 
 def test_a_recording_is_not_replaced_by_the_table(corpus, capsys):

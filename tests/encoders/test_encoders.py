@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from audiostyle.encoders import random
 from audiostyle.encoders.infinite import CLOSED_FORMS, FusedLosses, InfiniteEncoder, sine_minus_theta_cosine
-from audiostyle.encoders.patches import box_sum, box_sum_transposed
 from audiostyle.encoders.random import RandomEncoder
 from audiostyle.losses import style_loss
 
@@ -44,17 +43,6 @@ def test_kernel_is_the_expectation_over_filters(activation):
     expected = 2 * integrand.mean()  # E[r²] = 2 for two normal components
     K = InfiniteEncoder(1, activation, dtype=DOUBLE).kernel(p[:, None], q[:, None])
     assert K.item() == pytest.approx(expected, rel=1e-8, abs=1e-8)
-
-
-def test_box_sum_and_its_transpose():
-    P, G = clip(0, 9, 8), clip(1, 7, 6)
-    loops = torch.stack(
-        [torch.stack([P[s : s + 3, t : t + 3].diagonal().sum() for t in range(7)]) for s in range(6)]
-    )
-    assert torch.allclose(box_sum(P, 3), loops, rtol=1e-14)
-    assert float((box_sum(P, 3) * G).sum()) == pytest.approx(
-        float((P * box_sum_transposed(G, 3)).sum()), rel=1e-14
-    )
 
 
 def test_sine_minus_theta_cosine_is_accurate_in_float32():

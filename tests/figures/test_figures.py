@@ -3,7 +3,6 @@
 import base64
 import io
 import re
-from dataclasses import replace
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -11,15 +10,13 @@ import pandas as pd
 import pytest
 import soundfile
 
-from audiostyle.config import TransferConfig
 from audiostyle.datasets.clips import pairs
 from audiostyle.figures.labels import place_labels
-from audiostyle.figures.optimisation import show_losses, show_optimisation
+from audiostyle.figures.optimisation import show_losses
 from audiostyle.figures.players import player_row
 from audiostyle.figures.speakers import show_map
-from audiostyle.figures.spectrograms import show_differences, show_spectrograms, show_triptych
+from audiostyle.figures.spectrograms import show_differences, show_spectrograms
 from audiostyle.sound.levels import rms
-from audiostyle.transfer import transfer_style
 from notebooks.run import link_to_site
 
 
@@ -90,13 +87,6 @@ def test_a_logarithmic_axis_begins_at_its_lower_end_and_names_octaves():
     assert ticks == "0.0625 0.125 0.25 0.5 1 2 4 8"
 
 
-def test_sounds_are_shown_two_in_a_row_and_wide_enough(content, style):
-    figure = show_triptych({"a": content, "b": style, "c": content})
-    assert [ax.get_subplotspec().rowspan.start for ax in figure.axes[:4]] == [0, 0, 1, 1]
-    figure.draw_without_rendering()  # lays the panels out
-    assert figure.axes[0].get_window_extent().width >= 500
-
-
 def test_a_difference_has_the_sign_of_what_was_added(content):
     t = np.arange(len(content)) / SR
     added = content + 0.3 * np.sin(2 * np.pi * 5000 * t).astype(np.float32)
@@ -111,20 +101,6 @@ def test_a_difference_has_the_sign_of_what_was_added(content):
     loud = np.asarray(first.collections[0].get_array()) > -60
     halved = np.asarray(less.collections[0].get_array())[loud]
     np.testing.assert_allclose(halved, 20 * np.log10(0.5), atol=0.01)
-
-
-def test_the_polish_has_axes_of_its_own(content, style):
-    config = TransferConfig(method="gram", n_iter=4)
-    configs = {"plain": replace(config, phase="griffin_lim"), "polished": config}
-    results = {
-        name: transfer_style(content, style, SR, config, progress=False) for name, config in configs.items()
-    }
-    losses, polish, phase = show_optimisation(results, title="t").axes
-    assert len(losses.get_lines()) == 4
-    assert [len(line.get_xdata()) for line in polish.get_lines()] == [81, 81]
-    lengths = [len(line.get_ydata()) for line in phase.get_lines()]
-    assert lengths == [len(results["plain"].convergence), len(results["polished"].convergence) - 1]
-    assert {ax.get_xscale() for ax in (losses, polish, phase)} == {"symlog"}
 
 
 BOUNDS = (0.0, 0.0, 300.0, 200.0)

@@ -193,12 +193,6 @@ def test_what_was_stored_comes_back_in_any_order(rng, monkeypatch, in_memory):
     np.testing.assert_array_equal(sound.waveform(), y)
 
 
-def test_a_waveform_of_one_channel_has_no_axis_of_channels(rng):
-    y = rng.normal(size=1000).astype(np.float32)
-    assert Sound.of(y, 8000).read(0, 10).shape == (1, 10)
-    np.testing.assert_array_equal(Sound.of(y, 8000).waveform(), y)
-
-
 @pytest.mark.parametrize(("sr", "new"), [(44100, 22050), (22050, 48000), (44100, 16000), (8000, 8000)])
 def test_resampled_in_blocks_is_resampled_whole(rng, monkeypatch, sr, new):
     monkeypatch.setattr(samples, "_STEP", 5000)

@@ -34,10 +34,6 @@ def encoded(y, kind="WAV", subtype=None, sr=SR, **options):
     return bytearray(file.getvalue())
 
 
-def pitch(y, sr):
-    return np.argmax(np.abs(np.fft.rfft(y))) * sr / len(y)
-
-
 def test_without_ffmpeg_the_sentence_names_it(tmp_path, monkeypatch):
     (tmp_path / "a.m4a").write_bytes(b"\0\0\0\x20ftypM4A " + bytes(100))
     monkeypatch.setattr(shutil, "which", lambda program: None)
@@ -182,13 +178,6 @@ def test_channels_become_one_signal(tmp_path, tone):
     soundfile.write(tmp_path / "b.wav", np.stack([tone, -tone], axis=1), SR, subtype="FLOAT")
     with pytest.warns(UserWarning, match="cancel"):
         assert np.abs(load_audio(tmp_path / "b.wav")[0]) == pytest.approx(np.abs(tone), abs=1e-6)
-
-
-def test_resampling_keeps_length_and_pitch(tmp_path, tone):
-    soundfile.write(tmp_path / "a.wav", tone, 48000)
-    y, sr = load_audio(tmp_path / "a.wav", sr=16000)
-    assert (sr, len(y)) == (16000, round(len(tone) / 3))
-    assert pitch(y, sr) == pytest.approx(440 * 48000 / SR, abs=2.2)
 
 
 # What is no sound

@@ -1,7 +1,5 @@
 """The style lab without a browser, what is kept of a result, and the same from code."""
 
-import io
-import json
 import shlex
 import threading
 from dataclasses import replace
@@ -135,15 +133,6 @@ def test_a_whole_transfer_is_not_given_up_for_a_preview_and_a_stop_can_be_made_a
     np.testing.assert_array_equal(again(made), rendered.y)
 
 
-def test_stop_before_the_slider_rests_leaves_the_result(lab, monkeypatch):
-    monkeypatch.setattr("audiostyle.widgets.lab._REST_SECONDS", WAIT)
-    move(lab, balance=0.3)
-    lab.stop()
-    assert lab.wait(WAIT)
-    assert lab.status.text == "Stopped."
-    assert lab.result is None
-
-
 def test_result_is_of_what_was_chosen_when_run_was_pressed(lab, monkeypatch):
     waiting = []
     monkeypatch.setattr(lab._runs, "submit", waiting.append)
@@ -191,14 +180,6 @@ def made(lab):
     lab.run()
     assert lab.wait(WAIT)
     return lab
-
-
-@pytest.fixture
-def sent(made):
-    """What is handed to the browser: names and bytes."""
-    kept = []
-    made.saving.status.send = lambda content, buffers=None: kept.append((content["name"], buffers[0]))
-    return kept
 
 
 def press(lab, button, **values):
@@ -251,19 +232,6 @@ def test_nothing_is_overwritten_and_names_say_what_it_is(made):
     assert (folder / "content__style_balance0.40.json").read_bytes() == before
 
 
-def test_download_is_the_result_and_its_settings_make_it_again(made, sent, tmp_path, again):
-    press(made, "download", format="flac")
-    press(made, "recipe")
-    (sound, data), (settings, text) = sent
-    assert (sound, settings) == ("content__style_balance0.40.flac", "content__style_balance0.40.json")
-    y, _ = soundfile.read(io.BytesIO(data), dtype="float32")
-    np.testing.assert_allclose(y, made.result[1].y, atol=1 / 2**15)
-    assert json.loads(text)["config"]["balance"] == 0.4
-    (tmp_path / settings).write_bytes(text)
-    np.testing.assert_array_equal(again(recipe.load_recipe(tmp_path / settings)), made.result[1].y)
-    assert not made.saving._folder.exists()
-
-
 @pytest.mark.parametrize("suffix", ["mp3", "ogg"])
 def test_the_first_download_works_for_every_content(lab, tmp_path, content, suffix):
     soundfile.write(tmp_path / f"mine.{suffix}", content, 44100)
@@ -295,15 +263,6 @@ def test_result_comes_as_the_content_came(lab, tmp_path, content, samples, again
 def parsed(shell):
     """What the command line makes of the shell's equivalent."""
     return build_parser().parse_args(shlex.split(shell)[3:])
-
-
-def test_python_equivalent_gives_the_same_samples(lab, tmp_path, monkeypatch):
-    lab.run()
-    assert lab.wait(WAIT)
-    monkeypatch.chdir(tmp_path)
-    exec(compile(lab.recipe().python(), "snippet", "exec"), {})
-    y, _ = soundfile.read(tmp_path / "result.wav", dtype="float32")
-    np.testing.assert_allclose(y, lab.result[1].y, atol=1 / 2**15)
 
 
 @pytest.mark.parametrize(
