@@ -162,11 +162,6 @@ def test_no_network_is_said_in_one_short_line(recordings, monkeypatch):
     assert len(asked) == 2  # twice, and the server not again for the others
 
 
-def test_unfetched_recording_names_the_command(recordings):
-    with pytest.raises(FileNotFoundError, match="python -m audiostyle fetch clips"):
-        clips.load_clip("one")
-
-
 @pytest.mark.parametrize(
     ("variable", "look_up"),
     [("MIRROR", paths.mirror_dir), ("DATA_DIR", paths.data_dir), ("RESULTS_DIR", paths.results_root)],
@@ -188,13 +183,14 @@ def test_relative_folders_are_those_of_the_repository_or_of_an_installed_package
         paths.notebooks_dir()
 
 
-def test_unknown_names():
-    for ask, quoted in (
-        (lambda: clips.get_clip("nobody"), "clip='nobody'"),
-        (lambda: clips.get_pair("nobody", "bundled"), "pair='nobody'"),
-        (lambda: clips.pairs("live"), "edition='live'"),
+def test_what_is_unknown_or_not_fetched_is_named(recordings):
+    for ask, error, quoted in (
+        (lambda: clips.load_clip("one"), FileNotFoundError, "fetch clips"),
+        (lambda: clips.get_clip("nobody"), ValueError, "clip='nobody'"),
+        (lambda: clips.get_pair("nobody", "bundled"), ValueError, "pair='nobody'"),
+        (lambda: clips.pairs("live"), ValueError, "edition='live'"),
     ):
-        with pytest.raises(ValueError, match=quoted):
+        with pytest.raises(error, match=quoted):
             ask()
 
 

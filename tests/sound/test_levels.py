@@ -175,10 +175,7 @@ def test_balance_is_brought_back_to_within_1_db(rng):
     # a small change is the filter's own
     small = content * [[1.0], [1.05]]
     np.testing.assert_allclose(balanced(small, content), small, rtol=1e-6)
-
-
-def test_silent_channel_stays_silent(rng):
-    content = np.stack([rng.normal(size=4000), np.zeros(4000)])
+    content[1] = 0
     assert rms(balanced(0.1 * content, content)[1]) == 0
 
 

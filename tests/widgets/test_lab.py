@@ -86,28 +86,21 @@ def test_of_a_balance_that_is_dragged_the_last_place_is_previewed_and_marks_the_
     assert "preview of" in lab.player["result"]["note"]
 
 
-def test_what_is_put_back_is_not_out_of_date(lab):
+def test_what_is_put_back_is_not_out_of_date_and_other_settings_and_sounds_are(lab):
     run(lab, preview=True)
     shown = lab.result
-    for balance, stale in ((0.3, [2]), (0.5, [])):
-        move(lab, balance=balance)
-        assert lab.player.stale == stale
+    for name, other in (("balance", 0.3), ("seed", 3), ("kernel_size", 5)):
+        before = lab.controls[name].value
+        for value, stale in ((other, [2]), (before, [])):
+            move(lab, **{name: value})
+            assert lab.player.stale == stale
     assert lab.wait(WAIT)
     assert lab.result is shown
     assert lab.controls["stop"].disabled
-
-
-def test_other_settings_and_sounds_mark_the_result_as_well(lab):
-    run(lab)
-    for change, back in (({"seed": 3}, {"seed": 0}), ({"kernel_size": 5}, {"kernel_size": 3})):
-        move(lab, **change)
-        assert lab.player.stale == [2]
-        move(lab, **back)
-        assert lab.player.stale == []
     lab.style.length = 0.9
     assert lab.player.stale == [2]
     assert lab.wait(WAIT)
-    assert lab.result[0].style.duration > 0.9
+    assert lab.result[0].style.duration == 0.9
 
 
 @pytest.fixture
@@ -177,8 +170,7 @@ def test_page_is_a_notebook_that_saves_where_the_command_was_called(tmp_path, mo
 def made(lab):
     """The lab with a result at balance 0.4."""
     lab.select(balance=0.4)
-    lab.run()
-    assert lab.wait(WAIT)
+    run(lab)
     return lab
 
 
@@ -194,8 +186,7 @@ def test_saved_result_is_made_again_from_its_settings(lab, again):
     lab.select(balance=0.6, seed=4)
     lab.content.length = 1.2
     lab.content.start = 0.3
-    lab.run()
-    assert lab.wait(WAIT)
+    run(lab)
     for suffix in ("wav", "ogg", "flac", "aiff", "mp3"):
         assert press(lab, "save", name=suffix, format=suffix).kind == "info", lab.saving.status.text
         y, _ = load_audio(lab.saving._folder / f"{suffix}.{suffix}")
@@ -208,8 +199,7 @@ def test_saved_result_is_made_again_from_its_settings(lab, again):
 def test_what_cannot_be_saved_is_said(lab):
     for button in ("save", "download", "recipe"):
         assert "no result" in press(lab, button).text
-    lab.run()
-    assert lab.wait(WAIT)
+    run(lab)
     for name in ("", "../escape", "a/b", ".hidden"):
         assert press(lab, "save", name=name).kind == "error"
     assert not lab.saving._folder.exists()
@@ -232,21 +222,11 @@ def test_nothing_is_overwritten_and_names_say_what_it_is(made):
     assert (folder / "content__style_balance0.40.json").read_bytes() == before
 
 
-@pytest.mark.parametrize("suffix", ["mp3", "ogg"])
-def test_the_first_download_works_for_every_content(lab, tmp_path, content, suffix):
-    soundfile.write(tmp_path / f"mine.{suffix}", content, 44100)
-    lab.select(content=str(tmp_path / f"mine.{suffix}"))
-    lab.run()
-    assert lab.wait(WAIT)
-    assert press(lab, "download").kind == "info", lab.saving.status.text
-
-
 def test_result_comes_as_the_content_came(lab, tmp_path, content, samples, again):
     y = np.stack([np.resize(content, 2 * 48000), 0.5 * np.resize(content, 2 * 48000)])
     soundfile.write(tmp_path / "stereo.wav", y.T, 48000, subtype="PCM_24")
     lab.select(content=str(tmp_path / "stereo.wav"))
-    lab.run()
-    assert lab.wait(WAIT)
+    run(lab)
     assert lab.status.text.startswith("Done: 2.0 s of sound"), lab.status.text
     made, rendered = lab.result
     assert (rendered.y.shape, rendered.sr) == ((2, 2 * 48000), 48000)
@@ -258,6 +238,11 @@ def test_result_comes_as_the_content_came(lab, tmp_path, content, samples, again
     assert np.median(np.abs(factors - np.median(factors))) < 0.01 * np.median(factors)
     info = soundfile.info(lab.saving.save())
     assert (info.samplerate, info.channels, info.subtype, info.frames) == (48000, 2, "PCM_24", 2 * 48000)
+    # of MP3, which WAV cannot hold, too
+    soundfile.write(tmp_path / "mine.mp3", content, 44100)
+    lab.select(content=str(tmp_path / "mine.mp3"))
+    run(lab)
+    assert press(lab, "download").kind == "info", lab.saving.status.text
 
 
 def parsed(shell):
@@ -265,14 +250,17 @@ def parsed(shell):
     return build_parser().parse_args(shlex.split(shell)[3:])
 
 
-@pytest.mark.parametrize(
-    "given", [{}, {"method": "gram"}, {"encoder": "random"}, {"encoder": "random", "phase": "griffin_lim"}]
-)
-def test_equivalents_have_the_settings_of_the_recipe(lab, given):
-    made = replace(lab.recipe(), config=TransferConfig(**given))
-    (line,) = [line for line in made.python().splitlines() if line.startswith("config = ")]
-    assert eval(line.removeprefix("config = ")) == made.config
-    assert settings(parsed(made.shell())) == made.config
+def test_equivalents_have_the_settings_of_the_recipe(lab):
+    for given in (
+        {},
+        {"method": "gram"},
+        {"encoder": "random"},
+        {"encoder": "random", "phase": "griffin_lim"},
+    ):
+        made = replace(lab.recipe(), config=TransferConfig(**given))
+        (line,) = [line for line in made.python().splitlines() if line.startswith("config = ")]
+        assert eval(line.removeprefix("config = ")) == made.config
+        assert settings(parsed(made.shell())) == made.config
 
 
 def test_shell_equivalent_says_the_same_to_the_command_line(lab):

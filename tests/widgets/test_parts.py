@@ -40,12 +40,13 @@ def fail(_ticket):
 def test_latest_task_wins_and_older_ones_are_told():
     done = []
     jobs = Latest(done.append)
-    # What sleeps until it is asked to end is told as well.
-    release = started(
-        jobs, lambda ticket: done.append((ticket.ended.wait(WAIT), ticket.stopped, ticket.superseded))
-    )
+
+    def tell(ticket, wait):  # what sleeps until it is asked to end is told as well
+        done.append((ticket.ended.wait(wait), ticket.stopped, ticket.superseded))
+
+    release = started(jobs, lambda ticket: tell(ticket, WAIT))
     jobs.submit(lambda _: done.append("never"))
-    jobs.submit(lambda ticket: done.append((ticket.ended.is_set(), ticket.stopped, ticket.superseded)))
+    jobs.submit(lambda ticket: tell(ticket, 0))
     release.set()
     assert jobs.wait(WAIT / 2)
     assert done == [(True, False, True), (False, False, False)]
@@ -108,10 +109,8 @@ def test_page_asks_no_other_machine_for_anything():
     files = [path for path in STATIC.rglob("*") if path.is_file()]
     assert len(files) >= 8
     assert STATIC.is_relative_to(paths.root())
-    for path in files:
-        text = path.read_text(encoding="utf-8").replace(
-            "http://www.w3.org/2000/svg", ""
-        )  # a name, no request
+    for path in files:  # the name of SVG is no request
+        text = path.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
         # of the template, the address that is taken out
         assert text.count("http") == (path.name == "index.html.j2"), path.name
 
@@ -132,6 +131,9 @@ def test_player_shows_and_plays_what_it_is_given(content, style, samples):
     before = slot["image"]
     player.show("a", style, SR)
     assert player["a"]["image"] != before
+    for name, stale, expected in (("b", True, [1]), ("b", True, [1]), ("a", False, [1]), ("b", False, [])):
+        player.mark(name, stale=stale)
+        assert player.stale == expected
 
 
 def test_difference_picture_has_the_colour_of_the_louder_sound(content):
@@ -150,13 +152,6 @@ def test_difference_picture_has_the_colour_of_the_louder_sound(content):
         assert shown[np.abs(shown).argmax()] == pytest.approx(expected, abs=60 / 255)
         assert (np.sign(expected) * shown >= -60 / 255).all()
     assert "audio" not in player["d"]
-
-
-def test_a_slot_is_marked_out_of_date_and_no_other():
-    player = SyncPlayer("Test", {"a": "A", "b": "B"})
-    for name, stale, expected in (("b", True, [1]), ("b", True, [1]), ("a", False, [1]), ("b", False, [])):
-        player.mark(name, stale=stale)
-        assert player.stale == expected
 
 
 def test_picture_keeps_the_loudest_bin_at_the_top_of_the_scale():
