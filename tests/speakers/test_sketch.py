@@ -13,18 +13,10 @@ import torch
 from audiostyle.datasets.corpora import find_corpus, load_recordings, read_utterance
 from audiostyle.encoders.infinite import InfiniteEncoder
 from audiostyle.encoders.random import RandomEncoder
-from audiostyle.speakers import sketch
+from audiostyle.speakers import identify, sketch
 from audiostyle.speakers.gram_distance import pairwise_gram_inner
-from audiostyle.speakers.identify import identify, is_known, load_known, save_known
 from audiostyle.speakers.methods import get_method, similarity
-from audiostyle.speakers.sketch import (
-    Sketcher,
-    gram_sketch,
-    pair_filters,
-    sketch_corpus,
-    sketch_utterances,
-    workers,
-)
+from audiostyle.speakers.sketch import Sketcher, gram_sketch, sketch_corpus, sketch_utterances, workers
 
 SKETCHER = Sketcher(get_method("best"), 8)
 
@@ -55,10 +47,10 @@ class TestGramSketch:
         assert many / few < 0.25 * 1.4
 
     def test_filters_are_orthogonal_of_one_length_and_taken_with_all_signs(self, clips):
-        filters = pair_filters(20, 5, 2, 0)
+        filters = sketch.pair_filters(20, 5, 2, 0)
         for block in filters.reshape(4, 10, 10).double():
             np.testing.assert_allclose(block @ block.T, 10 * np.eye(10), atol=1e-5)
-        first, second = (pair_filters(2, 7, 1, 0)[..., 0] @ clips[0]).chunk(2)
+        first, second = (sketch.pair_filters(2, 7, 1, 0)[..., 0] @ clips[0]).chunk(2)
         signs = [(a, b) for a in (1, -1) for b in (1, -1)]
         by_hand = torch.cat([(torch.relu(a * first) * torch.relu(b * second)).mean(dim=1) for a, b in signs])
         np.testing.assert_allclose(gram_sketch(clips[0], 8, kernel_size=1), by_hand / 8**0.5, rtol=1e-5)
@@ -87,7 +79,6 @@ class TestSketcher:
             assert np.abs(Z @ Z.T - kernel).max() < 3 * 6 / 4096**0.5
             assert np.corrcoef((Z @ Z.T).ravel(), kernel.ravel())[0, 1] > 0.95
 
-    def test_short_and_silent_utterances(self):
         assert np.isfinite(Sketcher(get_method("paper"), 8)(np.ones(100, dtype=np.float32))).all()
         assert not SKETCHER(np.zeros(20000, dtype=np.float32)).any()
 
@@ -115,10 +106,9 @@ class TestCorpus:
         (folder / "bob" / "07.wav").write_bytes(b"no sound")
         part = {"speakers": ["ann", "bob"], "per_speaker": 4}
         with pytest.warns(UserWarning, match=r"skipped 1 files .*07.wav"):
-            items, (found, rows, n_samples) = (
-                load_recordings(folder, **part),
-                sketch_corpus(folder, SKETCHER, **part),
-            )
+            items = load_recordings(folder, **part)
+        with pytest.warns(UserWarning, match=r"skipped 1 files .*07.wav"):
+            found, rows, n_samples = sketch_corpus(folder, SKETCHER, **part)
         np.testing.assert_array_equal(rows, np.stack([SKETCHER(y) for y in items.ys]))
         assert found.paths == items.paths
         assert found.speakers.tolist() == items.speakers.tolist()
@@ -179,29 +169,20 @@ def slowly(item):
     return read_utterance(item)
 
 
-class TestIdentify:
-    def test_new_utterances_are_named_from_kept_sketches_alone(self, folder, tmp_path):
-        names = ("ann/05.wav", "cyd/17.wav")
-        new = [shutil.move(folder / name, tmp_path / name.replace("/", "_")) for name in names]
-        sketcher = Sketcher(get_method("best"), 256)
-        items, rows, _ = sketch_corpus(folder, sketcher)
-        assert not is_known(tmp_path / "known")
-        save_known(tmp_path / "known", rows, items.speakers, sketcher)
-        shutil.rmtree(folder)
-        assert is_known(tmp_path / "known")
-        found = identify(*load_known(tmp_path / "known", sketcher), sketcher, new)
-        assert found["speaker"].tolist() == ["ann", "cyd"]
-        assert (found["rarity"] >= 1).all()
-        with pytest.raises(ValueError, match="other settings"):
-            load_known(tmp_path / "known", SKETCHER)
-        (file,) = (tmp_path / "known").iterdir()
-        file.write_bytes(file.read_bytes()[:-100])
-        with pytest.raises(ValueError, match="is damaged"):
-            load_known(tmp_path / "known", sketcher)
-
-    def test_what_cannot_be_read_is_an_error_that_names_it(self, folder):
-        items, rows, _ = sketch_corpus(folder, SKETCHER)
-        with pytest.raises(ValueError, match=r"nothing\.wav"):
-            identify(rows, items.speakers, SKETCHER, [folder / "nothing.wav"])
-        with pytest.raises(ValueError, match="only ann is known"):
-            identify(rows[:6], items.speakers[:6], SKETCHER, [folder / "ann" / "00.wav"])
+def test_what_cannot_be_identified_is_an_error_that_names_it(folder, tmp_path):
+    items, rows, _ = sketch_corpus(folder, SKETCHER)
+    for file, n, quoted in (
+        (folder / "nothing.wav", 18, "nothing"),
+        (folder / "ann" / "00.wav", 6, "only ann"),
+    ):
+        with pytest.raises(ValueError, match=quoted):
+            identify.identify(rows[:n], items.speakers[:n], SKETCHER, [file])
+    assert not identify.is_known(tmp_path / "known")
+    identify.save_known(tmp_path / "known", rows, items.speakers, SKETCHER)
+    np.testing.assert_array_equal(identify.load_known(tmp_path / "known", SKETCHER)[0], rows)
+    with pytest.raises(ValueError, match="other settings"):
+        identify.load_known(tmp_path / "known", Sketcher(get_method("best"), 16))
+    (file,) = (tmp_path / "known").iterdir()
+    file.write_bytes(file.read_bytes()[:-100])
+    with pytest.raises(ValueError, match="damaged"):
+        identify.load_known(tmp_path / "known", SKETCHER)

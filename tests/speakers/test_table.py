@@ -8,15 +8,7 @@ import pytest
 import torch
 
 from audiostyle.speakers import table as module
-from audiostyle.speakers.table import (
-    COLUMNS,
-    SPLITS,
-    count_right,
-    score_methods,
-    speaker_table,
-    split_items,
-    table_records,
-)
+from audiostyle.speakers.table import SPLITS, score_methods, speaker_table, split_items
 
 
 class TestSplits:
@@ -51,12 +43,12 @@ class TestSplits:
 class TestSpeakerTable:
     def test_columns_rows_and_json(self, voices):
         found = speaker_table(voices(), methods=("paper", "best", "mfcc"), split=SPLITS)
-        assert tuple(found.columns) == COLUMNS
+        assert tuple(found.columns) == module.COLUMNS
         assert found[["method", "split"]].to_numpy().tolist() == [
             [method, split] for method in ("paper", "best", "mfcc") for split in SPLITS
         ]
-        records = json.loads(json.dumps(table_records(found), allow_nan=False))
-        assert [list(record) for record in records] == [list(COLUMNS)] * 6
+        records = json.loads(json.dumps(module.table_records(found), allow_nan=False))
+        assert [list(record) for record in records] == [list(module.COLUMNS)] * 6
         assert (records[0]["encoder"], records[4]["encoder"], records[0]["seed"]) == ("infinite", None, None)
         assert isinstance(records[0]["n_test"], int)
         assert (found["n_speakers"] == 3).all()
@@ -109,7 +101,7 @@ class TestSpeakerTable:
 
 def test_wilson_interval_of_the_paper():
     # 74 of 80, by hand: p = .925, centre (.925 + 1.92073/80) / 1.048018, half width .0596.
-    right = count_right(np.arange(80) < 74, np.full(80, True))
+    right = module.count_right(np.arange(80) < 74, np.full(80, True))
     assert (right["ci_low"], right["ci_high"]) == pytest.approx((0.8459, 0.9652), abs=1e-4)
-    assert count_right(np.zeros(10), np.ones(10))["ci_low"] == 0
-    assert count_right(np.ones(10), np.ones(10))["ci_high"] == pytest.approx(1, abs=1e-12)
+    assert module.count_right(np.zeros(10), np.ones(10))["ci_low"] == 0
+    assert module.count_right(np.ones(10), np.ones(10))["ci_high"] == pytest.approx(1, abs=1e-12)
