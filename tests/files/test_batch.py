@@ -250,7 +250,7 @@ def test_names_that_are_no_text_do_not_stop_the_others(work, capsys):
     assert subprocess.run(words, env=environment, check=False).returncode == 0
 
 
-def test_a_batch_that_moved_finds_its_sounds_beside_the_settings(work, tmp_path):
+def test_a_batch_that_moved_finds_its_sounds_beside_the_settings_unless_they_changed(work, tmp_path, capsys):
     assert run("in/0.wav", "in/1.wav", "--style", "style.wav", "-o", "out") == 0
     moved = tmp_path / "elsewhere"
     moved.mkdir()
@@ -259,3 +259,6 @@ def test_a_batch_that_moved_finds_its_sounds_beside_the_settings(work, tmp_path)
     assert run("--recipe", str(moved / "0__style.wav.json"), "-o", "again.wav") == 0
     first, again = (soundfile.read(name)[0] for name in ("out/0__style.wav", "again.wav"))
     np.testing.assert_array_equal(first, again)
+    (work / "other.wav").rename(moved / "0.wav")
+    assert run("--recipe", str(moved / "0__style.wav.json"), "-o", "again.wav") == 2
+    assert "0.wav is not the file" in capsys.readouterr().err

@@ -79,6 +79,11 @@ def test_what_is_asked_for_comes_before_the_content(folder, output, delivery, ex
     assert ("FLOAT" in made.note) == (delivery.get("subtype") == "FLOAT")
 
 
+def test_four_gigabytes_are_those_of_the_result(folder, monkeypatch):
+    monkeypatch.setattr("audiostyle.sound.write._MOST_BYTES", 4 * soundfile.info(folder / "c.wav").frames)
+    assert [run(folder, rate=rate)[1].format for rate in (16000, SR)] == ["WAV", "RF64"]
+
+
 @pytest.mark.parametrize(
     ("delivery", "quoted"), [({"channels": 3}, "channels 3"), ({"rate": 10}, "=10"), ({"channels": 0}, "=0")]
 )
