@@ -100,7 +100,7 @@ def test_what_is_put_back_is_not_out_of_date_and_other_settings_and_sounds_are(l
     lab.style.length = 0.9
     assert lab.player.stale == [2]
     assert lab.wait(WAIT)
-    assert lab.result[0].style.duration == 0.9
+    assert lab.result is shown  # sounds are not previewed
 
 
 @pytest.fixture
