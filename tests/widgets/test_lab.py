@@ -266,20 +266,16 @@ def test_equivalents_have_the_settings_of_the_recipe(lab):
 def test_shell_equivalent_says_the_same_to_the_command_line(lab):
     lab.select(kernel_size=11, n_iter=300, balance=0.8)
     assert lab.config() == TransferConfig(balance=0.8)
-    lab.style.length = lab.content.length = 1.0
-    lab.content.start = 0.5
+    lab.content.length, lab.content.start = 1.0, 0.5
+    lab.style.length, lab.style.start = 1.2, 0.25
     args = parsed(lab.recipe().shell())
-    assert (settings(args).balance, args.content_start, args.content_duration) == (0.8, 0.5, 1.0)
+    assert settings(args) == lab.config()
     assert args.sounds[0] == lab.content.cut.path
+    assert (args.content_start, args.content_duration) == (0.5, 1.0)
+    assert (args.style_start, args.style_duration) == (0.25, 1.2)
     lab.select(kernel_size=5, method="paper")
-    lab.style.length = 1.5
     args = parsed(lab.recipe().shell())
     assert settings(args) == TransferConfig.paper(balance=0.8, kernel_size=5)
-    assert (args.content_duration, args.style_duration) == (1.0, 1.5)
-    lab.style.length = 1.2
-    lab.style.start = 0.25
-    args = parsed(lab.recipe().shell())
-    assert (args.content_start, args.style_start) == (0.5, 0.25)
 
 
 def test_shell_equivalent_takes_no_file_name_for_an_option(lab):

@@ -71,12 +71,6 @@ def test_upload_in_any_format_rate_and_channels(source, tmp_path, content, suffi
     np.testing.assert_array_equal(y, load_audio(path, sr=None, mono=False, duration=source.length)[0])
 
 
-def test_inverted_channels_are_drawn(source, tmp_path, content):
-    soundfile.write(tmp_path / "inverted.wav", np.stack([content, -content], axis=1), SR, subtype="FLOAT")
-    upload(source, tmp_path / "inverted.wav")
-    assert np.frombuffer(source.peaks, np.float32).max() == np.abs(content).max()
-
-
 @pytest.mark.parametrize(
     ("name", "data", "quoted"),
     [
@@ -140,9 +134,7 @@ def test_only_the_usable_part_of_a_clip_is_offered_and_the_lab_says_where_it_lie
     lab = StyleLab()
     source = lab.content
     assert source.duration == pytest.approx(4, abs=1e-3)
-    source.length, source.start = 2.0, 100.0
-    assert source.start == pytest.approx(2.0, abs=1e-3)
-    source.start = 1.0
+    source.length, source.start = 2.0, 1.0
     y, sr = read(source)
     np.testing.assert_allclose(y, usable_part[round(2.5 * sr) : round(4.5 * sr)], atol=1e-6)
     cut = lab.recipe().content
@@ -152,8 +144,11 @@ def test_only_the_usable_part_of_a_clip_is_offered_and_the_lab_says_where_it_lie
     assert lab.wait(WAIT)
 
 
-def test_waveform_outline_bounds_the_samples(source):
+def test_waveform_outline_bounds_the_samples_of_channels_that_cancel_too(source, tmp_path, content):
     peaks = np.frombuffer(source.peaks, np.float32).reshape(-1, 2)
     y, _ = read(source)
     assert 500 <= len(peaks) <= 600
     assert (peaks[:, 0].min(), peaks[:, 1].max()) == (y.min(), y.max())
+    soundfile.write(tmp_path / "inverted.wav", np.stack([content, -content], axis=1), SR, subtype="FLOAT")
+    upload(source, tmp_path / "inverted.wav")
+    assert np.frombuffer(source.peaks, np.float32).max() == np.abs(content).max()
