@@ -1,4 +1,4 @@
-"""Files whole or not at all, several processes at once, and a machine without a home."""
+"""Files whole or not at all, several processes at once, a machine without a home, and the cache of arrays."""
 
 import os
 import re
@@ -10,22 +10,23 @@ from pathlib import Path
 
 import joblib
 import librosa
+import numpy as np
 import psutil
 import pytest
 
 import audiostyle.system
+from audiostyle import cache
+from audiostyle.cache import cached
+from audiostyle.config import TransferConfig
 from audiostyle.system import check_target, find_cache, processes, whole_file
 
 
-def test_processes_end_with_the_block():
+def test_processes_end_with_the_block_and_one_job_needs_none():
     """What is left alive would be taken by the next call, even as it ends."""
     with processes(2) as workers:
         ids = set(workers(joblib.delayed(os.getpid)() for _ in range(8)))
     assert os.getpid() not in ids
     assert not [pid for pid in ids if psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie"]
-
-
-def test_one_job_stays_in_this_process():
     with processes(1) as workers:
         assert set(workers(joblib.delayed(os.getpid)() for _ in range(2))) == {os.getpid()}
 
@@ -53,14 +54,9 @@ def test_librosa_is_compiled_before_several_processes_start(monkeypatch, n_jobs,
 def test_failed_write_keeps_the_old_file(tmp_path):
     path = tmp_path / "kept.txt"
     path.write_text("old")
-
-    def fail():
-        with whole_file(path) as temporary:
-            temporary.write_text("half")
-            raise RuntimeError("disk full")
-
-    with pytest.raises(RuntimeError, match="disk full"):
-        fail()
+    with pytest.raises(RuntimeError, match="full"), whole_file(path) as temporary:  # noqa: PT012
+        temporary.write_text("half")
+        raise RuntimeError("disk full")
     assert path.read_text() == "old"
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["kept.txt"]
 
@@ -79,13 +75,8 @@ def test_a_new_file_follows_the_umask_and_a_replaced_one_keeps_its_permissions(t
 
 
 def test_what_a_kill_left_is_removed_at_the_next_write_once_it_is_old(tmp_path):
-    def left_by_a_kill(name):
-        writer = whole_file(tmp_path / name)
-        temporary = writer.__enter__()
-        temporary.write_text("half")
-        return writer, temporary
-
-    (_, old), (_, young) = kept = [left_by_a_kill(name) for name in ("a.wav", "b.csv")]
+    kept = [whole_file(tmp_path / name) for name in ("a.wav", "b.csv")]
+    old, young = (writer.__enter__() for writer in kept)  # as left by a kill
     hidden = tmp_path / ".mine"
     hidden.touch()
     for path in (old, hidden):
@@ -94,7 +85,7 @@ def test_what_a_kill_left_is_removed_at_the_next_write_once_it_is_old(tmp_path):
     with whole_file(tmp_path / "c.json") as temporary:
         temporary.write_text("{}")
     assert {path for path in tmp_path.iterdir() if path.is_file()} == {young, hidden, tmp_path / "c.json"}
-    for writer, _ in kept:
+    for writer in kept:
         writer.gen.close()
 
 
@@ -105,60 +96,45 @@ def test_the_longest_name_is_written(tmp_path):
         assert (tmp_path / name).read_text() == "text"
 
 
-# Never a real device: a fault in what is tested would replace it.
-def _pipe(folder):
-    os.mkfifo(folder / "pipe")
-    return folder / "pipe"
+def _link(path):
+    os.mkfifo(path.with_name("pipe"))
+    path.symlink_to(path.with_name("pipe"))
 
 
-def _link_to_pipe(folder):
-    (folder / "link").symlink_to(_pipe(folder))
-    return folder / "link"
-
-
-def _socket(folder):
+def _socket(path):
     with socket.socket(socket.AF_UNIX) as made:
-        made.bind(str(folder / "s"))
-    return folder / "s"
+        made.bind(str(path))
 
 
-@pytest.mark.parametrize("make", [_pipe, _link_to_pipe, _socket])
+# Never a real device: a fault in what is tested would replace it.
+@pytest.mark.parametrize("make", [os.mkfifo, _link, _socket])
 def test_only_regular_files_are_replaced(tmp_path, make):
-    path = make(tmp_path)
+    path = tmp_path / "p"
+    make(path)
     before = path.stat()
-    with pytest.raises(ValueError, match="is not a regular file"):
+    with pytest.raises(ValueError, match="not a regular file"):
         check_target(path)
-    with pytest.raises(ValueError, match="is not a regular file"), whole_file(path) as temporary:
+    with pytest.raises(ValueError, match="not a regular file"), whole_file(path) as temporary:
         temporary.write_text("text")
     assert path.stat() == before
 
 
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [
-        ("", "is a folder; name a file in it"),
-        ("folder", "is a folder; name a file in it"),
-        ("n" * 256, "not a name that a file can have"),
-        ("é" * 128, "not a name that a file can have"),
-        ("a\0b", "not a name that a file can have"),
-        ("nowhere/a.json", "nowhere is not a folder to write in"),
-        ("file/a.json", "file is not a folder to write in"),
-    ],
-)
-def test_a_target_that_cannot_be_written_is_known_before_the_work(tmp_path, monkeypatch, name, message):
+BAD_TARGETS = {
+    "": "is a folder", "folder": "is a folder", "n" * 256: "255 bytes", "é" * 128: "255 bytes", "a\0b": "name",
+    "nowhere/a.json": "nowhere is not", "file/a.json": "file is not",
+}  # fmt: skip
+
+
+def test_whether_a_target_can_be_written_is_known_before_the_work(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("folder").mkdir()
     Path("file").touch()
-    with pytest.raises(ValueError, match=message):
-        check_target(name)
-
-
-def test_a_target_may_be_new_or_a_file(tmp_path):
-    assert check_target(tmp_path / "a.json") == tmp_path / "a.json"
-    (tmp_path / "a.json").touch()
-    (tmp_path / "link.json").symlink_to("a.json")
-    assert check_target(tmp_path / "link.json") == tmp_path / "link.json"
-    assert check_target(tmp_path / "a.json") == tmp_path / "a.json"
+    Path("link.json").symlink_to("file")
+    for name in ("new.json", "file", "link.json"):
+        assert check_target(name) == Path(name)
+    for name, quoted in BAD_TARGETS.items():
+        with pytest.raises(ValueError, match=quoted):
+            check_target(name)
 
 
 def test_what_others_left_and_cannot_be_removed_stays(tmp_path, monkeypatch):
@@ -190,3 +166,45 @@ def test_without_a_home_numba_gets_a_folder_of_its_own(tmp_path, monkeypatch):
     monkeypatch.delenv("NUMBA_CACHE_DIR")
     find_cache()
     assert os.environ["NUMBA_CACHE_DIR"] != str(folder)
+
+
+def numbers(folder, calls, **settings):
+    def compute():
+        calls.append(settings)
+        return {"x": np.arange(1000.0), "name": np.array("ann")}
+
+    return cached(compute, folder, "numbers", **settings)
+
+
+def test_the_same_settings_are_computed_once(tmp_path, monkeypatch):
+    calls = []
+    for config in (TransferConfig(), TransferConfig(), TransferConfig(balance=0.9), TransferConfig()):
+        arrays = numbers(tmp_path / "new", calls, config=config)
+        np.testing.assert_array_equal(arrays["x"], np.arange(1000.0))
+        assert str(arrays["name"]) == "ann"
+    assert len(calls) == 2
+    with pytest.raises(TypeError):  # what has no written form
+        numbers(tmp_path / "new", calls, config=object())
+    monkeypatch.setattr(cache, "VERSION", -1)
+    numbers(tmp_path / "new", calls, config=TransferConfig())
+    numbers(None, calls, config=TransferConfig())
+    assert len(calls) == 4
+
+
+def test_a_damaged_file_is_made_again(tmp_path, rng):
+    calls = []
+    numbers(tmp_path / "kept", calls)
+    (file,) = (tmp_path / "kept").iterdir()
+    whole, n_made = file.read_bytes(), 1
+    for i in range(60):
+        data = bytearray(whole)
+        if i < 20:
+            data = data[: rng.integers(len(data))]
+        for _ in range(3 if data else 0):
+            most = len(data) if i % 2 else min(300, len(data))
+            data[rng.integers(most)] ^= 1 << rng.integers(8)
+        file.write_bytes(data)
+        np.testing.assert_array_equal(numbers(tmp_path / "kept", calls)["x"], np.arange(1000.0))
+        n_made += 1
+    assert n_made / 2 < len(calls) <= n_made  # a flipped bit of a time of day is no damage
+    assert [path.name for path in file.parent.iterdir()] == [file.name]

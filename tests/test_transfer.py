@@ -1,5 +1,4 @@
 import random
-import re
 from dataclasses import replace
 
 import numpy as np
@@ -23,8 +22,9 @@ SMALL = {
     "random": TransferConfig(encoder="random", n_filters=64, **FAST),
     "infinite": TransferConfig(encoder="infinite", method="gram", **FAST),
 }
-# Without an optimisation, and with one from the matched sound.
-MATCHED = {"filtered": TransferConfig(), "optimised": TransferConfig(balance=0.8, **FAST)}
+# And without an optimisation, and with one from the matched sound.
+ALL = SMALL | {"filtered": TransferConfig(), "optimised": TransferConfig(balance=0.8, **FAST)}
+every = pytest.mark.parametrize("config", ALL.values(), ids=ALL)
 
 
 def run(content, style, config, **kwargs):
@@ -36,7 +36,7 @@ def config(request):
     return SMALL[request.param]
 
 
-@pytest.mark.parametrize("config", [*SMALL.values(), *MATCHED.values()], ids=[*SMALL, *MATCHED])
+@every
 def test_result_has_the_contents_length_and_level(content, style, config):
     result = run(content, style, config)
     assert result.y.shape == content.shape
@@ -48,39 +48,18 @@ def test_result_has_the_contents_length_and_level(content, style, config):
     np.testing.assert_allclose(result.y_computed * result.gain, result.y, rtol=1e-6)
 
 
-PHASES = {
-    "polish": {"method": "gram", "phase": "polish"},
-    "griffin_lim": {"method": "gram", "phase": "griffin_lim"},
-}
-
-
-@pytest.mark.parametrize("phase", PHASES)
-def test_no_length_ends_in_a_peak_and_all_have_the_contents_loudness(content, style, phase):
-    config = TransferConfig(balance=0.8, **({"n_iter": 12} | PHASES[phase]))
-    for n_samples in (10 * 1024, 30 * 1024 + 1, 30 * 1024 + 1023):
-        clip = content[:n_samples]
-        result = run(clip, style, config)
-        assert result.y.shape == clip.shape
-        assert np.abs(result.y).max() < 4 * np.abs(result.y[2048:-2048]).max()
-        assert abs(loudness_difference(result.y, clip, SR)) < 0.1
-
-
-@pytest.mark.parametrize("phase", PHASES)
+@pytest.mark.parametrize("phase", ["polish", "griffin_lim"])
 def test_a_transfer_is_its_steps(content, style, phase):
-    config = TransferConfig(balance=0.8, **({"n_iter": 5} | PHASES[phase]))
+    config = TransferConfig(balance=0.8, method="gram", phase=phase, n_iter=5)
     result, optimum = run(content, style, config), optimise(content, style, config)
     y, convergence, _ = make_sound(optimum, content, config)
     np.testing.assert_array_equal(optimum.S, result.S)
     np.testing.assert_array_equal(convergence, result.convergence)
     np.testing.assert_allclose(y, result.y_computed, rtol=1e-5)
-
-
-def test_log_magnitudes_are_optimised_as_they_are(content, style):
-    config = TransferConfig(method="gram", n_iter=5)
+    # and log magnitudes are optimised as they are
     spectra = [log_magnitude(set_level(y)) for y in (content, style)]
-    np.testing.assert_array_equal(optimise(*spectra, config).S, optimise(content, style, config).S)
-    fewer = optimise(*spectra, config, encoder=InfiniteEncoder(3))
-    assert fewer.loss.encoder.kernel_size == 3
+    np.testing.assert_array_equal(optimise(*spectra, config).S, optimum.S)
+    assert optimise(*spectra, config, encoder=InfiniteEncoder(3)).loss.encoder.kernel_size == 3
 
 
 def test_loud_content_gives_a_loud_result_without_clipping(content, style):
@@ -88,13 +67,12 @@ def test_loud_content_gives_a_loud_result_without_clipping(content, style):
     result = run(loud, style, TransferConfig(method="gram", balance=0.8, n_iter=12))
     assert np.abs(result.y).max() <= 10 ** (-1 / 20) * (1 + 1e-6)
     assert abs(loudness_difference(result.y, loud, SR)) < 1
-    assert re.fullmatch(
-        r"The sound has the content's loudness; peaks were limited by up to \d+\.\d dB\.", result.level_note
-    )
+    assert "limited" in result.level_note
 
 
-def test_loss_decreases_and_is_the_weighted_sum(content, style, config):
-    losses = run(content, style, config).losses
+def test_loss_decreases_and_is_that_of_every_iteration(content, style, config):
+    """With a style longer than the content."""
+    losses = run(content, np.resize(style, int(1.7 * len(content))), config).losses
     assert list(losses.columns) == ["iteration", "content", "style", "total"]
     assert losses["iteration"].tolist() == list(range(len(losses)))
     assert (np.diff(losses["total"]) <= 0).all()
@@ -115,43 +93,38 @@ def test_balance_1_matches_the_style():
     assert taken.value.style < 1e-3 * taken.loss.style_unit
 
 
-def test_same_seed_same_samples(content, style, config):
-    assert np.array_equal(run(content, style, config).y, run(content, style, config).y)
-    assert not np.array_equal(run(content, style, config).y, run(content, style, replace(config, seed=1)).y)
-
-
 def test_global_random_states_are_left_alone(content, style, config):
-    random.seed(0)
-    torch.manual_seed(0)
-    np.random.seed(0)  # noqa: NPY002
+    def numbers():
+        return random.random(), torch.rand(1).item(), np.random.random()  # noqa: NPY002
+
+    def seed():
+        random.seed(0)
+        torch.manual_seed(0)
+        np.random.seed(0)  # noqa: NPY002
+
+    seed()
+    expected = numbers()
+    seed()
     run(content, style, config)
     optimise(content, style, config, start="noise")
-    after = random.random(), torch.rand(1).item(), np.random.random()  # noqa: NPY002
-    random.seed(0)
-    torch.manual_seed(0)
-    np.random.seed(0)  # noqa: NPY002
-    assert after == (random.random(), torch.rand(1).item(), np.random.random())  # noqa: NPY002
+    assert numbers() == expected
 
 
-@pytest.mark.parametrize("config", [*SMALL.values(), *MATCHED.values()], ids=[*SMALL, *MATCHED])
+@every
 def test_how_the_caller_keeps_numbers_changes_nothing(content, style, config):
-    """Arrays that run backwards or may not be written, and another default type of torch."""
-    expected = transfer_style(content, style, SR, config, progress=False).y
+    """Arrays that run backwards or may not be written, whole numbers, and another default type of torch."""
+    expected = run(content, style, config).y
     backwards, frozen, before = content[::-1].copy()[::-1], style.copy(), torch.get_default_dtype()
     frozen.flags.writeable = False
     torch.set_default_dtype(torch.float64)
     try:
-        found = transfer_style(backwards, frozen, SR, config, progress=False).y
+        found = run(backwards, frozen, config).y
     finally:
         torch.set_default_dtype(before)
+    assert found.dtype == np.float32
     np.testing.assert_array_equal(found, expected)
-
-
-def test_unequal_lengths(content, style, config):
-    style = np.resize(style, int(len(content) * 1.7))
-    result = run(content, style, config)
-    assert result.y.shape == content.shape
-    assert result.losses["style"].iloc[-1] < result.losses["style"].iloc[0]
+    whole = run((content * 2**15).astype(np.int16), style, config).y
+    assert rms(whole) == pytest.approx(rms(expected), rel=0.01)
 
 
 def test_noise_is_uniform_with_the_mean_of_the_content(content, style):
@@ -162,11 +135,8 @@ def test_noise_is_uniform_with_the_mean_of_the_content(content, style):
     assert float(start.mean()) == pytest.approx(float(X.mean()), abs=5 * top / (12 * n) ** 0.5)
     assert top * (1 - 20 / n) < float(start.max()) <= top
     assert float(start.min()) >= 0
-    seen = []
-    config = TransferConfig(method="gram", n_iter=3)
-    optimise(content, style, config, start="noise", callback=lambda i, value, X: seen.append(value))
-    assert seen[0].content > 0
-    assert seen[-1].total < seen[0].total
+    config = TransferConfig(method="gram", n_iter=0)
+    assert torch.equal(optimise(content, style, config, start="noise").x, start)
     with pytest.raises(ValueError, match="start='middle'"):
         optimise(content, style, config, start="middle")
 
@@ -180,21 +150,11 @@ def test_settings_of_the_encoder_reach_the_losses(content, style, kind):
     assert run(content, style, config).style_unit == pytest.approx(float(style_loss(made, C, A)), rel=1e-4)
 
 
-def test_the_seed_reaches_griffin_lim(content, style, config):
-    result = run(content, style, replace(config, seed=3))
+def test_the_seed_reaches_griffin_lim_and_fixes_the_samples(content, style, config):
+    result, again = (run(content, style, replace(config, seed=3)) for _ in range(2))
     _, expected = griffin_lim(result.S, length=len(content), seed=3, return_convergence=True)
     np.testing.assert_array_equal(result.convergence, expected)
-
-
-def test_other_sample_rates_are_resampled(content, style):
-    config = SMALL["infinite"]
-    result = transfer_style(content, style, 16000, config, progress=False)
-    assert result.sr == SR
-    assert result.y.shape == (round(len(content) * SR / 16000),)
-
-
-def loudest_hz(y, sr):
-    return np.argmax(np.abs(np.fft.rfft(y))) * sr / len(y)
+    np.testing.assert_array_equal(result.y, again.y)
 
 
 @pytest.mark.parametrize(("balance", "of"), [(0.0, "content"), (1.0, "style")])
@@ -205,44 +165,36 @@ def test_resampling_keeps_the_pitch_of_both_clips(balance, of):
     content, style = (0.1 * np.sin(2 * np.pi * hz * t) for hz in pitches.values())
     config = TransferConfig(balance=balance, method="gram", kernel_size=1, n_iter=60, phase="griffin_lim")
     result = transfer_style(content, style, 16000, config, progress=False)
-    assert loudest_hz(result.y, result.sr) == pytest.approx(pitches[of], abs=SR / 2048)
+    assert (result.sr, result.y.shape) == (SR, (2 * SR,))
+    loudest = np.argmax(np.abs(np.fft.rfft(result.y))) / 2
+    assert loudest == pytest.approx(pitches[of], abs=SR / 2048)
 
 
-def test_callback_sees_losses_and_stops(content, style):
-    config = SMALL["infinite"]
-    seen = []
+@pytest.mark.parametrize("last", [3, 14])
+def test_callback_sees_losses_and_stops_the_optimisation_and_the_polish(content, style, last):
+    """After 12 iterations of the optimisation the polish goes on counting."""
+    config, seen = replace(SMALL["infinite"], phase="polish"), []
+    full = run(content, style, config)
 
     def callback(iteration, losses, S):
-        seen.append((iteration, losses["total"], float(S.min())))
-        return iteration == 3
+        assert S.shape == full.S.shape
+        assert S.min() >= 0
+        seen.append((iteration, losses["total"]))
+        return iteration >= last
 
     result = run(content, style, config, callback=callback)
-    assert [row[0] for row in seen] == [0, 1, 2, 3]
+    n_polished = 1 if last == 3 else 2
     assert result.reason == "callback"
-    assert result.losses["total"].tolist() == [row[1] for row in seen]
-    assert min(row[2] for row in seen) >= 0
-
-
-def test_callback_ends_the_polish(content, style):
-    config = SMALL["infinite"]
-    full = run(content, style, replace(config, phase="polish"))
-    made, seen = len(full.losses) - 1, []
-
-    def callback(iteration, losses, S):
-        seen.append(losses["total"])
-        assert S.shape == full.S.shape
-        return iteration == made + 2
-
-    stopped = run(content, style, replace(config, phase="polish"), callback=callback)
-    assert stopped.reason == "callback"
-    assert len(seen) == made + 3
-    assert stopped.polish_losses["total"].tolist() == full.polish_losses["total"].tolist()[:3]
-    assert stopped.polish_losses["total"].tolist()[1:] == seen[-2:]
+    assert [row[0] for row in seen] == list(range(len(seen)))
+    assert len(result.losses) == min(last, 12) + 1
+    assert len(result.polish_losses) == n_polished + 1
+    totals = [*result.losses["total"], *result.polish_losses["total"][1:]]
+    assert totals == [row[1] for row in seen]
 
 
 def test_style_removed_is_of_the_sound_where_it_is_polished(content, style):
-    config = SMALL["infinite"]
-    polished = run(content, style, replace(config, phase="polish"))
+    config = replace(SMALL["infinite"], phase="polish")
+    polished = run(content, style, config)
     assert polished.style_removed == 1 - polished.polish_losses["style"].iloc[-1] / polished.style_unit
     plain = run(content, style, replace(config, phase="griffin_lim"))
     assert plain.style_removed == 1 - plain.losses["style"].iloc[-1] / plain.style_unit
@@ -258,49 +210,33 @@ def test_progress_bar_names_both_losses(content, style, capsys):
 
 @pytest.mark.parametrize("which", ["content", "style"])
 @pytest.mark.parametrize(
-    ("spoil", "message"),
+    ("spoil", "quoted"),
     [
-        (lambda y: 0 * y, "is silent"),
-        (lambda y: np.where(np.arange(len(y)) == 5, np.nan, y), "NaN or infinite"),
-        (lambda y: np.where(np.arange(len(y)) == 5, np.inf, y), "NaN or infinite"),
-        (lambda y: y[:9000], "less than one patch"),
-        (lambda y: y[:0], "holds no samples"),
-        (lambda y: y[None, None], r"\(n_samples,\) or \(n_channels, n_samples\)"),
+        (lambda y: 0 * y, "silent"),
+        (lambda y: np.where(np.arange(len(y)) == 5, np.nan, y), "NaN"),
+        (lambda y: np.where(np.arange(len(y)) == 5, np.inf, y), "infinite"),
+        (lambda y: y[:9000], r"0\.408 s.*kernel_size=11"),
+        (lambda y: y[:0], "no samples"),
+        (lambda y: y[None, None], r"shape \(1, 1, \d+\)"),
     ],
 )
-def test_bad_input_is_named(content, style, which, spoil, message):
+def test_bad_input_is_named(content, style, which, spoil, quoted):
     clips = {"content": content, "style": style}
     clips[which] = spoil(clips[which])
-    with pytest.raises(ValueError, match=f"{which}.*{message}"):
+    with pytest.raises(ValueError, match=f"{which}.*{quoted}"):
         run(clips["content"], clips["style"], SMALL["infinite"])
 
 
-@pytest.mark.parametrize(
-    "bad",
-    [
-        {"method": "noise"},
-        {"phase": "wavenet"},
-        {"balance": -0.1},
-        {"balance": 1.1},
-        {"n_filters": 0},
-        {"kernel_size": 0},
-        {"activation": "tanh"},
-        {"encoder": "trained"},
-        {"n_iter": -1},
-        {"hop_length": 4096},
-        {"level": 0.0},
-    ],
-)
-def test_bad_settings_are_named(bad):
-    (name, value), *_ = bad.items()
+BAD_SETTINGS = {
+    "method": "noise", "phase": "wavenet", "activation": "tanh", "encoder": "trained", "balance": -0.1, "n_filters": 0,
+    "kernel_size": 0, "n_iter": -1, "hop_length": 4096, "level": 0.0, "sr": 999, "n_fft": 2047, "seed": 2**64,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "value"), [*BAD_SETTINGS.items(), ("balance", 1.1), ("sr", 22050.5)])
+def test_bad_settings_are_named(name, value):
     with pytest.raises(ValueError, match=f"{name}={value!r} is not allowed"):
-        TransferConfig(**bad)
-
-
-def test_method_not_given_goes_by_the_encoder():
-    assert TransferConfig().method == TransferConfig(balance=0.9, encoder="infinite").method == "matched"
-    assert TransferConfig(encoder="random").method == TransferConfig.paper(balance=0.9).method == "gram"
-    assert TransferConfig(method="matched", encoder="random").method == "matched"
+        TransferConfig(**{name: value})
 
 
 def test_balance_to_one_half_filters(content, style):
@@ -312,23 +248,22 @@ def test_balance_to_one_half_filters(content, style):
         np.testing.assert_allclose(result.y_computed, filtered, atol=1e-5)
 
 
-def test_balance_0_of_the_default_is_the_content(content, style):
-    result = run(content, style, TransferConfig(balance=0.0))
-    np.testing.assert_array_equal(result.y, content)
+def test_balance_0_of_the_default_is_the_content_with_its_offset(content, style):
+    for y in (content, content + np.float32(0.2)):
+        np.testing.assert_array_equal(run(y, style, TransferConfig(balance=0.0)).y, y)
 
 
 def test_what_was_filtered_has_no_losses(content, style):
     result = run(content, style, TransferConfig())
     X = log_magnitude(set_level(result.y))
     np.testing.assert_allclose(result.S, torch.expm1(X).numpy(), rtol=1e-3, atol=1e-4)
-    assert list(result.losses) == ["iteration", "content", "style", "total"]
     assert (len(result.losses), len(result.convergence), result.polish_losses) == (0, 0, None)
     assert (result.reason, result.n_iter, result.optimum) == ("matched", 0, None)
     assert set(result.seconds) == {"match"}
 
 
 def test_above_one_half_the_optimisation_starts_from_the_matched_sound(content, style):
-    result = run(content, style, MATCHED["optimised"])
+    result = run(content, style, ALL["optimised"])
     assert result.losses["content"].iloc[0] == pytest.approx(0, abs=1e-9)
     assert result.losses["style"].iloc[0] == pytest.approx(result.style_unit, rel=1e-4)
     assert result.losses["style"].iloc[-1] < 0.5 * result.style_unit
@@ -347,48 +282,21 @@ def test_balance_has_no_jump_at_the_matched_timbre(content, style):
 
 @pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
-@pytest.mark.parametrize("config", [*SMALL.values(), *MATCHED.values()], ids=[*SMALL, *MATCHED])
+@every
 def test_cuda_agrees_with_cpu(content, style, config):
     on_gpu = run(content, style, replace(config, device="cuda"))
     on_cpu = run(content, style, config)
     assert on_gpu.losses["total"].iloc[-1] == pytest.approx(on_cpu.losses["total"].iloc[-1], rel=1e-2)
 
 
-@pytest.mark.parametrize("options", [{}, {"method": "gram", "balance": 0.5, "n_iter": 3}], ids=str)
+@pytest.mark.parametrize("config", [TransferConfig(), TransferConfig(method="gram", n_iter=3)], ids=str)
 @pytest.mark.parametrize("where", ["content", "style"])
-def test_a_constant_offset_is_taken_for_no_sound(content, style, where, options):
+def test_a_constant_offset_is_taken_for_no_sound(content, style, where, config):
     """As of a sound card; it would be the loudest of the lowest band."""
-    config = TransferConfig(**options)
     sounds = {"content": content - content.mean(), "style": style - style.mean()}
-    clean = transfer_style(**sounds, sr=SR, config=config, progress=False).y
+    clean = run(**sounds, config=config).y
     sounds[where] = sounds[where] + np.float32(0.2)
-    found = transfer_style(**sounds, sr=SR, config=config, progress=False).y
+    found = run(**sounds, config=config).y
     assert abs(found.mean()) < 2e-3
-    if "n_iter" not in options:  # an optimisation goes other ways by roundings
+    if config.filters:  # an optimisation goes other ways by roundings
         np.testing.assert_allclose(found, clean, atol=0.02 * np.abs(clean).max())
-
-
-def test_balance_0_keeps_the_offset_of_the_content(content, style):
-    found = transfer_style(content + 0.2, style, SR, TransferConfig(balance=0), progress=False).y
-    assert found.mean() == pytest.approx(0.2, rel=0.05)
-
-
-@pytest.mark.parametrize("config", [TransferConfig(), SMALL["random"], SMALL["infinite"]], ids=str)
-def test_arrays_as_people_have_them(content, style, config):
-    """Run backwards, read-only, as 16-bit integers, and under another default of torch."""
-    backwards = content[::-1]
-    expected = run(backwards.copy(), style, config).y
-    np.testing.assert_array_equal(run(backwards, style, config).y, expected)
-    locked = content.copy()
-    locked.flags.writeable = False
-    plain = run(content, style, config).y
-    np.testing.assert_array_equal(run(locked, style, config).y, plain)
-    whole = (content * 2**15).astype(np.int16)
-    assert rms(run(whole, style, config).y) == pytest.approx(rms(plain), rel=0.01)
-    torch.set_default_dtype(torch.float64)
-    try:
-        y = run(content, style, config).y
-    finally:
-        torch.set_default_dtype(torch.float32)
-    assert y.dtype == np.float32
-    assert rms(y) == pytest.approx(rms(plain), rel=0.05)

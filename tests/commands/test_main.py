@@ -13,19 +13,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from audiostyle import __version__
 from audiostyle.__main__ import main
 from audiostyle.datasets import clips, paths
 
 SR = 22050
-
-
-def test_version_and_help(capsys):
-    for arguments, expected in ((["--version"], __version__), (["transfer", "--help"], "examples:")):
-        with pytest.raises(SystemExit) as stop:
-            main(arguments)
-        assert stop.value.code == 0
-        assert expected in capsys.readouterr().out
 
 
 def test_help_answers_without_loading_what_computes():
@@ -34,10 +25,8 @@ def test_help_answers_without_loading_what_computes():
         "print(*{'torch', 'pandas', 'librosa', 'numpy', 'matplotlib'} & sys.modules.keys())"
     )
     environment = os.environ | {"PYTHONPATH": str(paths.root())}
-    loaded = subprocess.run(
-        [sys.executable, "-c", code], check=True, env=environment, capture_output=True, text=True
-    )
-    assert loaded.stdout.split() == []
+    loaded = subprocess.check_output([sys.executable, "-c", code], env=environment, text=True)
+    assert loaded.split() == []
 
 
 def command(monkeypatch, run, name="transfer"):
@@ -54,10 +43,9 @@ def test_interrupt_and_warning_are_one_line(monkeypatch, capsys):
 
     command(monkeypatch, interrupted)
     assert main([]) == 130
-    assert capsys.readouterr().err.splitlines() == [
-        "audiostyle transfer: some of it is short",
-        "audiostyle transfer: interrupted; no file is left half written",
-    ]
+    warned, interrupted = capsys.readouterr().err.splitlines()
+    assert warned == "audiostyle transfer: some of it is short"
+    assert interrupted.startswith("audiostyle transfer: interrupted")
 
 
 @pytest.mark.parametrize(("error", "code"), [(KeyboardInterrupt, 130), (ZeroDivisionError, 0)])
@@ -72,9 +60,7 @@ def test_ctrl_c_is_heard_where_python_drops_it(monkeypatch, error, code):
         raise error
 
     def run(_):
-        referent = Referent()
-        kept = weakref.ref(referent, interrupted)
-        del referent
+        kept = weakref.ref(Referent(), interrupted)  # let go at once
         assert kept() is None
         for _ in range(500 if code else 0):
             time.sleep(0.01)
@@ -116,16 +102,15 @@ def test_ctrl_c_exits_with_130_and_leaves_no_file(tmp_path, monkeypatch, content
     process.send_signal(signal.SIGINT)
     said += process.communicate(timeout=120)[1]
     assert process.returncode == 130, said
-    assert said.endswith(b"audiostyle transfer: interrupted; no file is left half written\n")
+    assert b"interrupted" in said.splitlines()[-1]
     assert sorted(tmp_path.iterdir()) == before
 
 
 def test_the_preset_of_pairs_comes_before_the_environment(monkeypatch, capsys):
-    assert main(["pairs", "--preset", "huge"]) == 2
-    assert "preset='huge' is not allowed; it must be one of paper, quick, smoke" in capsys.readouterr().err
     monkeypatch.setenv("AUDIOSTYLE_PRESET", "vast")
-    assert main(["pairs"]) == 2
-    assert "preset='vast'" in capsys.readouterr().err
+    for words, name in ((["--preset", "huge"], "huge"), ([], "vast")):
+        assert main(["pairs", *words]) == 2
+        assert f"preset='{name}'" in capsys.readouterr().err
 
 
 def test_pairs_refuses_what_it_cannot_write_before_the_work(monkeypatch, capsys):
@@ -140,4 +125,4 @@ def test_pairs_refuses_what_it_cannot_write_before_the_work(monkeypatch, capsys)
 @pytest.mark.parametrize("port", ["-1", "0", "65536", str(10**400)])
 def test_ports_of_the_app(capsys, port):
     assert main(["app", "--no-browser", "--port", port]) == 2
-    assert "is not allowed; it must be from 1 to 65535" in capsys.readouterr().err
+    assert "from 1 to 65535" in capsys.readouterr().err

@@ -16,12 +16,11 @@ HUGE = str(10**400)
 
 @pytest.fixture
 def corpus(tmp_path, rng, make_melody):
-    for speaker, pitch in (("anna", 200), ("bert", 120)):
+    for speaker, pitch, third in (("anna", 200, 1.2), ("bert", 120, 0.2)):
         (tmp_path / "talk" / speaker).mkdir(parents=True)
         for i in range(4):
-            y = make_melody(
-                pitch * (1 + 0.1 * rng.random(4)), harmonics=[1, 0.4, 0.2 + (pitch > 150)], sr=16000
-            )
+            notes = pitch * (1 + 0.1 * rng.random(4))
+            y = make_melody(notes, harmonics=[1, 0.4, third], sr=16000)
             soundfile.write(tmp_path / "talk" / speaker / f"{i}.wav", y, 16000)
     return tmp_path / "talk"
 
@@ -36,22 +35,6 @@ def test_distances_are_kept_unless_the_command_says_no(corpus, capsys):
     assert printed[0] == printed[1] == printed[2], "but for the seconds, which end each line"
 
 
-def test_speakers_writes_the_rows_as_json(corpus, tmp_path):
-    options = ["--methods", "paper,chance", "--json", str(tmp_path / "table.json"), "--no-cache", "--quiet"]
-    assert main(["speakers", str(corpus), *options]) == 0
-    rows = json.loads((tmp_path / "table.json").read_text())
-    assert [(row["method"], row["split"]) for row in rows] == [
-        (method, split) for method in ("paper", "chance") for split in ("alternate", "halves")
-    ]
-    assert ",".join(rows[0]) == (
-        "corpus,method,encoder,split,text,n_speakers,n_train,n_test,n_correct,accuracy,ci_low,ci_high,seed,seconds"
-    )
-    assert rows[0]["corpus"] == "talk"
-    assert rows[0]["encoder"] == "infinite"
-    assert rows[0]["seed"] is None
-    assert rows[2]["encoder"] is None
-
-
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
@@ -63,9 +46,12 @@ def test_speakers_writes_the_rows_as_json(corpus, tmp_path):
         (["--per-speaker", "2"], {"n_train": [2] * 2, "n_test": [2] * 2}),
         (["--speakers", "bert,carl"], {"n_speakers": [2] * 2}),
         (["--n-speakers", "2"], {"n_speakers": [2] * 2}),
+        (["--methods", "best"], {"encoder": ["sketch-2048"] * 2}),
+        (["--methods", "best", "--exact"], {"encoder": ["infinite"] * 2}),
     ],
 )  # fmt: skip
-def test_every_option_of_speakers_reaches_the_table(corpus, tmp_path, options, expected):
+def test_every_option_of_speakers_reaches_the_table(corpus, tmp_path, monkeypatch, options, expected):
+    monkeypatch.setattr("audiostyle.speakers.table.SKETCH_FROM", 8)
     if "speakers" in options[0]:
         shutil.copytree(corpus / "anna", corpus / "carl")
     options = ["--methods", "paper", *options] if "--methods" not in options else options
@@ -73,22 +59,6 @@ def test_every_option_of_speakers_reaches_the_table(corpus, tmp_path, options, e
     assert main(["speakers", str(corpus), *options, "--json", str(file), "--no-cache", "--quiet"]) == 0
     rows = json.loads(file.read_text())
     assert {name: [row[name] for row in rows] for name in expected} == expected
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (["--speakers", "anna,carl"], "talk has no speaker carl; it has anna, bert"),
-        (["--per-speaker", "9"], "needs 9 or more utterances, and there are anna: 4, bert: 4"),
-        (["--methods", "magic"], "method='magic' is not allowed"),
-        (["--json", "nowhere/at/all.json"], "is not a folder to write in"),
-    ],
-)
-def test_bad_speaker_options_are_one_line(corpus, options, message, capsys):
-    assert main(["speakers", str(corpus), "--quiet", "--no-cache", *options]) == 2
-    error = capsys.readouterr().err
-    assert message in error
-    assert error.count("\n") == 1
 
 
 def test_speakers_identify_from_a_corpus_and_from_its_sketches_alone(corpus, tmp_path, capsys):
@@ -120,50 +90,24 @@ def test_speakers_identify_compares_no_more_than_was_asked_for(corpus, tmp_path,
     assert capsys.readouterr().out.splitlines()[1].split()[1:3] == ["carl", "anna"]
 
 
-@pytest.mark.parametrize(("options", "encoder"), [([], "sketch-2048"), (["--exact"], "infinite")])
-def test_large_corpora_are_sketched_unless_the_command_says_no(
-    corpus, tmp_path, monkeypatch, options, encoder
-):
-    monkeypatch.setattr("audiostyle.speakers.table.SKETCH_FROM", 8)
-    file = tmp_path / "table.json"
-    command = ["speakers", str(corpus), "--methods", "best", "--json", str(file), "--no-cache", "--quiet"]
-    assert main([*command, *options]) == 0
-    assert {row["encoder"] for row in json.loads(file.read_text())} == {encoder}
-
-
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("words", "quoted"),
     [
-        (["--n-speakers", "-1"], ""),
-        (["--n-speakers", "0"], ""),
-        (["--n-speakers", HUGE], ""),
-        (["--per-speaker", "-1"], ""),
-        (["--per-speaker", HUGE], ""),
-        (["--seeds", "0"], "n_seeds=0 is not allowed"),
-        (["--methods", "paper-0"], "n_filters=0 is not allowed"),
-        (["--methods", f"paper-{HUGE}"], "is not allowed"),
-        (["--jobs", "0"], "--jobs 0 is not allowed"),
-        (["--jobs", "-3"], "--jobs -3 is not allowed"),
-        (["--sketches", "known"], "give both"),
-        (["--methods", ""], "method='' is not allowed"),
-        (["--speakers", ","], "has no speaker"),
-        (["--speakers", "anna"], "two or more speakers are needed"),
+        ("--n-speakers=-1", "-1"), ("--n-speakers=0", "0"), (f"--n-speakers={HUGE}", "talk has 2"),
+        ("--per-speaker=-1", "-1"), (f"--per-speaker={HUGE}", "anna: 4"), ("--seeds=0", "n_seeds=0"),
+        ("--per-speaker=9", "anna: 4, bert: 4"), ("--methods=magic", "method='magic'"), ("--methods=", "method=''"),
+        ("--methods=paper-0", "n_filters=0"), (f"--methods=paper-{HUGE}", "n_filters="), ("--jobs=0", "--jobs 0"),
+        ("--jobs=-3", "--jobs -3"), ("--sketches=known", "give both"), ("--speakers=,", "no speaker"),
+        ("--speakers=anna", "two or more"), ("--speakers=anna,carl", "no speaker carl; it has anna, bert"),
+        ("--json=nowhere/at/all.json", "nowhere"),
     ],
-    ids=lambda value: value[-1][:8] if isinstance(value, list) else "",
-)
-def test_options_out_of_range_are_one_line(corpus, capsys, words, message):
-    assert main(["speakers", str(corpus), "--quiet", "--no-cache", *words]) == 2
+    ids=lambda value: value[:24],
+)  # fmt: skip
+def test_bad_options_are_one_line(corpus, capsys, words, quoted):
+    assert main(["speakers", str(corpus), "--quiet", "--no-cache", words]) == 2
     error = capsys.readouterr().err
-    assert message in error
+    assert quoted in error
     assert error.count("\n") == 1
-
-
-@pytest.mark.parametrize("name", ["missing", "file", "empty"])
-def test_corpora_that_are_none(tmp_path, capsys, name):
-    (tmp_path / "file").write_text("x")
-    (tmp_path / "empty").mkdir()
-    assert main(["speakers", str(tmp_path / name), "--quiet"]) == 2
-    assert capsys.readouterr().err.count("\n") == 1
 
 
 def test_a_recording_is_not_replaced_by_the_table(corpus, capsys):
@@ -176,10 +120,8 @@ def test_a_recording_is_not_replaced_by_the_table(corpus, capsys):
 
 def test_no_more_processes_than_cores_and_what_was_found_is_said(corpus, monkeypatch, capsys):
     seen = []
-    monkeypatch.setattr(
-        "audiostyle.speakers.sketch.workers", lambda *words: seen.append(words) or nullcontext()
-    )
+    workers = "audiostyle.speakers.sketch.workers"
+    monkeypatch.setattr(workers, lambda *words: seen.append(words) or nullcontext())
     assert main(["speakers", str(corpus), "--jobs", "1000000", "--methods", "chance", "--quiet"]) == 0
     assert seen == [(os.cpu_count(), None)]
-    said = "audiostyle speakers: talk (folders): 2 speakers of 4 utterances, 8 in all\n"
-    assert capsys.readouterr().err == said
+    assert "2 speakers of 4 utterances" in capsys.readouterr().err

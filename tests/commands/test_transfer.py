@@ -69,8 +69,7 @@ def test_two_files_become_one_and_it_says_so_in_one_line(files, capsys, output):
     assert sr == SR
     assert np.max(np.abs(y)) > 0.001
     said = capsys.readouterr()
-    line = r"out\.\w+: 1\.0 s, filtered to the matched timbre, \d+\.\d s\. The sound has the content's loudness\.\n"
-    assert re.fullmatch(line, said.out), said.out
+    assert re.fullmatch(r"out\.\w+: 1\.0 s, .*matched timbre, \d+\.\d s\..*\n", said.out), said.out
     assert said.err == ""
 
 
@@ -91,12 +90,16 @@ def test_every_setting_has_an_option_that_reaches_the_transfer(files, seen, sett
     assert seen["content"].sr == SR
 
 
-def test_parts_rate_and_channels_reach_the_transfer(files, seen, content):
+def test_parts_rate_channels_and_presets_reach_the_transfer(files, seen, content):
     run("--duration", "1", "--style-duration", "0.5", "--sr", "8000", "--channels", "2")
     assert (seen["content"].n_samples, seen["style"].n_samples) == (SR, SR // 2)
     assert (seen["rate"], seen["n_channels"]) == (8000, 2)
     run("--start", "1.2", "--style-start", "0")
     assert seen["content"].n_samples == len(content) - round(1.2 * SR)
+    run("--preset", "paper", "--balance", "0.2")
+    assert seen["config"] == TransferConfig.paper(balance=0.2)
+    run("--preset", "texture")
+    assert seen["config"] == TransferConfig(balance=0.8)
 
 
 def test_an_optimisation_says_what_it_removed(files, capsys):
@@ -124,27 +127,16 @@ def test_an_optimisation_says_what_it_removed(files, capsys):
 )  # fmt: skip
 def test_values_out_of_range_are_named(files, seen, capsys, words):
     error = refused(capsys, *words)
-    name = (
-        words[0]
-        .strip("-")
-        .partition("=")[0]
-        .split("-")[-1 if "start" in words[0] or "dur" in words[0] else 0]
-    )
+    name = re.match(r"--(?:content-|style-)?(\w+)", words[0])[1]
     assert re.search(rf"{name}\w*=\S+ is not allowed; it must be", error), error
     assert len(error) < 220
     assert not seen
 
 
 BAD_SOUNDS = {
-    "missing.wav": "does not exist",
-    "folder": "folder holds no sound files",
-    "text.wav": "is not a sound file",
-    "empty.wav": "is empty",
-    "pipe.wav": "is a pipe",
-    "silent.wav": "is silent",
-    "content.wav/x": "",
-    LONG + LONG: "",
-}
+    "missing.wav": "does not exist", "folder": "no sound files", "text.wav": "not a sound", "empty.wav": "empty",
+    "pipe.wav": "pipe", "silent.wav": "silent", "content.wav/x": "", LONG + LONG: "",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("sound", BAD_SOUNDS)
@@ -156,15 +148,10 @@ def test_sounds_that_cannot_be_used(files, capsys, sound, place):
 
 
 BAD_OUTPUTS = {
-    "pipe.wav": "not a regular file",
-    "folder": "is a folder; name a file in it",
-    ".": "is a folder; name a file in it",
-    "nowhere/out.wav": "is not a folder to write in",
-    "content.wav/out.wav": "",
-    f"{LONG}.wav": "at most 255 bytes",
-    "content.wav": "one of the sounds read",
+    "pipe.wav": "not a regular file", "folder": "is a folder", ".": "is a folder", "nowhere/out.wav": "nowhere",
+    "content.wav/out.wav": "", f"{LONG}.wav": "255 bytes", "content.wav": "one of the sounds read",
     **{f"out{suffix}": "use one of .wav" for suffix in (".htk", ".raw", ".au", ".w64", ".xyz", "")},
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("output", BAD_OUTPUTS)
@@ -176,20 +163,16 @@ def test_outputs_that_cannot_be_written(files, seen, capsys, output):
 
 
 @pytest.mark.parametrize(
-    ("words", "output", "message"),
+    ("words", "output", "quoted"),
     [
-        (["--sr", "12345"], "out.mp3", "MP3 at 12345 Hz"),
-        (["--sr", "384000"], "out.ogg", "OGG at 384000 Hz"),
-        (["--report", "a.txt"], "out.wav", "call it .html"),
-        (["--report", "nowhere/a.html"], "out.wav", "is not a folder to write in"),
-        (["--recipe", "text.wav"], "out.wav", "holds no settings of a result"),
-        (["--recipe", "text.wav", "--preset", "paper"], "out.wav", ""),
-        (["--weights", "x"], "out.wav", "is not a list of numbers"),
-        (["--format", "wav"], "out.wav", "the suffix of --output says it"),
+        ("--sr 12345", "out.mp3", "MP3 at 12345 Hz"), ("--sr 384000", "out.ogg", "OGG at 384000 Hz"),
+        ("--report a.txt", "out.wav", ".html"), ("--report nowhere/a.html", "out.wav", "nowhere"),
+        ("--recipe text.wav", "out.wav", "text.wav"), ("--recipe text.wav --preset paper", "out.wav", "text.wav"),
+        ("--weights x", "out.wav", "--weights x"), ("--format wav", "out.wav", "--output"),
     ],
-)
-def test_what_cannot_work_is_refused_before_the_work(files, seen, capsys, words, output, message):
-    assert message in refused(capsys, *words, output=output)
+)  # fmt: skip
+def test_what_cannot_work_is_refused_before_the_work(files, seen, capsys, words, output, quoted):
+    assert quoted in refused(capsys, *words.split(), output=output)
     assert not seen
 
 
@@ -197,9 +180,7 @@ def test_what_cannot_work_is_refused_before_the_work(files, seen, capsys, words,
 def test_devices_that_are_not_there(files, seen, capsys, device):
     if device == "cuda" and torch.cuda.is_available():
         pytest.skip("a GPU is here")
-    assert re.search(
-        rf"--device {device} ?cannot be used here \(.+\); use cpu", refused(capsys, "--device", device)
-    )
+    assert re.search(rf"--device {device} ?cannot .*use cpu", refused(capsys, "--device", device))
 
 
 def test_a_transfer_beyond_the_memory_is_refused(files, capsys):
@@ -210,11 +191,13 @@ def test_a_folder_without_permission_and_a_full_disk_are_named(files, capsys, mo
     before = sorted(files.iterdir())
     with monkeypatch.context() as denied:
         denied.setattr("os.access", lambda path, mode: mode == os.R_OK)  # root may write anywhere
-        assert "cannot be written: no permission in" in refused(capsys)
+        assert "no permission" in refused(capsys)
+
+    def write(*_):
+        raise soundfile.LibsndfileError(2)
+
     with monkeypatch.context() as full:
-        full.setattr(
-            soundfile.SoundFile, "write", lambda *_: (_ for _ in ()).throw(soundfile.LibsndfileError(2))
-        )
+        full.setattr(soundfile.SoundFile, "write", write)
         assert "is the disk full?" in refused(capsys, "--balance", "0")
     assert sorted(files.iterdir()) == before
 
@@ -224,6 +207,7 @@ def _examples(*, several):
     pages = "\n".join((paths.root() / name).read_text() for name in ("README.md", "results/README.md"))
     found = re.findall(r"\baudiostyle (transfer .+ -o .+)", pages.replace("\\\n", " ") + EXAMPLES)
     words = [shlex.split(line) for line in found if "--recipe" not in line]
+    assert len(words) >= 5
     return [line for line in words if several == ("results" in line)]
 
 
@@ -248,8 +232,3 @@ def test_every_example_of_several_results_works(files, content, style, words):
         soundfile.write(name, style if name in words[words.index("-o") - 1] else content, SR)
     assert main([*words, "--quiet"]) == 0
     assert len(list((files / "results").glob("*__*.wav"))) == 2
-
-
-def test_there_are_examples_to_try():
-    assert len(_examples(several=False)) >= 3
-    assert len(_examples(several=True)) >= 2

@@ -4,7 +4,6 @@ import hashlib
 import http.server
 import io
 import tarfile
-import threading
 import zipfile
 
 import pytest
@@ -17,21 +16,9 @@ DESIGNS = ((1, 3), (2, 2))
 WANTED = {"p225": 3, "p226": 2}
 
 
-class Server(http.server.ThreadingHTTPServer):
-    """Serves one body; knows ranges or not, and can hang up early."""
-
-    def __init__(self, body, *, ranges, suffix=True, break_after=None):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.body, self.ranges, self.suffix, self.break_after = body, ranges, suffix, break_after
-        self.sent = 0
-        self.requested = []
-
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.server_port}/archive.zip"
-
-
 class Handler(http.server.BaseHTTPRequestHandler):
+    """Serves the server's `body`, with `ranges` or not, and hangs up in the request `breaks_at`."""
+
     def log_message(self, *args):
         pass
 
@@ -63,25 +50,20 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_response(200)
         self.send_header("Content-Length", str(last - first + 1))
         self.end_headers()
-        body = server.body[first : last + 1][: server.break_after]
+        body = server.body[first : last + 1][: 20 if len(server.requested) == server.breaks_at else None]
         server.sent += len(body)
         self.wfile.write(body)
 
 
 @pytest.fixture
-def serve():
-    servers = []
-
-    def start(body, **options):
-        server = Server(body, **options)
-        servers.append(server)
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+def serve_body(serve):
+    def start(body, *, ranges=True, suffix=True, breaks_at=None):
+        state = {"body": body, "ranges": ranges, "suffix": suffix, "breaks_at": breaks_at}
+        server = serve(Handler, **state, sent=0, requested=[])
+        server.url += "/archive.zip"
         return server
 
-    yield start
-    for server in servers:
-        server.shutdown()
-        server.server_close()
+    return start
 
 
 def vctk_zip(*, extra=(), prefix="", filler=200_000):
@@ -136,26 +118,22 @@ def tar_of(*members):
 LIBRI = [(f"LibriSpeech/test-clean/{s}/1/{s}-1-000{u}.flac", b"flac" * 99) for s in (61, 121) for u in (0, 1)]
 
 
-@pytest.mark.parametrize("suffix", [True, False])
+@pytest.mark.parametrize("options", [{}, {"suffix": False}, {"ranges": False}], ids=str)
 @pytest.mark.parametrize("prefix", ["", "VCTK-Corpus-0.92/"])
-def test_only_the_members_needed_are_downloaded(serve, tmp_path, suffix, prefix):
-    server = serve(vctk_zip(prefix=prefix), ranges=True, suffix=suffix)
+def test_only_the_members_needed_are_downloaded_where_the_server_knows_ranges(
+    serve_body, tmp_path, options, prefix
+):
+    server = serve_body(vctk_zip(prefix=prefix), **options)
     assert fetch(server, tmp_path) == tmp_path
     assert files_below(tmp_path) == expected()
     target = tmp_path / "wav48_silence_trimmed" / "p225" / "p225_003_mic1.flac"
     assert target.read_bytes() == b"p225 3" * 100
-    assert server.sent < len(server.body) / 4
+    assert (server.sent < len(server.body) / 4) == options.get("ranges", True)
     assert corpora.find_corpus(tmp_path).counts() == WANTED
 
 
-def test_a_server_without_ranges_sends_the_whole_archive(serve, tmp_path):
-    server = serve(vctk_zip(), ranges=False)
-    fetch(server, tmp_path)
-    assert files_below(tmp_path) == expected()
-
-
-def test_a_second_call_mends_what_is_damaged_and_leaves_the_rest(serve, tmp_path):
-    server = serve(vctk_zip(), ranges=True)
+def test_a_second_call_mends_what_is_damaged_and_leaves_the_rest(serve_body, tmp_path):
+    server = serve_body(vctk_zip())
     fetch(server, tmp_path)
     first, second = (tmp_path / name for name in expected()[:2])
     whole = first.read_bytes()
@@ -166,63 +144,57 @@ def test_a_second_call_mends_what_is_damaged_and_leaves_the_rest(serve, tmp_path
     assert second.stat().st_mtime_ns == kept
 
 
-def test_a_member_that_disagrees_with_the_crc_is_not_written(serve, tmp_path):
-    body = vctk_zip()
-    at = body.index(b"p225 1p225 1")
-    server = serve(body[:at] + b"X" + body[at + 1 :], ranges=True)
-    with pytest.raises(ValueError, match=r"damaged.*CRC"):
-        fetch(server, tmp_path)
-    assert files_below(tmp_path) == []
-
-
-def test_a_connection_that_breaks_leaves_no_half_file_and_continues(serve, tmp_path):
-    server = serve(vctk_zip(), ranges=True)
-    server.break_after = None
-    original = Handler.do_GET
-
-    def fail_third(handler):
-        if len(handler.server.requested) == 2:
-            handler.server.break_after = 20
-        original(handler)
-
-    server.RequestHandlerClass = type("Breaking", (Handler,), {"do_GET": fail_third})
+def test_a_connection_that_breaks_leaves_no_half_file_and_continues(serve_body, tmp_path):
+    server = serve_body(vctk_zip(), breaks_at=3)
     with pytest.raises((OSError, ValueError), match="archive"):
         fetch(server, tmp_path)
     assert set(files_below(tmp_path)) < set(expected())
-    server.RequestHandlerClass, server.break_after = Handler, None
     fetch(server, tmp_path)
     assert files_below(tmp_path) == expected()
 
 
-def test_an_archive_cut_short_is_named(serve, tmp_path):
-    body = vctk_zip()
-    for ranges in (True, False):
-        server = serve(body[: len(body) // 2], ranges=ranges)
-        with pytest.raises(ValueError, match="damaged"):
-            fetch(server, tmp_path)
+def damaged(kind):
+    body = bytearray(vctk_zip())
+    if kind == "cut short":
+        return bytes(body[: len(body) // 2])
+    if kind == "CRC":
+        body[body.index(b"p225 1p225 1")] ^= 1
+        return bytes(body)
+    at, value = {"encrypted": (8, 1), "unknown method": (10, 99)}[kind]
+    entry = body.index(b"PK\x01\x02")
+    while entry >= 0:
+        body[entry + at] = value
+        entry = body.find(b"PK\x01\x02", entry + 1)
+    return bytes(body)
+
+
+@pytest.mark.parametrize("kind", ["cut short", "CRC", "encrypted", "unknown method"])
+@pytest.mark.parametrize("ranges", [True, False])
+def test_of_a_damaged_archive_nothing_is_written(serve_body, tmp_path, kind, ranges):
+    with pytest.raises(ValueError, match=r"archive\.zip: the archive is damaged"):
+        fetch(serve_body(damaged(kind), ranges=ranges), tmp_path)
     assert files_below(tmp_path / "wav48_silence_trimmed") == []
 
 
-def test_a_wrong_checksum_is_an_error_and_removes_the_download(serve, tmp_path):
+def test_a_wrong_checksum_is_an_error_and_removes_the_download(serve_body, tmp_path):
     for fetch_it in (archives.fetch_vctk, archives.fetch_librispeech):
-        with pytest.raises(ValueError, match=r"MD5 hash of .* expected md5:0000"):
-            fetch_it(tmp_path, url=serve(vctk_zip(), ranges=False).url, md5="0000", progress=False)
+        with pytest.raises(ValueError, match="md5:0000"):
+            fetch_it(tmp_path, url=serve_body(vctk_zip(), ranges=False).url, md5="0000", progress=False)
     assert files_below(tmp_path) == []
 
 
-def test_what_cannot_be_fetched_is_said(serve, tmp_path):
-    server = serve(b"", ranges=True)
+def test_what_cannot_be_fetched_is_said(serve_body, tmp_path):
+    server = serve_body(b"")
     for fetch_it in (archives.fetch_vctk, archives.fetch_librispeech):
         with pytest.raises(OSError, match="404"):
             fetch_it(tmp_path, url=server.url + "x", progress=False)
-        with pytest.raises(OSError, match=r"^nowhere.invalid cannot be reached: the network is not there"):
+        with pytest.raises(OSError, match=r"nowhere\.invalid "):
             fetch_it(tmp_path, url="http://nowhere.invalid/archive.zip", progress=False)
     assert files_below(tmp_path) == []
 
 
 @pytest.mark.parametrize(
-    ("designs", "message"),
-    [([(3, 1)], "2 speakers of VCTK, 3 are"), ([(1, 9)], "4 utterances of p225, 9 are")],
+    ("designs", "message"), [([(3, 1)], "2 speakers of VCTK, 3"), ([(1, 9)], "4 utterances of p225, 9")]
 )
 def test_too_small_an_archive_is_an_error(designs, message):
     with zipfile.ZipFile(io.BytesIO(vctk_zip())) as archive, pytest.raises(ValueError, match=message):
@@ -232,14 +204,14 @@ def test_too_small_an_archive_is_an_error(designs, message):
 @pytest.mark.parametrize(
     "name", ["../p224/p224_00{}_mic1.flac", "wav48_silence_trimmed/../../x_00{}_mic1.flac"]
 )
-def test_members_outside_the_folder_are_none_of_vctk(serve, tmp_path, name):
+def test_members_outside_the_folder_are_none_of_vctk(serve_body, tmp_path, name):
     names = [f"wav48_silence_trimmed/{name}".format(i) for i in range(4)]
-    fetch(serve(vctk_zip(extra=names), ranges=True), tmp_path / "corpus")
+    fetch(serve_body(vctk_zip(extra=names)), tmp_path / "corpus")
     assert files_below(tmp_path) == [f"corpus/{name}" for name in expected()]
 
 
-def test_librispeech_is_unpacked_once_and_whole(serve, tmp_path):
-    server = serve(tar_of(*LIBRI), ranges=True)
+def test_librispeech_is_unpacked_once_and_whole(serve_body, tmp_path):
+    server = serve_body(tar_of(*LIBRI))
     (tmp_path / "archive.zip").write_bytes(tar_of(*LIBRI[:2]))  # another, which is downloaded again
     for _ in range(2):
         archives.fetch_librispeech(tmp_path, url=server.url, md5=md5(server.body), progress=False)
@@ -248,32 +220,19 @@ def test_librispeech_is_unpacked_once_and_whole(serve, tmp_path):
     assert corpora.find_corpus(tmp_path).counts() == {"121": 2, "61": 2}
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        tar_of(*LIBRI, ("../evil", b"x")),
-        tar_of(*LIBRI, ("LibriSpeech/link", None)),
-        tar_of(*LIBRI)[:100],
-        b"no archive",
-        b"",
-    ],
-    ids=["leaves its folder", "link to nothing", "cut short", "no archive", "empty"],
-)
-def test_a_tar_that_is_damaged_or_leaves_its_folder_is_refused_whole(serve, tmp_path, body):
-    server, target = serve(body, ranges=True), tmp_path / "corpus"
+TARS = {
+    "leaves its folder": tar_of(*LIBRI, ("../evil", b"x")),
+    "link to nothing": tar_of(*LIBRI, ("LibriSpeech/link", None)),
+    "cut short": tar_of(*LIBRI)[:100],
+    "no archive": b"no archive",
+    "empty": b"",
+}
+
+
+@pytest.mark.parametrize("body", TARS.values(), ids=TARS)
+def test_a_tar_that_is_damaged_or_leaves_its_folder_is_refused_whole(serve_body, tmp_path, body):
+    server, target = serve_body(body), tmp_path / "corpus"
     for _ in range(2):  # what failed once is not taken for done
-        with pytest.raises(ValueError, match="the archive is damaged, or not to be trusted"):
+        with pytest.raises(ValueError, match="the archive is damaged"):
             archives.fetch_librispeech(target, url=server.url, md5=md5(server.body), progress=False)
         assert files_below(tmp_path) == ["corpus/archive.zip"]
-
-
-def test_an_encrypted_member_and_an_unknown_method_are_damage(serve, tmp_path):
-    for at, value in ((8, 1), (10, 99)):
-        body = bytearray(vctk_zip())
-        entry = body.index(b"PK\x01\x02")
-        while entry >= 0:
-            body[entry + at] = value
-            entry = body.find(b"PK\x01\x02", entry + 1)
-        for ranges in (True, False):
-            with pytest.raises(ValueError, match="the archive is damaged"):
-                fetch(serve(bytes(body), ranges=ranges), tmp_path)

@@ -1,15 +1,19 @@
+"""Clips and pairs of the registry, how they are fetched, and known targets."""
+
+import http.server
 import os
 import shutil
 import stat
-import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 import requests
 
 from audiostyle import system
 from audiostyle.__main__ import main
 from audiostyle.datasets import clips, paths
+from audiostyle.datasets.triples import ROLES, SPLITS, Triple, load_triple, triples
 from audiostyle.sound.levels import SILENCE_RMS, rms
 
 PAIRS = ["speech-1", "speech-2", "symphonic-1", "symphonic-2", "instrument-1", "instrument-2"]
@@ -22,28 +26,27 @@ def recordings(tmp_path, monkeypatch):
     mirror = tmp_path / "mirror"
     (mirror / "music").mkdir(parents=True)
     template = clips.clips("recorded")[0]
-    rows = {}
     for name in ("one", "two"):
-        path = mirror / "music" / f"{name}.ogg"
-        path.write_bytes(name.encode() * 100)
-        rows[name] = clips.Clip(
-            **template._asdict()
-            | {"clip": name, "path": f"music/{name}.ogg", "sha256": system.sha256(path), "url": path.as_uri()}
-        )
-    monkeypatch.setattr(clips, "_registry", lambda: rows)
+        (mirror / "music" / f"{name}.ogg").write_bytes(name.encode() * 100)
+
+    def set_urls(place):
+        rows = {}
+        for path in (mirror / "music").iterdir():
+            given = {"clip": path.stem, "path": f"music/{path.name}", "sha256": system.sha256(path)}
+            rows[path.stem] = template._replace(**given, url=f"{place}/music/{path.name}")
+        monkeypatch.setattr(clips, "_registry", lambda: rows)
+
+    set_urls(mirror.as_uri())
     data = tmp_path / "data"
     data.mkdir()
     monkeypatch.setenv("AUDIOSTYLE_DATA_DIR", str(data))
-    return mirror, data
+    return mirror, data, set_urls
 
 
 @pytest.fixture
-def served(recordings, monkeypatch):
+def served(recordings, serve):
     """The mirror behind a local HTTP server."""
-    import http.server
-    import threading
-
-    mirror, data = recordings
+    mirror, data, set_urls = recordings
 
     class Quiet(http.server.SimpleHTTPRequestHandler):
         def __init__(self, *args):
@@ -52,26 +55,14 @@ def served(recordings, monkeypatch):
         def log_message(self, *args):
             pass
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Quiet)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    rows = {
-        name: clips.Clip(**clip._asdict() | {"url": f"http://127.0.0.1:{server.server_port}/{clip.path}"})
-        for name, clip in clips._registry().items()
-    }
-    monkeypatch.setattr(clips, "_registry", lambda: rows)
-    yield mirror, data
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    set_urls(serve(Quiet).url)
+    return mirror, data
 
 
 @pytest.mark.parametrize("clip", clips.clips(), ids=lambda clip: clip.clip)
 def test_every_row_is_complete(clip):
     assert len(clip.sha256) == 64
-    assert clip.licence
-    assert clip.attribution
-    assert clip.title
+    assert all((clip.licence, clip.attribution, clip.title))
     assert clip.edition in clips.EDITIONS
     assert clip.url.startswith("https://") == (clip.edition == "recorded")
 
@@ -93,38 +84,18 @@ def whole(edition, *, required=("pair", "extra")):
     return bool(kept) and all(system.sha256(clips.locate(clip)) == clip.sha256 for clip in kept)
 
 
-def test_bundled_clips_are_whole_small_and_audible():
-    assert whole("bundled")
-    sizes = {clip.clip: clips.locate(clip).stat().st_size for clip in clips.clips("bundled")}
-    assert max(sizes.values()) <= 150_000
-    assert sum(sizes.values()) <= 2_000_000
-
-
-@pytest.mark.parametrize("name", PAIRS)
-def test_bundled_pairs_last_ten_seconds(name):
-    audio = clips.load_pair(clips.get_pair(name, "bundled"))
-    for y in (audio.content, audio.style, *([] if audio.target is None else [audio.target])):
-        assert len(y) == 10 * audio.sr
-        assert rms(y) > 100 * SILENCE_RMS
-        assert abs(y).max() < 0.99
-    assert (audio.target is not None) == name.startswith("instrument")
-
-
 def test_each_clip_of_a_pair_is_cut_at_its_own_start():
     pair = clips.get_pair("instrument-1", "bundled")
     pair = pair._replace(content_start_s=1.0, style_start_s=2.5, target_start_s=4.0)
     audio = clips.load_pair(pair, duration=2.0)
-    for y, name, start in (
-        (audio.content, pair.content_clip, 1.0),
-        (audio.style, pair.style_clip, 2.5),
-        (audio.target, pair.target_clip, 4.0),
-    ):
+    cuts = ((pair.content_clip, 1.0), (pair.style_clip, 2.5), (pair.target_clip, 4.0))
+    for y, (name, start) in zip((audio.content, audio.style, audio.target), cuts, strict=True):
         whole, sr = clips.load_clip(name)
         np.testing.assert_array_equal(y, whole[round(start * sr) : round((start + 2) * sr)])
 
 
 def test_edition_in_use_follows_the_files(recordings, monkeypatch):
-    mirror, data = recordings
+    mirror, data, _ = recordings
     assert clips.current_edition() == "bundled"
     monkeypatch.setenv("AUDIOSTYLE_MIRROR", str(mirror))
     assert clips.current_edition() == "recorded"
@@ -137,131 +108,145 @@ def test_edition_in_use_follows_the_files(recordings, monkeypatch):
     assert clips.current_edition() == "bundled"
 
 
-def test_fetch_brings_every_recording(served):
+def names_in(folder):
+    return sorted(path.name for path in folder.rglob("*") if path.is_file())
+
+
+def test_fetch_brings_every_recording_with_the_umask_and_mends_one_that_broke(served):
     _, data = served
-    assert len(clips.fetch_clips(progress=False)) == 2
-    assert whole("recorded")
-    assert sorted(path.name for path in data.rglob("*") if path.is_file()) == ["one.ogg", "two.ogg"]
-
-
-def test_fetch_brings_them_where_the_command_says(served, tmp_path, capsys):
-    _, data = served
-    there = tmp_path / "new" / "folder"
-    assert main(["fetch", "clips", "--to", str(there)]) == 0
-    assert sorted(path.name for path in there.rglob("*") if path.is_file()) == ["one.ogg", "two.ogg"]
-    assert not list(data.iterdir())
-    assert f"2 recordings are present and whole in {there}" in capsys.readouterr().out
-
-
-def test_wrong_checksum_leaves_no_file_and_says_what_to_do(served):
-    mirror, data = served
-    (mirror / "music" / "two.ogg").write_bytes(b"something else")
-    with pytest.raises(RuntimeError, match=r"1 of 2 recordings.*two.*AUDIOSTYLE_MIRROR"):
-        clips.fetch_clips(progress=False)
-    assert [path.name for path in data.rglob("*") if path.is_file()] == ["one.ogg"]
-
-
-def test_recordings_follow_the_umask(served):
     before = os.umask(0o027)
     try:
         fetched = clips.fetch_clips(progress=False)
     finally:
         os.umask(before)
     assert {stat.S_IMODE(path.stat().st_mode) for path in fetched} == {0o640}
-
-
-def test_no_network_is_said_in_one_short_line(recordings, monkeypatch):
-    template = clips.clips("recorded")[0]
-    asked = []
-    rows = {
-        f"clip{i}": clips.Clip(
-            **template._asdict()
-            | {"clip": f"clip{i}", "path": f"{i}.ogg", "url": f"http://nowhere.invalid/{i}", "sha256": "0"}
-        )
-        for i in range(24)
-    }
-    monkeypatch.setattr(clips, "_registry", lambda: rows)
-    get = requests.get
-    monkeypatch.setattr(requests, "get", lambda url, **options: asked.append(url) or get(url, **options))
-    with pytest.raises(RuntimeError) as caught:
-        clips.fetch_clips(progress=False)
-    assert str(caught.value) == (
-        "24 of 24 recordings could not be fetched (clip0, clip1, clip2 and 21 more): nowhere.invalid cannot be "
-        "reached: the network is not there, or the server does not answer. Run the same command again, or set "
-        "AUDIOSTYLE_MIRROR to a folder that holds the files"
-    )
-    assert len(asked) == 2  # twice, and the server not again for the others
-
-
-def test_absent_file_is_reported(served):
-    mirror, data = served
-    (mirror / "music" / "one.ogg").unlink()
-    with pytest.raises(RuntimeError, match=r"1 of 2 recordings.*one"):
-        clips.fetch_clips(progress=False)
-    assert [path.name for path in data.rglob("*") if path.is_file()] == ["two.ogg"]
-
-
-def test_broken_download_is_replaced(served):
-    _, data = served
-    clips.fetch_clips(progress=False)
+    assert names_in(data) == ["one.ogg", "two.ogg"]
+    assert whole("recorded")
     (data / "music" / "one.ogg").write_bytes(b"cut")
     clips.fetch_clips(progress=False)
     assert whole("recorded")
 
 
-def test_unfetched_recording_names_the_command(recordings):
-    with pytest.raises(FileNotFoundError, match="python -m audiostyle fetch clips"):
-        clips.load_clip("one")
+def test_fetch_brings_them_where_the_command_says(served, tmp_path, capsys):
+    there = tmp_path / "new" / "folder"
+    assert main(["fetch", "clips", "--to", str(there)]) == 0
+    assert names_in(there) == ["one.ogg", "two.ogg"]
+    assert not names_in(served[1])
+    assert str(there) in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("variable", ["AUDIOSTYLE_MIRROR", "AUDIOSTYLE_DATA_DIR", "AUDIOSTYLE_RESULTS_DIR"])
-def test_variable_that_names_no_folder(variable, monkeypatch):
-    monkeypatch.setenv(variable, "no/such/folder")
-    look_up = {
-        "AUDIOSTYLE_MIRROR": paths.mirror_dir,
-        "AUDIOSTYLE_DATA_DIR": paths.data_dir,
-        "AUDIOSTYLE_RESULTS_DIR": paths.results_root,
+@pytest.mark.parametrize("body", [b"something else", None])
+def test_a_wrong_or_absent_file_leaves_none_and_says_what_to_do(served, body):
+    mirror, data = served
+    two = mirror / "music" / "two.ogg"
+    two.write_bytes(body) if body else two.unlink()
+    with pytest.raises(RuntimeError, match=r"1 of 2 recordings.*two.*AUDIOSTYLE_MIRROR"):
+        clips.fetch_clips(progress=False)
+    assert names_in(data) == ["one.ogg"]
+
+
+def test_no_network_is_said_in_one_short_line(recordings, monkeypatch):
+    template, asked, get = clips.clips("recorded")[0], [], requests.get
+    rows = {
+        f"clip{i}": template._replace(clip=f"clip{i}", path=f"{i}.ogg", url=f"http://nowhere.invalid/{i}")
+        for i in range(24)
     }
-    with pytest.raises(ValueError, match=f"{variable}='no/such/folder' names no folder"):
-        look_up[variable]()
+    monkeypatch.setattr(clips, "_registry", lambda: rows)
+    monkeypatch.setattr(requests, "get", lambda url, **options: asked.append(url) or get(url, **options))
+    said = r"24 of 24 .*\(clip0, clip1, clip2 and 21 more\): nowhere\.invalid "
+    with pytest.raises(RuntimeError, match=said) as caught:
+        clips.fetch_clips(progress=False)
+    assert len(str(caught.value)) < 300
+    assert len(asked) == 2  # twice, and the server not again for the others
 
 
-def test_relative_variable_is_relative_to_the_repository(monkeypatch, tmp_path):
+@pytest.mark.parametrize(
+    ("variable", "look_up"),
+    [("MIRROR", paths.mirror_dir), ("DATA_DIR", paths.data_dir), ("RESULTS_DIR", paths.results_root)],
+)
+def test_variable_that_names_no_folder(variable, look_up, monkeypatch):
+    monkeypatch.setenv(f"AUDIOSTYLE_{variable}", "no/such/folder")
+    with pytest.raises(ValueError, match=f"AUDIOSTYLE_{variable}='no/such/folder'"):
+        look_up()
+
+
+def test_relative_folders_are_those_of_the_repository_or_of_an_installed_packages_user(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)  # as notebooks, which run elsewhere
     monkeypatch.setenv("AUDIOSTYLE_MIRROR", "data")
     assert paths.mirror_dir() == paths.root() / "data"
-
-
-def test_installed_package_keeps_to_the_working_directory_and_the_cache(monkeypatch, tmp_path):
     monkeypatch.setattr(paths, "checkout", lambda: None)
-    monkeypatch.delenv("AUDIOSTYLE_RESULTS_DIR")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.chdir(tmp_path)
-    assert paths.results_root() == tmp_path / "results"
-    if sys.platform == "linux":
-        assert paths.data_dir() == tmp_path / "cache" / "audiostyle" / "recorded"
-        assert paths.cache_dir() == tmp_path / "cache" / "audiostyle" / "computed"
-    (tmp_path / "mine").mkdir()
-    monkeypatch.setenv("AUDIOSTYLE_RESULTS_DIR", "mine")
-    assert paths.results_root() == tmp_path / "mine"
-    with pytest.raises(FileNotFoundError, match="lies in no checkout"):
+    (tmp_path / "data").mkdir(exist_ok=True)
+    assert paths.mirror_dir() == tmp_path / "data"
+    with pytest.raises(FileNotFoundError, match="no checkout"):
         paths.notebooks_dir()
 
 
-def test_unknown_names():
-    with pytest.raises(ValueError, match="clip='nobody'"):
-        clips.get_clip("nobody")
-    with pytest.raises(ValueError, match="pair='nobody'"):
-        clips.get_pair("nobody", "bundled")
-    with pytest.raises(ValueError, match="edition='live'"):
-        clips.pairs("live")
+def test_what_is_unknown_or_not_fetched_is_named(recordings):
+    for ask, error, quoted in (
+        (lambda: clips.load_clip("one"), FileNotFoundError, "fetch clips"),
+        (lambda: clips.get_clip("nobody"), ValueError, "clip='nobody'"),
+        (lambda: clips.get_pair("nobody", "bundled"), ValueError, "pair='nobody'"),
+        (lambda: clips.pairs("live"), ValueError, "edition='live'"),
+    ):
+        with pytest.raises(error, match=quoted):
+            ask()
 
 
-@pytest.mark.skipif(clips.current_edition() != "recorded", reason="the recordings are not here")
-def test_recorded_clips_are_whole_and_their_cuts_audible():
-    assert whole("recorded", required=("pair",))
-    for pair in clips.pairs("recorded"):
+@pytest.mark.parametrize("edition", clips.EDITIONS)
+def test_pairs_are_ten_seconds_of_clips_that_are_whole(edition):
+    if clips.current_edition() != "recorded" and edition == "recorded":
+        pytest.skip("the recordings are not here")
+    assert whole(edition, required=("pair",) if edition == "recorded" else ("pair", "extra"))
+    for pair in clips.pairs(edition):
         audio = clips.load_pair(pair)
-        for y in (audio.content, audio.style):
+        assert (audio.target is None) == (not pair.target_clip)
+        for y in (audio.content, audio.style, *([] if audio.target is None else [audio.target])):
             assert len(y) == 10 * audio.sr
             assert rms(y) > 100 * SILENCE_RMS
+            assert abs(y).max() <= 1
+
+
+TRIPLES = triples()
+
+
+def test_known_targets_are_the_listed_files_of_nine_seconds_in_two_halves():
+    table = pd.read_csv(paths.registry_dir() / "truth.csv").set_index("name")
+    for triple in TRIPLES:
+        audio = load_triple(triple)
+        for role in ROLES:
+            assert system.sha256(getattr(triple, role)) == table.loc[triple.name, f"{role}_sha256"]
+            assert len(getattr(audio, role)) == 9 * audio.sr
+    halves = [triples(split) for split in SPLITS]
+    assert [len(half) for half in halves] == [7, 7]
+    assert {triple.name for half in halves for triple in half} == set(table.index)
+
+
+def test_a_folder_is_read_by_its_names(tmp_path):
+    for role in ROLES:
+        (tmp_path / f"mine_{role}.wav").touch()
+        (tmp_path / f"a_second_{role}.wav").touch()
+    found = triples(folder=tmp_path)
+    assert [triple.name for triple in found] == ["a_second", "mine"]
+    assert found[1] == Triple("mine", *(tmp_path / f"mine_{role}.wav" for role in ROLES))
+
+
+def test_what_is_no_folder_of_triples_is_named(tmp_path):
+    with pytest.raises(ValueError, match="choose, confirm"):
+        triples("test")
+    with pytest.raises(ValueError, match="no halves"):
+        triples("choose", folder=tmp_path)
+    with pytest.raises(ValueError, match=r"NAME_content\.wav"):
+        triples(folder=tmp_path)
+    for role in ("content", "style"):
+        (tmp_path / f"mine_{role}.wav").touch()
+    with pytest.raises(ValueError, match=r"mine_target\.wav"):
+        triples(folder=tmp_path)
+
+
+def test_content_and_target_of_different_length(tmp_path):
+    for role in ROLES:
+        shutil.copy(getattr(TRIPLES[0], role), tmp_path)
+    shutil.copy(clips.locate(clips.get_clip("piano_canon")), tmp_path / TRIPLES[0].target.name)
+    other = Triple("other", *(tmp_path / getattr(TRIPLES[0], role).name for role in ROLES))
+    with pytest.raises(ValueError, match=r"9\.00 s and the target 10\.00 s"):
+        load_triple(other)

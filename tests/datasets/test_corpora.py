@@ -26,80 +26,49 @@ LIBRI_FOUND = {"121": ["121-1-0000.flac"], "61": ["61-70968-0001.flac", "61-7097
 # Files of a folder called X; the layout; the files of each speaker.
 LAYOUTS = {
     "VCTK 0.80": (
-        ["wav48/p226/p226_002.wav", "wav48/p226/p226_001.wav", "wav48/p225/p225_010.wav"],
-        "vctk",
+        ["wav48/p226/p226_002.wav", "wav48/p226/p226_001.wav", "wav48/p225/p225_010.wav"], "vctk",
         {"p225": ["p225_010.wav"], "p226": ["p226_001.wav", "p226_002.wav"]},
     ),
     "VCTK 0.92, the first microphone, beside 0.80": (
-        [
-            f"VCTK-Corpus-0.92/wav48_silence_trimmed/{s}/{s}_001_mic{m}.flac"
-            for s in ("p225", "s5")
-            for m in (1, 2)
-        ]
-        + ["wav48/p225/p225_001.wav"],
-        "vctk",
+        [f"VCTK-Corpus-0.92/wav48_silence_trimmed/{s}/{s}_001_mic{m}.flac" for s in ("p225", "s5") for m in (1, 2)]
+        + ["wav48/p225/p225_001.wav"], "vctk",
         {"p225": ["p225_001_mic1.flac"], "s5": ["s5_001_mic1.flac"]},
     ),
     "LibriSpeech": (LIBRI, "librispeech", LIBRI_FOUND),
     "a subset of it": ([f"LibriSpeech/test-clean/{name}" for name in LIBRI], "librispeech", LIBRI_FOUND),
     "two subsets side by side": (
-        [f"test-clean/{LIBRI[0]}", f"test-clean/{LIBRI[1]}", f"dev-clean/{LIBRI[2]}"],
-        "librispeech",
-        LIBRI_FOUND,
+        [f"test-clean/{LIBRI[0]}", f"test-clean/{LIBRI[1]}", f"dev-clean/{LIBRI[2]}"], "librispeech", LIBRI_FOUND,
     ),
     "TIMIT": (
-        [
-            "TRAIN/DR1/FCJF0/SA1.WAV",
-            "TRAIN/DR1/FCJF0/SA1.WAV.wav",
-            "TEST/DR2/MABC0/SX9.WAV",
-            "TEST/DR2/MABC0/SA1.WAV",
-        ],
-        "timit",
-        {"FCJF0": ["SA1.WAV"], "MABC0": ["SA1.WAV", "SX9.WAV"]},
+        ["TRAIN/DR1/FCJF0/SA1.WAV", "TRAIN/DR1/FCJF0/SA1.WAV.wav", "TEST/DR2/MABC0/SX9.WAV", "TEST/DR2/MABC0/SA1.WAV"],
+        "timit", {"FCJF0": ["SA1.WAV"], "MABC0": ["SA1.WAV", "SX9.WAV"]},
     ),
     "VoxCeleb": (
-        ["wav/id10001/a-Z_9/00001.wav", "wav/id10002/b/00001.wav"],
-        "voxceleb",
+        ["wav/id10001/a-Z_9/00001.wav", "wav/id10002/b/00001.wav"], "voxceleb",
         {"id10001": ["00001.wav"], "id10002": ["00001.wav"]},
     ),
     "train and test": (
-        ["train/anna/1.wav", "test/anna/2.wav", "train/bert/1.wav", "test/bert/2.wav"],
-        "folders",
+        ["train/anna/1.wav", "test/anna/2.wav", "train/bert/1.wav", "test/bert/2.wav"], "folders",
         {"anna": ["1.wav", "2.wav"], "bert": ["1.wav", "2.wav"]},
     ),
-    "sounds one folder down": (
-        ["data/valeria/wav/1.wav", "data/dev_patel/wav/1.wav", "data/notes.txt"],
-        None,
-        {},
-    ),
     "ARCTIC as it comes": (
-        ["cmu_us_bdl_arctic/wav/arctic_a0001.wav", "cmu_us_slt_arctic/wav/arctic_a0001.wav"],
-        "folders",
+        ["cmu_us_bdl_arctic/wav/arctic_a0001.wav", "cmu_us_slt_arctic/wav/arctic_a0001.wav"], "folders",
         {"cmu_us_bdl_arctic": ["arctic_a0001.wav"], "cmu_us_slt_arctic": ["arctic_a0001.wav"]},
     ),
     "hidden files and folders": (
-        [
-            "anna/x.wav",
-            "anna/._x.wav",
-            ".cache/y.wav",
-            "bert/.old/z.wav",
-            "bert/x.wav",
-            "__MACOSX/anna/._x.wav",
-        ],
-        "folders",
-        {"anna": ["x.wav"], "bert": ["x.wav"]},
+        ["anna/x.wav", "anna/._x.wav", ".cache/y.wav", "bert/.old/z.wav", "bert/x.wav", "__MACOSX/anna/._x.wav"],
+        "folders", {"anna": ["x.wav"], "bert": ["x.wav"]},
     ),
     "speakers called valerie and trainor": (
-        ["valerie/1.wav", "trainor/1.wav", "lone.wav"],
-        "folders",
-        {"trainor": ["1.wav"], "valerie": ["1.wav"]},
+        ["valerie/1.wav", "trainor/1.wav", "lone.wav"], "folders", {"trainor": ["1.wav"], "valerie": ["1.wav"]},
     ),
+    "sounds one folder down": (["data/valeria/wav/1.wav", "data/dev_patel/wav/1.wav", "data/notes.txt"], None, {}),
     "no speakers but train and test": (["train/1.wav", "test/2.wav"], None, {}),
     "women and men": (["women/anna/1.wav", "men/bert/1.wav"], None, {}),
     "two depths": (["anna/1.wav", "bert/monday/1.wav"], None, {}),
     "two corpora": ([*LIBRI, "arctic/bdl/arctic_a0001.wav"], None, {}),
     "no sounds": (["anna/1.txt", "alone.wav"], None, {}),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("case", LAYOUTS)
@@ -107,9 +76,7 @@ def test_a_layout_is_recognised_or_the_known_ones_are_told(tmp_path, case):
     files, layout, found = LAYOUTS[case]
     fill(tmp_path / "X", *files)
     if layout is None:
-        with pytest.raises(
-            ValueError, match=r"X holds no corpus .*Known are <speaker>/<file>.*VCTK.*LibriSpeech"
-        ):
+        with pytest.raises(ValueError, match=r"X holds no corpus .*<speaker>/<file>.*VCTK.*LibriSpeech"):
             find_corpus(tmp_path / "X")
         return
     corpus = find_corpus(tmp_path / "X")
@@ -125,7 +92,7 @@ def test_the_folder_of_the_speakers_itself(tmp_path):
     fill(tmp_path / "TRAIN", "DR1/FCJF0/SA1.WAV")
     assert find_corpus(tmp_path / "wav48").layout == "vctk"
     assert find_corpus(tmp_path / "TRAIN").speakers == ("FCJF0",)
-    with pytest.raises(ValueError, match=r"X/wav48 is a file|is a file"):
+    with pytest.raises(ValueError, match="is a file"):
         find_corpus(tmp_path / "TRAIN" / "DR1" / "FCJF0" / "SA1.WAV")
 
 
@@ -171,11 +138,11 @@ def test_files_that_are_silent_or_broken_are_skipped_and_named(corpus):
         items = load_recordings(corpus, per_speaker=2)
     assert [path.name for path in items.paths] == ["2.wav", "3.wav", "1.wav", "2.wav", "2.wav", "3.wav"]
     assert len(items.skipped) == 2
-    with pytest.raises(ValueError, match=r"needs 4 .* 10: 3, 1089: 3"):
+    with pytest.raises(ValueError, match="10: 3, 1089: 3"):
         load_recordings(corpus, per_speaker=4)
     with (
         pytest.warns(UserWarning, match="skipped 2"),
-        pytest.raises(ValueError, match=r"needs 3 or more .* 10: 2, 1089: 3, 9: 2"),
+        pytest.raises(ValueError, match="10: 2, 1089: 3, 9: 2"),
     ):
         load_recordings(corpus, per_speaker=3)
 
@@ -184,34 +151,27 @@ def test_everything_is_read_at_16_khz_levelled_and_its_channels_mixed(tmp_path):
     """Of channels that cancel the loudest is heard, not the roundings that their mean leaves."""
     voice = np.random.default_rng(0).standard_normal(8000).astype(np.float32) / 40
     noise = 1e-4 * np.random.default_rng(1).standard_normal((2, 8000)).astype(np.float32)
-    sounds = {
-        "mono": voice,
-        "inverted": np.stack([voice, -voice]) + noise,
-        "stereo": np.stack([voice, 0.5 * voice]),
-    }
-    heard = {}
-    for name, y in sounds.items():
-        save_audio(tmp_path / f"{name}.wav", y, 16000, subtype="FLOAT")
-        heard[name] = read_utterance(Utterance("", tmp_path / f"{name}.wav"))
-        assert rms(heard[name]) == pytest.approx(0.05, rel=1e-4)
-        assert abs(np.corrcoef(heard[name], voice)[0, 1]) > 0.999
+    for y in (voice, np.stack([voice, -voice]) + noise, np.stack([voice, 0.5 * voice])):
+        heard = read_utterance(Utterance("", save_audio(tmp_path / "a.wav", y, 16000, subtype="FLOAT")))
+        assert rms(heard) == pytest.approx(0.05, rel=1e-4)
+        assert abs(np.corrcoef(heard, voice)[0, 1]) > 0.999
     slow = read_utterance(Utterance("", write(tmp_path / "8k.wav", sr=8000, seconds=0.5, level=0.01)))
     assert len(slow) == pytest.approx(8000, abs=16)
     assert rms(slow) == pytest.approx(0.05, rel=1e-4)
 
 
 @pytest.mark.parametrize(
-    ("part", "error", "message"),
+    ("part", "error", "quoted"),
     [
         ({"speakers": ["9", "c"]}, ValueError, "no speaker c; it has 10, 1089, 9"),
-        ({"speakers": ["9"]}, ValueError, "two or more speakers are needed"),
+        ({"speakers": ["9"]}, ValueError, "two or more"),
         ({"speakers": 4}, ValueError, "speakers=4"),
-        ({"speakers": "910"}, TypeError, "list of names"),
+        ({"speakers": "910"}, TypeError, "speakers='910'"),
         ({"per_speaker": 1}, ValueError, "per_speaker=1"),
     ],
 )
-def test_bad_questions_get_clear_answers(corpus, part, error, message):
-    with pytest.raises(error, match=message):
+def test_bad_questions_get_clear_answers(corpus, part, error, quoted):
+    with pytest.raises(error, match=quoted):
         load_recordings(corpus, **part)
     with pytest.raises(FileNotFoundError, match="fetch vctk"):
         find_corpus(corpus / "nowhere")

@@ -10,18 +10,13 @@ from audiostyle.losses import TransferLoss, content_loss, loss_units, style_loss
 DOUBLE = torch.float64
 
 
-def random_encoder(**settings):
-    return RandomEncoder(**({"n_filters": 12, "kernel_size": 3, "dtype": DOUBLE} | settings))
-
-
-def limit(kernel_size=3, activation="relu"):
-    return InfiniteEncoder(kernel_size, activation, dtype=DOUBLE)
+def random_encoder(activation):
+    return RandomEncoder(n_filters=12, kernel_size=3, activation=activation, dtype=DOUBLE)
 
 
 ENCODERS = {
-    "random": random_encoder(),
-    "selu": random_encoder(activation="selu"),
-    **{f"infinite {activation}": limit(activation=activation) for activation in CLOSED_FORMS},
+    **{f"random {name}": random_encoder(name) for name in ("relu", "selu")},
+    **{f"infinite {name}": InfiniteEncoder(3, name, dtype=DOUBLE) for name in CLOSED_FORMS},
 }
 every = pytest.mark.parametrize("encoder", ENCODERS.values(), ids=ENCODERS)
 
@@ -60,18 +55,20 @@ def test_patch_distance_is_the_kernel_distance_on_the_diagonal(encoder):
     assert torch.allclose(found, 0.5 * (K[0] + K[1] - 2 * K[2]), rtol=1e-10)
     assert torch.allclose(encoder.patch_distance(Y, X), found, rtol=1e-10)
     assert torch.equal(encoder.patch_distance(X, X.clone()), torch.zeros(7, dtype=DOUBLE))
-    with pytest.raises(ValueError, match="equal length"):
-        encoder.patch_distance(X, Y[:, :8])
 
 
 @every
 def test_gradients_are_those_of_the_values(encoder):
-    X, Y = clip(0, 7).requires_grad_(True), clip(1, 6).requires_grad_(True)
+    X, Y, Z = (
+        clip(0, 7).requires_grad_(True),
+        clip(1, 6).requires_grad_(True),
+        clip(2, 7).requires_grad_(True),
+    )
     check = torch.autograd.gradcheck
     assert check(encoder.gram_inner, (X, Y))
     assert check(encoder.gram_inner, (X.detach(), Y))
     assert check(lambda X: encoder.gram_inner(X, X), X)
-    assert check(lambda X, Z: content_loss(encoder, X, Z), (X, clip(2, 7).requires_grad_(True)))
+    assert check(lambda X, Z: content_loss(encoder, X, Z), (X, Z))
 
 
 @every
@@ -93,7 +90,6 @@ def test_clips_are_encoded_once_and_left_as_they_are(encoder):
     kept = X.clone(), Y.clone()
     x, y = encoder.encode(X), encoder.encode(Y)
     assert encoder.encode(x) is x
-    assert x.n_patches == encoder.n_patches(9)
     plain = [encoder.gram_inner(X, Y), encoder.gram_inner(X, X), style_loss(encoder, X, Y)]
     for _ in range(2):
         assert [encoder.gram_inner(x, y), encoder.gram_inner(x, x), style_loss(encoder, x, y)] == plain
@@ -104,7 +100,6 @@ def test_clips_are_encoded_once_and_left_as_they_are(encoder):
 
 @every
 def test_objective_and_its_gradient_are_those_of_the_losses(encoder):
-    """Fused or by autograd."""
     X, C, A = clip(0, 9).requires_grad_(True), clip(1, 9), clip(2, 14)
     loss = TransferLoss(encoder, C, A, balance=0.6)
     E, s0 = loss_units(encoder, C, A)
@@ -119,13 +114,9 @@ def test_objective_and_its_gradient_are_those_of_the_losses(encoder):
 
 
 @every
-def test_a_clip_needs_one_patch_and_two_axes(encoder):
-    shortest = encoder.kernel_size
-    assert encoder.n_patches(shortest) == 1
-    assert float(content_loss(encoder, clip(0, shortest), clip(1, shortest))) > 0
-    with pytest.raises(
-        ValueError, match=f"{shortest - 1} frames, fewer than one patch of kernel_size={shortest}"
-    ):
-        encoder.encode(clip(0, shortest - 1))
-    with pytest.raises(ValueError, match="shape"):
-        encoder.gram_inner(torch.ones(9), torch.ones(9))
+def test_the_shortest_clip_is_one_patch(encoder):
+    X, Y = clip(0, encoder.kernel_size), clip(1, encoder.kernel_size)
+    assert encoder.encode(X).n_patches == encoder.n_patches(encoder.kernel_size) == 1
+    assert float(content_loss(encoder, X, Y)) > 0
+    with pytest.raises(ValueError, match=f"{encoder.kernel_size - 1} frames"):
+        encoder.encode(X[:, 1:])

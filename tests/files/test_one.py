@@ -48,7 +48,7 @@ def test_result_is_as_the_content_came(folder, balance):
 def test_papers_way_is_mono_at_its_own_rate_and_says_so(folder):
     made, info, _ = run(folder, config=PAPER)
     assert (info.samplerate, info.channels) == (22050, 1)
-    assert "It was made mono at 22050 Hz" in made.note
+    assert "mono at 22050 Hz" in made.note
     _, info, y = run(folder, config=PAPER, channels=3)
     assert info.channels == 3
     np.testing.assert_array_equal(y[0], y[2])
@@ -79,16 +79,16 @@ def test_what_is_asked_for_comes_before_the_content(folder, output, delivery, ex
     assert ("FLOAT" in made.note) == (delivery.get("subtype") == "FLOAT")
 
 
+def test_four_gigabytes_are_those_of_the_result(folder, monkeypatch):
+    monkeypatch.setattr("audiostyle.sound.write._MOST_BYTES", 4 * soundfile.info(folder / "c.wav").frames)
+    assert [run(folder, rate=rate)[1].format for rate in (16000, SR)] == ["WAV", "RF64"]
+
+
 @pytest.mark.parametrize(
-    ("delivery", "message"),
-    [
-        ({"channels": 3}, "2 channels can become 1, or stay 2"),
-        ({"rate": 10}, "sr=10 is not allowed"),
-        ({"channels": 0}, "channels=0 is not allowed"),
-    ],
+    ("delivery", "quoted"), [({"channels": 3}, "channels 3"), ({"rate": 10}, "=10"), ({"channels": 0}, "=0")]
 )
-def test_what_cannot_be_written_is_named(folder, delivery, message):
-    with pytest.raises(ValueError, match=message):
+def test_what_cannot_be_written_is_named(folder, delivery, quoted):
+    with pytest.raises(ValueError, match=quoted):
         run(folder, **delivery)
     assert not (folder / "out.wav").exists()
 
@@ -102,14 +102,12 @@ def test_pooled_styles_have_their_shares_at_equal_levels(folder):
     weighed = Sources(Part(folder / "c.wav"), parts, (1, 3)).style(SR)[0].waveform()
     assert np.corrcoef(weighed[: len(s) // 8], s[: len(s) // 8])[0, 1] == pytest.approx(1, abs=1e-3)
     assert len(weighed) == pytest.approx(4 * min(len(s), len(other) / 3), abs=2)
-    with pytest.raises(ValueError, match=r"weights=.* is not allowed; it must be as many as styles: 2"):
+    with pytest.raises(ValueError, match=r"weights=\(1,\).*: 2"):
         Sources(Part(folder / "c.wav"), parts, (1,))
 
 
 @pytest.mark.parametrize("balance", [0.2, 0.5])
-def test_a_file_and_an_array_give_the_same_samples_and_blocks_those_of_the_whole(
-    folder, monkeypatch, balance
-):
+def test_a_file_and_an_array_give_the_same_samples_whole_or_in_blocks(folder, monkeypatch, balance):
     config = TransferConfig(balance=balance)
     _, _, of_file = run(folder, config=config, subtype="FLOAT")
     content, sr = load_audio(folder / "c.wav", sr=None, mono=False)
@@ -125,33 +123,22 @@ def test_a_file_and_an_array_give_the_same_samples_and_blocks_those_of_the_whole
     assert sorted(p.name for p in folder.glob("*.*")) == ["c.wav", "other.wav", "out.wav", "s.flac"]
 
 
-INPUTS = ("content", "style")
-
-
-@pytest.mark.parametrize("which", INPUTS)
+@pytest.mark.parametrize("which", ["content", "style"])
 @pytest.mark.parametrize("noise", [0.0, 1e-4])
 def test_polarity_inverted_stereo_is_its_loudest_channel_wherever_it_stands(folder, rng, which, noise):
     """The mean of its channels is silence, or their noise."""
-    names = {"content": "c.wav", "style": "s.flac"}
-    y, sr = load_audio(folder / names[which], sr=None)
+    y, sr = load_audio(folder / {"content": "c.wav", "style": "s.flac"}[which], sr=None)
     inverted = np.stack([y, -0.9 * y]) + noise * rng.normal(size=(2, len(y)))
     soundfile.write(folder / "plain.wav", y, sr, subtype="FLOAT")
     soundfile.write(folder / "inverted.wav", inverted.T, sr, subtype="FLOAT")
-    given = {"content": "c.wav", "styles": ("s.flac",), "channels": 1}
-    key = {"content": "content", "style": "styles"}[which]
-    _, _, expected = run(folder, **given | {key: "plain.wav" if which == "content" else ("plain.wav",)})
-    made, _, found = run(folder, **given | {key: "inverted.wav" if which == "content" else ("inverted.wav",)})
+    (_, _, expected), (made, _, found) = (
+        run(folder, channels=1, **({"content": name} if which == "content" else {"styles": (name,)}))
+        for name in ("plain.wav", "inverted.wav")
+    )
     assert rms(found - expected) < 0.05 * rms(expected)
-    assert ("cancel in their mean" in made.note) == (which == "content")
+    assert ("cancel" in made.note) == (which == "content")
     mono = load_audio(folder / "c.wav", sr=None)[0] if which == "style" else y
     assert abs(loudness_difference(found, mono, SR)) < 0.2
-
-
-def test_an_offset_is_taken_away(folder):
-    y, sr = soundfile.read(folder / "c.wav")
-    soundfile.write(folder / "c.wav", 0.5 * y + 0.2, sr, subtype="FLOAT")
-    _, _, found = run(folder, subtype="FLOAT")
-    assert np.abs(found.mean(axis=1)).max() < 2e-3
 
 
 def test_peaks_are_limited_after_the_rate_has_changed(folder):
@@ -172,11 +159,3 @@ def test_a_filter_takes_any_length(folder, n):
     assert np.isfinite(run(folder, styles=("other.wav",))[2]).all()
     with pytest.raises(ValueError, match="less than one patch"):
         run(folder, content="short.wav", config=PAPER)
-
-
-def test_silence_is_refused_and_nothing_is_left(folder):
-    soundfile.write(folder / "zeros.wav", np.zeros((SR, 2)), SR)
-    for given in ({"content": "zeros.wav"}, {"styles": ("zeros.wav",)}):
-        with pytest.raises(ValueError, match="is silent"):
-            run(folder, **given)
-    assert not (folder / "out.wav").exists()

@@ -1,8 +1,12 @@
+"""Levels, channels, and samples that lie somewhere: read again in any order, resampled block by block."""
+
+import librosa
 import numpy as np
 import pyloudnorm
 import pytest
 
-from audiostyle.sound import levels
+from audiostyle.sound import levels, samples
+from audiostyle.sound.channels import keep_balance, mid_signal, mid_sound
 from audiostyle.sound.levels import Meter, k_weights, loudness_difference, rms, set_level, without_clipping
 from audiostyle.sound.samples import Sound
 
@@ -44,13 +48,13 @@ def _pieces(sound, step):
     return (sound.read(a, min(a + step, sound.n_samples)) for a in range(0, sound.n_samples, step))
 
 
-def test_weights_of_frequencies_are_those_of_the_meter(rng):
-    t = np.arange(2 * SR) / SR
+def test_weights_of_frequencies_are_those_of_the_meter():
+    def tone(hz):
+        return 0.1 * np.sin(2 * np.pi * hz * np.arange(2 * SR) / SR)
+
     for hz in (60.0, 1000.0, 6000.0):
-        tone = 0.1 * np.sin(2 * np.pi * hz * t)
-        low = 0.1 * np.sin(2 * np.pi * 500.0 * t)
         expected = 10 * np.log10(np.divide(*k_weights(np.array([hz, 500.0]), SR)))
-        assert loudness_difference(tone, low, SR) == pytest.approx(expected, abs=0.05)
+        assert loudness_difference(tone(hz), tone(500.0), SR) == pytest.approx(expected, abs=0.05)
 
 
 @pytest.mark.parametrize("factor", [1e-4, 0.5, 30])
@@ -62,8 +66,7 @@ def test_gain_is_told_at_every_level_length_and_rate(noise, factor, seconds, sr)
 
 def test_pauses_do_not_make_a_short_clip_quieter(noise):
     y = noise[:6174]  # 14 frames of 20 ms
-    half = y * (np.arange(6174) < 7 * 441)
-    assert loudness_difference(half, y, SR) == pytest.approx(0, abs=0.3)
+    assert loudness_difference(y * (np.arange(6174) < 7 * 441), y, SR) == pytest.approx(0, abs=0.3)
 
 
 def test_match_is_a_plain_gain_while_no_peak_is_too_high(noise, content):
@@ -71,7 +74,7 @@ def test_match_is_a_plain_gain_while_no_peak_is_too_high(noise, content):
     assert np.abs(y).max() < CEILING
     assert loudness_difference(y, content, SR) == pytest.approx(0, abs=1e-3)
     np.testing.assert_allclose(y, gain * noise, rtol=1e-6)
-    assert note == "The sound has the content's loudness."
+    assert "limited" not in note
 
 
 @pytest.mark.parametrize("sign", [1, -1])
@@ -85,7 +88,7 @@ def test_few_peaks_are_limited_and_the_rest_keeps_its_shape(noise, sign):
     np.testing.assert_allclose(y[away], gain * spiky[away], rtol=1e-5)
     turn = np.diff(np.log(y[~away] / (gain * spiky[~away])))
     assert np.abs(turn).max() < 0.01  # the gain moves by less than 0.1 dB from sample to sample
-    assert note == "The sound has the content's loudness; peaks were limited by up to 5.1 dB."
+    assert "limited by up to 5.1 dB" in note
 
 
 def test_what_cannot_be_as_loud_is_quieter_and_says_so(noise):
@@ -94,8 +97,8 @@ def test_what_cannot_be_as_loud_is_quieter_and_says_so(noise):
     y, gain, note = match_loudness(spiky, 10 * noise)
     assert np.abs(y).max() <= CEILING * (1 + 1e-6)
     assert gain == pytest.approx(0.5 * CEILING * 10 ** (12 / 20))
-    quieter = -loudness_difference(y, 10 * noise, SR)
-    assert f"{quieter:.1f} dB quieter than the content; peaks were limited by up to 12.0 dB" in note
+    assert f"{-loudness_difference(y, 10 * noise, SR):.1f} dB quieter than the content" in note
+    assert "12.0 dB" in note
 
 
 def test_limited_loudness_is_made_up_for(noise):
@@ -123,7 +126,7 @@ def test_channels_are_limited_together(rng):
 def test_silence_stays_silent_and_has_no_level(noise):
     y, _, note = match_loudness(np.zeros(SR), noise)
     assert not y.any()
-    assert note == "The sound is silent."
+    assert "silent" in note
     with pytest.raises(ValueError, match="it is silent"):
         set_level(np.zeros(9), name="it")
 
@@ -136,11 +139,10 @@ def test_nothing_clips_and_full_scale_is_left_alone(noise, peak):
         y, note = without_clipping(spiky, SR)
         if abs(peak) <= 1:
             assert y is spiky
-            assert note == ""
+            assert not note
         else:
-            assert np.abs(y).max() == pytest.approx(CEILING, rel=1e-6)
-            assert np.abs(y[place]) == pytest.approx(CEILING, rel=1e-6)
-            assert f"{abs(peak):.2f} exceeds full scale" in note
+            assert [np.abs(y).max(), np.abs(y[place])] == pytest.approx([CEILING] * 2, rel=1e-6)
+            assert f"{abs(peak):.2f}" in note
 
 
 def test_an_offset_is_subtracted_from_every_channel_and_a_small_one_left(rng):
@@ -151,3 +153,49 @@ def test_an_offset_is_subtracted_from_every_channel_and_a_small_one_left(rng):
     np.testing.assert_array_equal(without_offset(y + 5e-4), y + 5e-4)
     part_of_a_wave = np.full(100, 0.1)
     np.testing.assert_array_equal(without_offset(part_of_a_wave), part_of_a_wave)
+
+
+def test_mid_is_the_mean_until_it_cancels(rng):
+    y = rng.normal(size=(2, 4000)).astype(np.float32)
+    np.testing.assert_allclose(mid_signal(y), y.mean(axis=0), rtol=1e-6)
+    opposed = np.stack([-0.9 * y[0], y[0]])
+    np.testing.assert_array_equal(mid_signal(opposed), y[0])
+    assert [mid_sound(Sound.of(x, 8000))[1] for x in (y, opposed, y[0])] == [False, True, False]
+
+
+def balanced(y, content):
+    return keep_balance(Sound.of(y, 8000), Sound.of(content, 8000)).waveform()
+
+
+def test_balance_is_brought_back_to_within_1_db(rng):
+    content = rng.normal(size=(2, 4000)) * [[1.0], [0.3]]
+    kept = balanced(content * [[0.2], [2.0]], content)
+    change = 20 * np.log10([rms(k) / rms(c) for k, c in zip(kept, content, strict=True)])
+    assert abs(change[0] - change[1]) == pytest.approx(1.0, abs=1e-3)
+    # a small change is the filter's own
+    small = content * [[1.0], [1.05]]
+    np.testing.assert_allclose(balanced(small, content), small, rtol=1e-6)
+    content[1] = 0
+    assert rms(balanced(0.1 * content, content)[1]) == 0
+
+
+@pytest.mark.parametrize("in_memory", [1 << 20, 1000])
+def test_what_was_stored_comes_back_in_any_order(rng, monkeypatch, in_memory):
+    monkeypatch.setattr(samples, "_IN_MEMORY", in_memory)
+    y = rng.normal(size=(3, 5000)).astype(np.float32)
+    sound = Sound.stored((y[:, a : a + 777] for a in range(0, 5000, 777)), 8000)
+    assert (sound.n_samples, sound.n_channels, sound.sr) == (5000, 3, 8000)
+    for start, stop in ((4000, 4500), (0, 10), (4990, 6000), (0, 5000)):
+        np.testing.assert_array_equal(sound.read(start, stop), y[:, start:stop])
+    np.testing.assert_array_equal(sound.waveform(), y)
+
+
+@pytest.mark.parametrize(("sr", "new"), [(44100, 22050), (22050, 48000), (44100, 16000), (8000, 8000)])
+def test_resampled_in_blocks_is_resampled_whole(rng, monkeypatch, sr, new):
+    monkeypatch.setattr(samples, "_STEP", 5000)
+    y = rng.normal(size=(2, 23_456)).astype(np.float32)
+    z = Sound.of(y, sr).at(new).waveform()
+    assert z.shape == (2, round(23_456 * new / sr))
+    whole = librosa.resample(y, orig_sr=sr, target_sr=new)
+    n = min(z.shape[1], whole.shape[1])
+    np.testing.assert_allclose(z[:, :n], whole[:, :n], atol=1e-4)

@@ -2,9 +2,9 @@
 
 import io
 import os
+import re
 import shutil
 import struct
-import subprocess
 import warnings
 
 import numpy as np
@@ -34,87 +34,10 @@ def encoded(y, kind="WAV", subtype=None, sr=SR, **options):
     return bytearray(file.getvalue())
 
 
-def pitch(y, sr):
-    return np.argmax(np.abs(np.fft.rfft(y))) * sr / len(y)
-
-
-# Formats
-
-# The largest error of a sample that each way of keeping it makes; the others compress.
-STEPS = {
-    "PCM_U8": 2**-7, "PCM_S8": 2**-7, "PCM_16": 2**-15, "PCM_24": 2**-23, "PCM_32": 2**-23, "FLOAT": 0,
-    "DOUBLE": 2**-23, "ALAC_16": 2**-15, "ALAC_20": 2**-19, "ALAC_24": 2**-23, "ALAC_32": 2**-23,
-}  # fmt: skip
-# Formats that do not keep a rate of 8 kHz, and what they make of it.
-ODD_RATES = {"XI": 44100}
-
-
-def writable_formats():
-    for kind in sorted(
-        {*soundfile.available_formats()} - {"RAW", "SD2"}
-    ):  # no header, and one in another file
-        for subtype in soundfile.available_subtypes(kind):
-            try:
-                encoded(np.zeros(10), kind, subtype, 8000)
-            except (TypeError, soundfile.LibsndfileError):
-                continue
-            yield kind, subtype
-
-
-@pytest.mark.parametrize(("kind", "subtype"), [*writable_formats()])
-def test_every_format_that_soundfile_writes_is_read(tmp_path, tone, kind, subtype):
-    path = tmp_path / "a"
-    path.write_bytes(encoded(tone, kind, subtype, 8000))
-    sound, form, notes = open_sound(path)
-    assert (form.sr, form.channels, form.subtype) == (ODD_RATES.get(kind, 8000), 1, subtype)
-    # blocks of ADPCM are filled up, and SDS loses its last
-    assert len(tone) - 60 <= sound.n_samples < len(tone) + 1000
-    y = sound.waveform()[: len(tone)]
-    if (subtype in STEPS and kind != "SDS") or kind == "FLAC":
-        assert np.max(np.abs(y - tone)) <= STEPS[subtype]
-    assert pitch(y, form.sr) == pytest.approx(440 * form.sr / SR, abs=1)
-    assert not notes
-
-
-@pytest.mark.skipif(not shutil.which("ffmpeg"), reason="FFmpeg is not installed")
-@pytest.mark.parametrize(
-    ("name", "codec", "sr"),
-    [
-        ("a.m4a", "aac", 44100), ("a.m4a", "alac", 22050), ("a.wma", "wmav2", 44100), ("a.ac3", "ac3", 44100),
-        ("a.mka", "flac", 22050), ("a.webm", "libopus", 48000), ("a.tta", "tta", 22050), ("a.wv", "wavpack", 22050),
-        ("a.caf", "alac", 22050), ("a.aac", "aac", 44100), ("a.mp2", "mp2", 44100), ("a.dts", "dca", 44100),
-    ],
-)  # fmt: skip
-@pytest.mark.parametrize("channels", [1, 2])
-def test_what_an_installed_ffmpeg_reads_is_read(tmp_path, tone, name, codec, sr, channels):
-    soundfile.write(tmp_path / "in.wav", np.stack([tone] * channels, axis=1), SR)
-    command = [
-        "ffmpeg",
-        "-v",
-        "error",
-        "-i",
-        tmp_path / "in.wav",
-        "-c:a",
-        codec,
-        "-strict",
-        "-2",
-        "-ar",
-        str(sr),
-    ]
-    if subprocess.run([*command, tmp_path / name], capture_output=True).returncode:
-        pytest.skip(f"this FFmpeg writes no {codec}")
-    sound, form, notes = open_sound(tmp_path / name)
-    assert form[:2] == (sr, channels)
-    assert sound.n_samples / sr == pytest.approx(2, abs=0.15)
-    y = sound.waveform()
-    assert pitch(y if channels == 1 else y[1], sr) == pytest.approx(440, abs=1)
-    assert not notes
-
-
 def test_without_ffmpeg_the_sentence_names_it(tmp_path, monkeypatch):
     (tmp_path / "a.m4a").write_bytes(b"\0\0\0\x20ftypM4A " + bytes(100))
     monkeypatch.setattr(shutil, "which", lambda program: None)
-    with pytest.raises(ValueError, match=r"a\.m4a is not a sound file that can be read here; FFmpeg"):
+    with pytest.raises(ValueError, match=r"a\.m4a.*FFmpeg"):
         load_audio(tmp_path / "a.m4a")
 
 
@@ -139,24 +62,10 @@ def patched(kind, at, new):
     return make
 
 
-def frames_of(data):
-    """Yield the frames of an MP3 file of MPEG 1 or 2, layer III; the first tells the length of the whole."""
-    at = 10 + int.from_bytes(data[6:10]) if data.startswith(b"ID3") else 0
-    while at + 4 <= len(data):
-        old, bits, rate = not data[at + 1] & 8, data[at + 2] >> 4, data[at + 2] >> 2 & 3
-        rates = (0, *((8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160) if old else
-                      (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)))  # fmt: skip
-        sr = (44100, 48000, 32000)[rate] // (2 if old else 1)
-        size = (72 if old else 144) * rates[bits] * 1000 // sr + (data[at + 2] >> 1 & 1)
-        yield bytes(data[at : at + size])
-        at += size
-
-
 def without_length(y):
     """Return an MP3 file of variable bit rate whose first frame, which tells the length, is missing."""
-    loud = y * np.linspace(0.01, 3, len(y))
-    _, *frames = frames_of(encoded(loud, "MP3", bitrate_mode="VARIABLE"))
-    return b"".join(frames)
+    data = encoded(y * np.linspace(0.01, 3, len(y)), "MP3", bitrate_mode="VARIABLE")
+    return bytes(data[data.index(data[:2], 4) :])
 
 
 def with_tag(y):
@@ -177,11 +86,9 @@ def rf64(y):
     return data
 
 
+PIPED = (0x7FFFF000, 0x7FFFFFFF, 0x80000000, 0xFFFF0000, 0xFFFFFFFF)
 WHOLE = {
-    **{
-        f"wav_{size:#x}": wav_of(size)
-        for size in (0x7FFFF000, 0x7FFFFFFF, 0x80000000, 0xFFFF0000, 0xFFFFFFFF)
-    },
+    **{f"wav_{size:#x}": wav_of(size) for size in PIPED},
     "au_unknown": patched("AU", 8, b"\xff" * 4),
     "w64_unknown": patched("W64", 16, b"\xff" * 7 + b"\x7f"),
     "flac_unknown": patched("FLAC", 22, bytes(4)),
@@ -214,9 +121,9 @@ def test_what_is_missing_is_said_and_the_rest_is_there(tmp_path, noise, kind, pa
     whole, path = encoded(y, kind), tmp_path / "a"
     path.write_bytes(whole[: int(part * len(whole))])
     _, _, (note,) = open_sound(path)
-    with pytest.warns(UserWarning, match=r"a is cut short or damaged: .* s are there") as caught:
+    assert re.search("cut short or damaged: .* s are there", note)
+    with pytest.warns(UserWarning, match=re.escape(note)):
         got, _ = load_audio(path)
-    assert str(caught[0].message) == note
     # up to a page of Ogg or a block of FLAC
     assert part * len(y) - 24_000 < len(got) <= part * len(y) + 4000
     assert np.isfinite(got).all()
@@ -234,9 +141,7 @@ def test_an_ogg_file_without_its_last_page_says_so(tmp_path, noise):
 
 def test_less_than_a_sound_is_refused(tmp_path, noise):
     (tmp_path / "a").write_bytes(encoded(noise)[: 44 + 200])
-    with pytest.raises(
-        ValueError, match=r"holds no samples from 0 s on.*of 2.00 s announced 0.00 s are there"
-    ):
+    with pytest.raises(ValueError, match=r"no samples from 0 s on.*2.00 s announced 0.00 s"):
         load_audio(tmp_path / "a")
 
 
@@ -266,21 +171,13 @@ def test_a_part_is_in_seconds_of_the_file(tmp_path, noise):
 
 
 def test_channels_become_one_signal(tmp_path, tone):
-    soundfile.write(
-        tmp_path / "a.wav", np.stack([tone, -tone, tone, tone, tone], axis=1), SR, subtype="FLOAT"
-    )
+    five = np.stack([tone, -tone, tone, tone, tone], axis=1)
+    soundfile.write(tmp_path / "a.wav", five, SR, subtype="FLOAT")
     assert load_audio(tmp_path / "a.wav")[0] == pytest.approx(0.6 * tone, abs=1e-6)
     assert load_audio(tmp_path / "a.wav", mono=False)[0].shape == (5, len(tone))
     soundfile.write(tmp_path / "b.wav", np.stack([tone, -tone], axis=1), SR, subtype="FLOAT")
     with pytest.warns(UserWarning, match="cancel"):
         assert np.abs(load_audio(tmp_path / "b.wav")[0]) == pytest.approx(np.abs(tone), abs=1e-6)
-
-
-def test_resampling_keeps_length_and_pitch(tmp_path, tone):
-    soundfile.write(tmp_path / "a.wav", tone, 48000)
-    y, sr = load_audio(tmp_path / "a.wav", sr=16000)
-    assert (sr, len(y)) == (16000, round(len(tone) / 3))
-    assert pitch(y, sr) == pytest.approx(440 * 48000 / SR, abs=2.2)
 
 
 # What is no sound
@@ -300,14 +197,10 @@ def test_rates_of_sound_are_read_and_others_refused(tmp_path, noise, rate):
         load_audio(tmp_path / "a.wav", sr=rate)
 
 
-def a_pipe(path):
-    os.mkfifo(path)
-
-
 NO_SOUND = {
     "is empty": lambda path: path.touch(),
     "is a folder": lambda path: path.mkdir(),
-    "is a pipe": a_pipe,
+    "is a pipe": os.mkfifo,
     "is a pipe, a socket or a device": lambda path: path.symlink_to("/dev/zero"),
     "does not exist": lambda path: path.symlink_to("nothing"),
     "bad.wav does not exist": lambda path: path.symlink_to(path),
@@ -331,12 +224,6 @@ def test_a_file_that_may_not_be_read_is_not_called_no_sound(tmp_path, tone, monk
     monkeypatch.setattr("os.access", lambda path, mode: False)  # root may read everything
     with pytest.raises(PermissionError, match=r"a.wav cannot be read: no permission"):
         load_audio(tmp_path / "a.wav")
-
-
-def test_a_name_that_is_not_utf8_is_read(tmp_path, tone):
-    path = tmp_path / os.fsdecode(b"m\xe9.wav")
-    path.write_bytes(encoded(tone))
-    assert load_audio(path)[0].size == len(tone)
 
 
 def test_damaged_files_give_finite_samples_or_a_value_error(tmp_path):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from audiostyle.datasets.corpora import Recordings
 
@@ -30,15 +31,21 @@ def vowel():
 def _voices(n_each=6, seconds=0.9, *, texts=None, name="synthetic"):
     rng = np.random.default_rng(3)
     speakers = {"ann": (210, (700, 1800)), "bob": (110, (500, 1300)), "cyd": (150, (400, 2300))}
-    ys, owners = [], []
-    for speaker, (pitch, formants) in speakers.items():
-        for _ in range(n_each):
-            ys.append(_vowel(pitch, formants, rng, seconds * rng.uniform(0.9, 1.1)))
-            owners.append(speaker)
-    texts = texts or (None,) * len(ys)
-    return Recordings(name, tuple(ys), np.array(owners), tuple(texts), (Path("x"),) * len(ys))
+    owners = np.repeat(list(speakers), n_each)
+    ys = tuple(_vowel(*speakers[owner], rng, seconds * rng.uniform(0.9, 1.1)) for owner in owners)
+    return Recordings(name, ys, owners, tuple(texts or [None] * len(ys)), (Path("x"),) * len(ys))
 
 
 @pytest.fixture
 def voices():
     return _voices
+
+
+@pytest.fixture
+def talk(tmp_path):
+    """A folder of six utterances of each of three voices."""
+    items = _voices(6, 0.5)
+    for i, (speaker, y) in enumerate(zip(items.speakers, items.ys, strict=True)):
+        (tmp_path / "talk" / speaker).mkdir(parents=True, exist_ok=True)
+        soundfile.write(tmp_path / "talk" / speaker / f"{i:02d}.wav", y, SR)
+    return tmp_path / "talk"

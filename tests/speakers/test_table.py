@@ -5,20 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import soundfile
 import torch
 
-from audiostyle.datasets.corpora import SAMPLE_RATE
 from audiostyle.speakers import table as module
-from audiostyle.speakers.table import (
-    COLUMNS,
-    SPLITS,
-    count_right,
-    score_methods,
-    speaker_table,
-    split_items,
-    table_records,
-)
+from audiostyle.speakers.table import SPLITS, score_methods, speaker_table, split_items
 
 
 class TestSplits:
@@ -46,19 +36,19 @@ class TestSplits:
             np.testing.assert_array_equal(side, other)
 
     def test_an_empty_side_is_an_error(self, voices):
-        with pytest.raises(ValueError, match=r"speaker ann with 2 .* and 0 for testing"):
+        with pytest.raises(ValueError, match=r"ann with 2 .* 0 for testing"):
             split_items(voices(2, 0.2, texts=["a"] * 6), text="disjoint")
 
 
 class TestSpeakerTable:
     def test_columns_rows_and_json(self, voices):
         found = speaker_table(voices(), methods=("paper", "best", "mfcc"), split=SPLITS)
-        assert tuple(found.columns) == COLUMNS
+        assert tuple(found.columns) == module.COLUMNS
         assert found[["method", "split"]].to_numpy().tolist() == [
             [method, split] for method in ("paper", "best", "mfcc") for split in SPLITS
         ]
-        records = json.loads(json.dumps(table_records(found), allow_nan=False))
-        assert [list(record) for record in records] == [list(COLUMNS)] * 6
+        records = json.loads(json.dumps(module.table_records(found), allow_nan=False))
+        assert [list(record) for record in records] == [list(module.COLUMNS)] * 6
         assert (records[0]["encoder"], records[4]["encoder"], records[0]["seed"]) == ("infinite", None, None)
         assert isinstance(records[0]["n_test"], int)
         assert (found["n_speakers"] == 3).all()
@@ -71,33 +61,14 @@ class TestSpeakerTable:
         assert accuracy.drop("chance").min() == 1
         assert accuracy["chance"] == pytest.approx(1 / 3)
 
-    def test_shuffled_labels_cannot_be_recognised(self, voices):
-        """Whatever reached the test half from its labels would keep the accuracy at 1; chance is 1/3."""
-        items, found = voices(12, 0.4), []
-        for seed in range(6):
-            order = np.random.default_rng(seed).permutation(len(items))
-            shuffled = replace(items, ys=tuple(items.ys[i] for i in order))
-            found.append(score_methods(shuffled, ("nearest", "best", "mfcc"))["accuracy"])
-        assert 0.2 < np.mean(found) < 0.5
-
-    def test_random_filters_have_a_row_for_each_seed(self, voices):
-        found = speaker_table(voices(4), methods=("paper-256", "mfcc"), n_seeds=2)
-        assert found["seed"].tolist()[:2] == [0, 1]
-        assert found["encoder"].tolist() == ["random-256"] * 2 + [None]
-        assert set(found["method"]) == {"paper", "mfcc"}
-        assert found["accuracy"].min() == 1
-
     def test_short_utterances_are_padded_counted_and_reported(self, voices):
-        with pytest.warns(UserWarning, match=r"shorter than one patch .*\(paper: 12\)"):
+        with pytest.warns(UserWarning, match="paper: 12"):
             found = speaker_table(voices(4, 0.3))
         assert found.attrs["padded"] == {"paper": 12, "best": 0}
 
-    def test_large_corpora_are_sketched_and_named_as_by_the_kernel(self, voices, tmp_path, monkeypatch):
-        items = voices(6, 0.9)
-        for i, (speaker, y) in enumerate(zip(items.speakers, items.ys, strict=True)):
-            (tmp_path / "talk" / speaker).mkdir(parents=True, exist_ok=True)
-            soundfile.write(tmp_path / "talk" / speaker / f"{i:02d}.wav", y, SAMPLE_RATE)
-        corpus, methods, unlike = tmp_path / "talk", ("nearest", "best"), ["encoder", "seconds", "corpus"]
+    def test_large_corpora_are_sketched_and_named_as_by_the_kernel(self, voices, talk, monkeypatch):
+        items, corpus, methods = voices(6, 0.5), talk, ("nearest", "best")
+        unlike = ["encoder", "seconds", "corpus"]
         exact = score_methods(corpus, methods)
         assert set(exact["encoder"]) == {"infinite"}
         memory = score_methods(items, methods, sketch_from=18)
@@ -112,17 +83,12 @@ class TestSpeakerTable:
         assert mixed["encoder"].tolist() == ["sketch-2048"] * 2 + [None] * 2
 
     @pytest.mark.parametrize(
-        ("options", "message"),
-        [
-            ({"methods": ("papr",)}, "method='papr' is not allowed; it must be one of paper,"),
-            ({"split": "thirds"}, "split='thirds' is not allowed; it must be one of alternate, halves"),
-            ({"text": "same"}, "text='same'"),
-            ({"n_seeds": 0}, "n_seeds=0"),
-        ],
+        ("name", "value"), [("method", "papr"), ("split", "thirds"), ("text", "same"), ("n_seeds", 0)]
     )
-    def test_unknown_options(self, options, message, voices):
-        with pytest.raises(ValueError, match=message):
-            score_methods(voices(2, 0.2), **{"methods": ("paper",)} | options)
+    def test_unknown_options(self, name, value, voices):
+        options = {"methods": (value,)} if name == "method" else {"methods": ("paper",), name: value}
+        with pytest.raises(ValueError, match=f"{name}={value!r}"):
+            score_methods(voices(2, 0.2), **options)
 
     def test_global_random_state_is_left_alone(self, voices):
         torch.manual_seed(5)
@@ -135,7 +101,7 @@ class TestSpeakerTable:
 
 def test_wilson_interval_of_the_paper():
     # 74 of 80, by hand: p = .925, centre (.925 + 1.92073/80) / 1.048018, half width .0596.
-    right = count_right(np.arange(80) < 74, np.full(80, True))
+    right = module.count_right(np.arange(80) < 74, np.full(80, True))
     assert (right["ci_low"], right["ci_high"]) == pytest.approx((0.8459, 0.9652), abs=1e-4)
-    assert count_right(np.zeros(10), np.ones(10))["ci_low"] == 0
-    assert count_right(np.ones(10), np.ones(10))["ci_high"] == pytest.approx(1, abs=1e-12)
+    assert module.count_right(np.zeros(10), np.ones(10))["ci_low"] == 0
+    assert module.count_right(np.ones(10), np.ones(10))["ci_high"] == pytest.approx(1, abs=1e-12)
