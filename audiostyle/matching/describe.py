@@ -1,4 +1,4 @@
-"""What a timbre hardly changes in a sound: fine structure, course, pitches, notes, age.
+"""What a timbre hardly changes in a sound: fine structure, course, age.
 
 A clip of any length is described some half a minute at a time. What a frame's description takes from the whole clip
 is found in a first pass (`Clip`); after it a frame depends on few frames beside it, so that blocks join seamlessly.
@@ -18,20 +18,14 @@ SR, N_FFT, HOP = 22050, 2048, 512
 N_BANDS = 80
 # Frames that are analysed or filtered at a time.
 CHUNK = 768
-# Pitches and notes: steps per semitone, context in frames.
-PITCH_STEPS, NOTE_STEPS, PITCH_FRAMES, NOTE_FRAMES = 3, 2, 5, 7
 # Cosines of an envelope along bins; context of fine structure and course in frames; upper end of the former in Hz.
 _LINE, _FINE, _COURSE, _FINE_TOP = 20, 3, 11, 4000
-# Pitches: lowest in Hz, octaves, partials and the weight of each over that of the one before.
-_LOWEST, _OCTAVES, _PARTIALS, _DECAY = 65.4, 5, 8, 0.85
-# Rounds of the activations of notes.
-_NOTE_ROUNDS = 30
-# Lag in frames at which steadiness is measured, and natural logarithm of power (30 dB) within which frames sound.
+# Lag in frames at which steadiness is measured, and nepers of power (30 dB) within which frames sound.
 _LAG, _SOUNDS = 6, 6.9
-# Frames of a block, and frames beside it that reach into it: windows of 4096 samples, eleven stacked frames.
-_BLOCK, _BESIDE = 1536, 16
-# Places, and frames at each, that the means over notes of a longer clip are taken from: notes take most of the time.
-_PLACES, _FRAMES = 40, 200
+# Nepers of power under the loudest frame (80 dB) below which a frame is silent.
+_SILENT = 18.4
+# Frames of a block, and frames beside it that reach into it: windows, and eleven stacked frames.
+_BLOCK, _BESIDE = 1536, 12
 
 
 class Description(NamedTuple):
@@ -39,10 +33,9 @@ class Description(NamedTuple):
 
     Parameters
     ----------
-    fine, course, pitch, notes : torch.Tensor [shape=(n_values, n_frames)]
+    fine, course : torch.Tensor [shape=(n_values, n_frames)]
         Columns of unit norm: log magnitudes up to 4 kHz less their envelope, of three frames; standardised log energies
-        of the bands, of eleven frames; sums over eight partials, three pitches to a semitone, of five frames;
-        activations of notes, two to a semitone, of seven frames.
+        of the bands, of eleven frames.
     age : torch.Tensor [shape=(n_frames,)]
         Natural logarithm of the frames since the last onset, plus 2.
     bands : torch.Tensor [shape=(80, n_frames)]
@@ -51,8 +44,6 @@ class Description(NamedTuple):
 
     fine: torch.Tensor
     course: torch.Tensor
-    pitch: torch.Tensor
-    notes: torch.Tensor
     age: torch.Tensor
     bands: torch.Tensor
 
@@ -71,9 +62,7 @@ class Block(NamedTuple):
 
 
 class Clip:
-    """A clip to be matched, and what its frames have in common.
-
-    Memory grows by 14 kB for each second, the levels of its bands.
+    """A clip to be matched, and what its frames have in common; it keeps 14 kB for each second.
 
     Parameters
     ----------
@@ -86,10 +75,10 @@ class Clip:
     Attributes
     ----------
     n_frames : int
-    bands : torch.Tensor [shape=(80, n_frames)]
-        Log energies (natural) of the mel bands.
-    age : torch.Tensor [shape=(n_frames,)]
+    bands, age : torch.Tensor [shape=(80, n_frames) and (n_frames,)]
         As in `Description`.
+    quietest : torch.Tensor [shape=(80, 1)]
+        The lowest levels of the bands, but for one frame in 500 and for silence.
     steadiness : float
         Mean cosine of the fine structure with that 140 ms earlier, in frames within 30 dB of the loudest.
     """
@@ -99,26 +88,21 @@ class Clip:
     ) -> None:
         self._read, self.n_samples, self.device = read, n_samples, device
         self.n_frames = 1 + math.ceil(n_samples / HOP)
-        self._kept: tuple[Block, tuple[torch.Tensor, torch.Tensor]] | None = None
-        bands, cosines, risen, loudest, roots, powers = [], [], [], [], [], []
+        self._kept: tuple[Block, torch.Tensor] | None = None
+        bands, cosines, risen = [], [], []
         for block in self.blocks():
-            near, long = self.magnitudes(block)
-            long = block.cut(long)
-            bands.append(block.cut(log_bands(near)))
-            cosines.append(block.cut(_lagged_cosines(fine_structure(near))))
-            risen.append(block.cut(_rise(near)))
-            loudest.append(float(long.max()))
-            roots.append(float(long.sqrt().sum(dtype=torch.float64)))
-            powers.append(float(_note_powers(long).sum(dtype=torch.float64)))
-        self.bands = torch.cat(bands, 1)
-        self.age = _age(torch.cat(risen))
-        self.steadiness = _mean_steadiness(torch.cat(cosines), self.bands.logsumexp(0))
-        # Means over the whole clip, by which a frame is standardised or whitened.
-        self._mean, self._std = (f(self.bands)[:, None] for f in (_mean, _deviation))
-        self._loudest = max(max(loudest), 1e-9)
-        self._root = sum(roots) / self._loudest**0.5 / (len(long) * self.n_frames)
-        self._power = sum(powers) / (len(_note_powers(long[:, :1])) * self.n_frames)
-        self._peak, self._note = self._means_of_notes()
+            S = self.magnitudes(block)
+            bands.append(block.cut(log_bands(S)))
+            cosines.append(block.cut(_lagged_cosines(fine_structure(S))))
+            risen.append(block.cut(_rise(S)))
+        self.bands, self.age = torch.cat(bands, 1), _age(torch.cat(risen))
+        loudness = self.bands.logsumexp(0)
+        sounds = loudness > loudness.max() - _SOUNDS
+        steady = torch.cat(cosines)[_LAG:][sounds[_LAG:] & sounds[:-_LAG]]
+        self.steadiness = float(steady.mean()) if len(steady) else 1.0
+        heard = self.bands[:, loudness > loudness.max() - _SILENT]
+        self.quietest = heard.kthvalue(1 + round(0.002 * (heard.shape[1] - 1)), 1, keepdim=True).values
+        self._standard = mean_and_deviation(self.bands)
 
     def blocks(self, size: int = _BLOCK) -> Iterator[Block]:
         """Yield the blocks of the clip, of `size` frames each."""
@@ -130,66 +114,23 @@ class Clip:
         """Return all frames as one block."""
         return Block(0, self.n_frames, 0, self.n_frames)
 
-    def magnitudes(self, block: Block) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return magnitudes of windows of 2048 and of 4096 samples [shape=(n_bins, end - begin)].
-
-        Those of the last block are kept: a clip of one block is analysed once.
-        """
-        if self._kept is None or self._kept[0] != block:
+    def magnitudes(self, block: Block) -> torch.Tensor:
+        """Return magnitudes [shape=(1025, end - begin)]; those of the last block are kept."""
+        if self._kept is None or self._kept[0][2:] != block[2:]:
             y = self._read(block.begin * HOP, min(self.n_samples, block.end * HOP))
-            found = (magnitudes(y, block.end - block.begin, n, 1.0, self.device) for n in (N_FFT, 2 * N_FFT))
-            self._kept = block, tuple(found)
+            self._kept = block, magnitudes(y, block.end - block.begin, 1.0, self.device)
         return self._kept[1]
 
     def describe(self, block: Block) -> Description:
         """Describe the frames of a block."""
-        near, long = self.magnitudes(block)
-        bands = log_bands(near)
+        S = self.magnitudes(block)
+        bands = log_bands(S)
         return Description(
-            block.cut(fine_structure(near)),
-            block.cut(course(bands, self._mean, self._std)),
-            block.cut(_unit(_stacked(self._pitches(long), PITCH_FRAMES))),
-            block.cut(_unit(_stacked(self._notes(long), NOTE_FRAMES))),
+            block.cut(fine_structure(S)),
+            block.cut(course(bands, *self._standard)),
             self.age[block.first : block.last],
             block.cut(bands),
         )
-
-    def _pitches(self, S: torch.Tensor) -> torch.Tensor:
-        """Add up partials [shape=(n_pitches, n_frames)] of whitened magnitudes of twice the window (Hermes 1988)."""
-        root = (S / self._loudest).sqrt()
-        peaks = (root / (_mean_over(root, 31) + 0.01 * self._root + 0.02)).clamp(0, 6) - 1
-        pitches = _LOWEST * 2 ** (torch.arange(12 * PITCH_STEPS * _OCTAVES) / (12 * PITCH_STEPS))
-        total = S.new_zeros(len(pitches), S.shape[1])
-        for partial in range(1, _PARTIALS + 1):
-            present = pitches * partial < SR / 2 - 50
-            bins = pitches[present] * partial * (2 * N_FFT / SR)
-            total[present] += _DECAY ** (partial - 1) * interpolated(peaks, bins, 0)
-        return total.clamp_min(0)
-
-    def _notes(self, S: torch.Tensor) -> torch.Tensor:
-        """Return activations of notes [shape=(n_notes, n_frames)], each frame's compared with its loudest."""
-        H = _activations(self._peaks(S), self._peak)
-        H = (H / (0.3 * H.max(0, keepdim=True).values + 0.1 * self._note + 1e-9)).clamp_max(2)
-        near = torch.nn.functional.avg_pool1d(H.T[:, None], 3, 1, 1)[:, 0].T
-        return (3 * near + 1e-6).sqrt()
-
-    def _peaks(self, S: torch.Tensor) -> torch.Tensor:
-        """Return the peaks that notes are found in, whitened by the line through them."""
-        root = _note_powers(S)
-        peaks = root / (_mean_over(root, 101).pow(0.8) + 0.05 * self._power)
-        return (peaks - 0.6 * _mean_over(peaks, 31)).clamp_min(0)
-
-    def _means_of_notes(self) -> tuple[float, float]:
-        """Return the means of the peaks and of the loudest note: of all frames, or of some places of a long clip."""
-        places = list(self.blocks())
-        if self.n_frames > _PLACES * _FRAMES:
-            places = list(self.blocks(_FRAMES))
-            places = [places[i] for i in np.linspace(0, len(places) - 1, _PLACES).round().astype(int)]
-        found = [self._peaks(block.cut(self.magnitudes(block)[1])) for block in places]
-        counts = [peaks.shape[1] for peaks in found]
-        mean = float(np.average([float(peaks.mean()) for peaks in found], weights=counts))
-        loudest = [float(_activations(peaks, mean).max(0).values.mean()) for peaks in found]
-        return mean, float(np.average(loudest, weights=counts))
 
 
 def describe(y: np.ndarray, *, device: str | torch.device = "cpu") -> Description:
@@ -206,14 +147,14 @@ def transposed(y: np.ndarray, semitones: float, *, sr: int = SR) -> np.ndarray:
     return librosa.resample(y, orig_sr=played, target_sr=sr, res_type="soxr_mq")
 
 
-def magnitudes(y: np.ndarray, n_frames: int, n_fft: int, rate: float, device) -> torch.Tensor:
-    """Return magnitudes [shape=(n_bins, n_frames)] of a waveform played at a rate, at the original's times."""
+def magnitudes(y: np.ndarray, n_frames: int, rate: float, device: str | torch.device) -> torch.Tensor:
+    """Return magnitudes [shape=(1025, n_frames)] of a waveform played at a rate, at the original's times."""
     y = torch.as_tensor(y, dtype=torch.float32, device=device)
-    padded = torch.nn.functional.pad(y, (n_fft // 2, n_fft // 2 + n_fft))
+    padded = torch.nn.functional.pad(y, (N_FFT // 2, N_FFT // 2 + N_FFT))
     at = torch.arange(n_frames, device=device) * (HOP / rate)
-    starts = at.round().long().clamp_max(len(padded) - n_fft)
-    frames, window = padded.unfold(0, n_fft, 1), torch.hann_window(n_fft, device=device, dtype=torch.float32)
-    S = torch.empty(n_fft // 2 + 1, n_frames, device=device, dtype=torch.float32)
+    starts = at.round().long().clamp_max(len(padded) - N_FFT)
+    frames, window = padded.unfold(0, N_FFT, 1), torch.hann_window(N_FFT, device=device, dtype=torch.float32)
+    S = y.new_empty(N_FFT // 2 + 1, n_frames)
     for chosen in torch.arange(n_frames, device=device).split(CHUNK):
         S[:, chosen] = torch.fft.rfft(frames[starts[chosen]] * window, dim=1).abs().T
     return S
@@ -227,27 +168,24 @@ def log_bands(S: torch.Tensor) -> torch.Tensor:
 def fine_structure(S: torch.Tensor) -> torch.Tensor:
     """Return where the partials of magnitudes lie: log magnitudes less their envelope, of three frames."""
     line = (S + 2e-3).log()
-    line = (line - low_cosines(len(line), _LINE, S.device) @ line)[: round(_FINE_TOP / SR * N_FFT)]
+    line = (line - smooth(line, _LINE))[: round(_FINE_TOP / SR * N_FFT)]
     return _unit(_stacked(line, _FINE))
 
 
-def course(
-    bands: torch.Tensor, mean: torch.Tensor | None = None, std: torch.Tensor | None = None
-) -> torch.Tensor:
-    """Return how bands move over a quarter of a second, standardised by their own mean and deviation or by these."""
-    mean, std = (f(bands)[:, None] if x is None else x for f, x in ((_mean, mean), (_deviation, std)))
+def course(bands: torch.Tensor, mean: torch.Tensor, std: torch.Tensor) -> torch.Tensor:
+    """Return how bands move over a quarter of a second, less a mean and over a deviation [shape=(80, 1)]."""
     return _unit(_stacked((bands - mean) / (std + 1e-3), _COURSE))
 
 
-def moved(stacked: torch.Tensor, n: int, steps: int) -> torch.Tensor:
-    """Shift n stacked frames along their axis, as a transposition does, to columns of unit norm."""
-    frames = stacked.reshape(n, -1, stacked.shape[1])
-    moved = torch.zeros_like(frames)
-    if steps >= 0:
-        moved[:, steps:] = frames[:, : frames.shape[1] - steps]
-    else:
-        moved[:, :steps] = frames[:, -steps:]
-    return _unit(moved.flatten(0, 1))
+def mean_and_deviation(bands: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return both [shape=(80, 1)] over frames."""
+    return bands.mean(1, keepdim=True), bands.std(1, correction=min(1, bands.shape[1] - 1), keepdim=True)
+
+
+def averaged(F: torch.Tensor, n: int) -> torch.Tensor:
+    """Average n neighbouring frames, n odd; the ends are repeated."""
+    padded = torch.nn.functional.pad(F[:, None], (n // 2, n // 2), mode="replicate")
+    return torch.nn.functional.avg_pool1d(padded, n, 1)[:, 0]
 
 
 def interpolated(F: torch.Tensor, positions: torch.Tensor, dim: int) -> torch.Tensor:
@@ -266,61 +204,22 @@ def mel_filters(device: str | torch.device) -> torch.Tensor:
     return torch.as_tensor(librosa.filters.mel(sr=SR, n_fft=N_FFT, n_mels=N_BANDS), device=device)
 
 
+def smooth(F: torch.Tensor, n_kept: int) -> torch.Tensor:
+    """Keep the lowest `n_kept` cosines along the first dimension: an envelope."""
+    basis = _cosines(len(F), n_kept, F.device)
+    return basis.T @ (basis @ F)
+
+
 @lru_cache(maxsize=8)
-def low_cosines(n: int, n_kept: int, device: str | torch.device) -> torch.Tensor:
-    """Return the projection [shape=(n, n)] onto the lowest `n_kept` cosines."""
+def _cosines(n: int, n_kept: int, device: torch.device) -> torch.Tensor:
     basis = fft.dct(np.eye(n), axis=0, norm="ortho")[:n_kept]
-    return torch.as_tensor(basis.T @ basis, dtype=torch.float32, device=device)
+    return torch.as_tensor(basis, dtype=torch.float32, device=device)
 
 
 def _lagged_cosines(fine: torch.Tensor) -> torch.Tensor:
     """Return the cosine of every frame's fine structure with that 140 ms earlier [shape=(n_frames,)]; 0 at first."""
     cosines = (fine[:, _LAG:] * fine[:, :-_LAG]).sum(0)
     return torch.nn.functional.pad(cosines, (min(_LAG, fine.shape[1]), 0))
-
-
-def _mean_steadiness(cosines: torch.Tensor, loudness: torch.Tensor) -> float:
-    sounds = loudness > loudness.max() - _SOUNDS
-    chosen = cosines[_LAG:][sounds[_LAG:] & sounds[:-_LAG]]
-    return float(chosen.mean()) if len(chosen) else 1.0
-
-
-def _note_powers(S: torch.Tensor) -> torch.Tensor:
-    """Compress magnitudes of twice the window, up to where combs end."""
-    return S[: _combs(S.device).shape[0]].pow(0.6)
-
-
-def _activations(peaks: torch.Tensor, mean: float) -> torch.Tensor:
-    """Return how strongly every note sounds [shape=(n_notes, n_frames)], of peaks with a mean over the clip.
-
-    By non-negative least squares (Lee & Seung 2000) on combs of partials that fall slowly, fast, and with even ones
-    nearly absent.
-    """
-    combs = _combs(peaks.device)
-    least = 0.3 * mean + 1e-9
-    wanted, overlap = combs.T @ peaks, combs.T @ combs
-    H = torch.full((combs.shape[1], peaks.shape[1]), mean, dtype=peaks.dtype, device=peaks.device)
-    for _ in range(_NOTE_ROUNDS):
-        H = H * (wanted / (overlap @ H + least))
-    return H.reshape(3, -1, peaks.shape[1]).sum(0)
-
-
-@lru_cache(maxsize=2)
-def _combs(device: torch.device) -> torch.Tensor:
-    """Return templates [shape=(n_bins, 3 n_notes)] of unit norm up to 5.5 kHz, for twice the window."""
-    spacing = SR / (2 * N_FFT)
-    frequencies = torch.arange(math.ceil(5500 / spacing)) * spacing
-    notes = 440 * 2 ** ((torch.arange(31, 97, 1 / NOTE_STEPS) - 69) / 12)
-    templates = []
-    for decay, even in ((0.65, 1.0), (0.88, 1.0), (0.85, 0.12)):
-        total = torch.zeros(len(frequencies), len(notes), dtype=torch.float32)
-        for partial in range(1, 129):
-            share = decay ** (partial - 1) * (even if partial % 2 == 0 else 1.0)
-            present = notes * partial <= 5500
-            apart = (frequencies[:, None] - notes[present] * partial) / (1.3 * spacing)
-            total[:, present] += (share * torch.exp(-0.5 * apart.square())).float()
-        templates.append(_unit(total))
-    return torch.cat(templates, 1).to(device)
 
 
 def _rise(S: torch.Tensor) -> torch.Tensor:
@@ -341,19 +240,6 @@ def _age(risen: torch.Tensor) -> torch.Tensor:
     frames = np.arange(len(peaky))
     since = frames - onsets[np.searchsorted(onsets, frames, side="right") - 1]
     return torch.as_tensor(np.log(since + 2.0), dtype=torch.float32, device=risen.device)
-
-
-def _mean(F: torch.Tensor) -> torch.Tensor:
-    return F.mean(1)
-
-
-def _deviation(F: torch.Tensor) -> torch.Tensor:
-    return F.std(1, correction=min(1, F.shape[1] - 1))
-
-
-def _mean_over(F: torch.Tensor, n: int) -> torch.Tensor:
-    """Average n neighbouring bins."""
-    return torch.nn.functional.avg_pool1d(F.T[:, None], n, 1, n // 2, count_include_pad=False)[:, 0].T
 
 
 def _stacked(F: torch.Tensor, n: int) -> torch.Tensor:
