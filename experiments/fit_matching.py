@@ -1,16 +1,16 @@
 """The constants of the matched timbre, found again on known targets, and what each of them is worth.
 
-``python -m experiments.fit_matching`` moves one constant after the other on a grid of round numbers, twice over, keeps
-what lowers the mean distance of the training sets by more than its standard error over triples, and writes every
-setting tried, with its distance on every set, to ``results/paper/fit_matching.csv``. Then it prints what half and
-double of each constant would cost on the sets that train and on those that confirm.
+``python -m experiments.fit_matching`` moves one constant after the other by a factor of 1.6 and keeps what lowers
+the mean distance of the training sets by more than twice its standard error over triples. It starts from the table in
+``audiostyle.matching.match`` and, for instruments, from far away: every second constant halved, the others doubled. It
+writes every setting tried, with its distance on every set, to ``results/paper/fit_matching.csv``, and prints what it
+costs to do without each constant, to halve and to double it. An instrument's `noise` is not searched: what it is for,
+no haze, is not in the distance.
 
 Training: the bundled triples that choose; the odd ones of the triples of real notes in the folder that
-``AUDIOSTYLE_TRUTH`` names; CMU ARCTIC in ``AUDIOSTYLE_MIRROR`` for voices, odd sentences. The others confirm. What is
-compared is the expectation of the levels, which a filter then brings about.
+``AUDIOSTYLE_TRUTH`` names; odd sentences of CMU ARCTIC in ``AUDIOSTYLE_MIRROR``, for voices. The others confirm.
 """
 
-import argparse
 import csv
 import os
 import time
@@ -27,122 +27,120 @@ from scipy.spatial.distance import cdist
 
 from audiostyle.datasets import paths
 from audiostyle.datasets.triples import triples
-from audiostyle.matching.describe import HOP, SR, Clip, Description
-from audiostyle.matching.match import CONSTANTS, Constants, Library, Likeness, expected_bands, to_analysis
+from audiostyle.matching.describe import N_FFT, SR, Clip, Description
+from audiostyle.matching.match import CONSTANTS, Constants, Library, expected_bands, to_analysis
 from audiostyle.sound.read import load_audio
 
 DECIBELS = 10 / np.log(10)
-# Nepers of power (60 dB) under the target's peak below which levels are not told apart.
-RANGE = 13.8
-# Frames of the style that are kept for each of the content's: those that any setting of the grid would choose.
-KEPT = 400
-# Factors by which a constant is moved.
-GRID = (0.5, 0.7, 1.4, 2.0)
+# Nepers of power under the target's peak (60 dB) below which levels are not told apart, and within which frames sound.
+RANGE, SOUNDS = 13.8, 6.9
+# Frames of the style that are kept for each of the content's: those that any setting tried would choose.
+KEPT = 300
+FACTORS = (0.6, 1.6)
+SEARCHED = tuple(name for name in Constants._fields if name != "noise")
 # Constants that voices have for themselves.
-OF_VOICES = ("fine", "course", "age", "semitone", "slow", "doubt", "frames")
-SPEAKERS, N_SENTENCES = ("bdl", "slt"), 6
+OF_VOICES = ("fine", "age", "semitone", "doubt", "slow", "frames", "noise")
+SPEAKERS, N_SENTENCES = ("bdl", "slt"), 4
+
+
+class Candidates:
+    """Stands for a library of which only the frames most like each of the content's are kept, by the table's weights."""
+
+    def __init__(self, library: Library, C: Description, kind: str) -> None:
+        self.levels, self.loudness, self.semitones = library.levels, library.loudness, library.semitones
+        k, parts = CONSTANTS[kind], []
+        for frames in torch.arange(len(C.age)).split(128):
+            alike = [
+                torch.cat([of_content[:, frames].T @ part.float() for part in of_style], 1)
+                for of_content, of_style in ((C.fine, library.fine), (C.course, library.course))
+            ]
+            alike.append((C.age[frames, None] - library.age).abs())
+            alike.append(library.semitones.abs().expand_as(alike[0]))
+            which = log_weights(alike, k).topk(min(KEPT, len(library.age)), dim=1).indices
+            parts.append((*(x.gather(1, which) for x in alike), which))
+        self.known = [torch.cat(x) for x in zip(*parts, strict=True)]
+        library.fine = library.course = []
+
+    def most_similar(self, C: Description, frames: torch.Tensor, k: Constants) -> tuple[torch.Tensor, ...]:
+        """As `Library.most_similar`."""
+        *alike, which = (x[frames] for x in self.known)
+        weights, places = log_weights(alike, k).topk(120, dim=1)
+        return which.gather(1, places), weights.softmax(1), alike[0].gather(1, places)
+
+
+def log_weights(alike: list[torch.Tensor], k: Constants) -> torch.Tensor:
+    """Return how much frames count by their cosines, differences in age, and semitones."""
+    fine, courses, ages, semitones = alike
+    return k.fine * fine + k.course * courses - k.age * ages - k.semitone * semitones
 
 
 class Task(NamedTuple):
-    """What is known of a content, a style and a target, whatever the constants: `alike` holds `KEPT` frames."""
+    """What is known of a content, a style and a target, whatever the constants."""
 
     name: str
     set: str
+    kind: str
     trains: bool
     content: Clip
     C: Description
     style: torch.Tensor
-    library: Library
-    alike: Likeness
+    candidates: Candidates
     target: torch.Tensor
 
-
-def prepare(name: str, which: str, trains: bool, content: Path, styles: list[Path], target: Path) -> Task:
-    """Describe three sounds and keep how alike they are, not what it was found from."""
-    content, target, *styles = (load_audio(path, sr=SR)[0] for path in (content, target, *styles))
-    y, style, target = (
-        to_analysis(x, SR, role)
-        for x, role in ((content, "content"), (np.concatenate(styles), "style"), (target, "target"))
-    )
-    clips = [Clip(lambda a, b, x=x: x[a:b], len(x)) for x in (y, style, target)]
-    C, A = (clip.describe(clip.whole()) for clip in clips[:2])
-    library, parts = Library(style, A), []
-    # Chosen by weights in the middle of the grid, of an instrument and of a voice.
-    for frames in torch.arange(clips[0].n_frames).split(128):
-        alike = library.alike(C, frames)
-        found = [alike.best(library, CONSTANTS[kind], KEPT // 2)[0].which for kind in CONSTANTS]
-        i = torch.cat(found, 1)
-        parts.append(Likeness(*(x.gather(1, i) for x in alike[:-1]), i))
-    library.fine = library.course = []
-    alike = Likeness(*(torch.cat(x) for x in zip(*parts, strict=True)))
-    alike = alike._replace(ages=alike.ages + 1e6 * _repeated(alike.which))
-    return Task(name, which, trains, clips[0], C, clips[1].bands, library, alike, clips[2].bands)
+    def distance(self, k: Constants) -> float:
+        """Return the log-spectral distance in dB; of a voice the warped cepstral one over the content's."""
+        bands, _, _ = expected_bands(self.content, self.C, self.style, self.candidates, k)
+        if self.kind == "voice":
+            return warped_distance(bands, self.target) / warped_distance(self.content.bands, self.target)
+        n = min(bands.shape[1], self.target.shape[1])
+        bands, target = floored(bands[:, :n], self.target[:, :n])
+        return float((bands - target).square().mean(0).sqrt().mean() * DECIBELS)
 
 
-def _repeated(which: torch.Tensor) -> torch.Tensor:
-    """Tell entries of a row that stood in it before [shape as which]."""
-    order = which.argsort(1, stable=True)
-    ordered = which.gather(1, order)
-    again = torch.nn.functional.pad(ordered[:, 1:] == ordered[:, :-1], (1, 0))
-    return torch.zeros_like(which, dtype=torch.bool).scatter(1, order, again)
-
-
-def tasks() -> Iterator[Task]:
-    """Yield all triples and voices that there are."""
-    for triple in triples():
-        yield prepare(
-            triple.name, triple.split, triple.split == "choose", triple.content, [triple.style], triple.target
-        )
-    if folder := os.environ.get("AUDIOSTYLE_TRUTH"):
-        for i, triple in enumerate(triples(folder=folder)):
-            which = "real notes, odd" if i % 2 == 0 else "real notes, even"
-            yield prepare(triple.name, which, i % 2 == 0, triple.content, [triple.style], triple.target)
-    if (mirror := os.environ.get("AUDIOSTYLE_MIRROR")) and (Path(mirror) / "arctic").is_dir():
-        for a, b in (SPEAKERS, SPEAKERS[::-1]):
-            read = [sorted((Path(mirror) / "arctic" / s).glob("*.wav")) for s in (a, b)]
-            for i in range(N_SENTENCES):
-                which = f"{a} to {b}, {'even' if i % 2 else 'odd'}"
-                yield prepare(
-                    f"{a}_{b}_{i}", which, i % 2 == 0, read[0][i], read[1][i + 1 : i + 4], read[1][i]
-                )
-
-
-def distance(task: Task, k: Constants) -> float:
-    """Return the log-spectral distance in dB, of a voice the warped cepstral one over the content's."""
-    bands, _, _ = expected_bands(
-        task.content,
-        task.C,
-        task.style,
-        task.library,
-        k,
-        lambda frames: Likeness(*(x[frames] for x in task.alike)),
-    )
-    if " to " in task.set:
-        return _warped(bands, task.target) / _warped(task.content.bands, task.target)
-    return log_spectral_distance(bands, task.target)
-
-
-def log_spectral_distance(bands: torch.Tensor, target: torch.Tensor) -> float:
-    """Compare levels [shape=(80, n_frames)] at equal energy, 60 dB under the target's peak."""
-    n = min(bands.shape[1], target.shape[1])
-    bands, target = _floored(bands[:, :n], target[:, :n])
-    return float((bands - target).square().mean(0).sqrt().mean() * DECIBELS)
-
-
-def _floored(bands: torch.Tensor, target: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    widths = torch.as_tensor(1 / librosa.filters.mel(sr=SR, n_fft=2048, n_mels=len(bands)).max(1))[:, None]
+def floored(bands: torch.Tensor, target: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Bring levels [shape=(80, n_frames)] to the target's energy and leave out what is 60 dB under its peak."""
+    widths = torch.as_tensor(1 / librosa.filters.mel(sr=SR, n_fft=N_FFT, n_mels=len(bands)).max(1))[:, None]
     energy = [(b.exp() * widths).sum() / b.shape[1] for b in (bands, target)]
     bands = bands + (energy[1] / energy[0]).log()
     return tuple(b.clamp_min(float(target.max()) - RANGE) for b in (bands, target))
 
 
-def _warped(bands: torch.Tensor, target: torch.Tensor) -> float:
+def warped_distance(bands: torch.Tensor, target: torch.Tensor) -> float:
     """Compare cepstra 1 to 19 of sounding frames along the path of dynamic time warping."""
-    sounding = [b.logsumexp(0) > b.logsumexp(0).max() - 6.9 for b in (bands, target)]
-    pair = (b[:, s].numpy() for b, s in zip(_floored(bands, target), sounding, strict=True))
+    sounding = [b.logsumexp(0) > b.logsumexp(0).max() - SOUNDS for b in (bands, target)]
+    pair = (b[:, s].numpy() for b, s in zip(floored(bands, target), sounding, strict=True))
     apart = cdist(*(dct(b * DECIBELS, axis=0, norm="ortho")[1:20].T for b in pair))
     _, path = librosa.sequence.dtw(C=apart)
     return float(apart[tuple(path.T)].mean())
+
+
+def prepare(
+    name: str, which: str, kind: str, trains: bool, content: Path, styles: list, target: Path
+) -> Task:
+    """Describe three sounds and keep how alike they are."""
+    sounds = [load_audio(path, sr=SR)[0] for path in (content, target, *styles)]
+    y, target, style = (to_analysis(x, SR, name) for x in (sounds[0], sounds[1], np.concatenate(sounds[2:])))
+    clips = [Clip(lambda a, b, x=x: x[a:b], len(x)) for x in (y, style, target)]
+    C, A = (clip.describe() for clip in clips[:2])
+    candidates = Candidates(Library(style, A), C, kind)
+    return Task(name, which, kind, trains, clips[0], C, clips[1].bands, candidates, clips[2].bands)
+
+
+def tasks() -> Iterator[Task]:
+    """Yield all triples and voices that there are."""
+    for t in triples():
+        yield prepare(t.name, t.split, "instrument", t.split == "choose", t.content, [t.style], t.target)
+    if folder := os.environ.get("AUDIOSTYLE_TRUTH"):
+        for i, t in enumerate(triples(folder=folder)):
+            which = f"real notes, {'even' if i % 2 else 'odd'}"
+            yield prepare(t.name, which, "instrument", i % 2 == 0, t.content, [t.style], t.target)
+    if (mirror := os.environ.get("AUDIOSTYLE_MIRROR")) and (Path(mirror) / "arctic").is_dir():
+        for a, b in (SPEAKERS, SPEAKERS[::-1]):
+            read = [sorted((Path(mirror) / "arctic" / s).glob("*.wav")) for s in (a, b)]
+            for i in range(N_SENTENCES):
+                which = f"{a} to {b}, {'even' if i % 2 else 'odd'}"
+                sounds = read[0][i], read[1][i + 1 : i + 4], read[1][i]
+                yield prepare(f"{a}_{b}_{i}", which, "voice", i % 2 == 0, *sounds)
 
 
 class Log:
@@ -150,116 +148,91 @@ class Log:
 
     def __init__(self, path: Path, tasks: list[Task]) -> None:
         self.path, self.tasks, self.known = path, tasks, {}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("w", newline="") as file:
-            csv.writer(file).writerow(
-                ["kind", "changed", "value", "set", "trains", "mean", "change", "error"]
-            )
+        self._write("kind", "changed", "value", "set", "trains", "mean", "change", "error")
+
+    def _write(self, *row: object) -> None:
+        with self.path.open("a" if self.known else "w", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerow(row)
 
     def measure(
-        self, kind: str, k: Constants, against: Constants | None = None, note: tuple = ("", "")
+        self, kind: str, k: Constants, against: Constants, note: tuple, training: bool
     ) -> pd.DataFrame:
-        """Return a row for each set: mean distance, its change, and the standard error of that over triples."""
-        chosen = [t for t in self.tasks if (" to " in t.set) == (kind == "voice")]
-        for constants in (k, against or k):
-            for task in chosen:
-                if (constants, task.name) not in self.known:
-                    self.known[constants, task.name] = distance(task, constants)
-        rows = [
-            {
-                "set": t.set,
-                "trains": t.trains,
-                "d": self.known[k, t.name],
-                "ref": self.known[against or k, t.name],
-            }
-            for t in chosen
-        ]
-        table = pd.DataFrame(rows)
-        table["change"] = table["d"] - table["ref"]
-        found = (
-            table.groupby(["set", "trains"], sort=False)
-            .agg(mean=("d", "mean"), change=("change", "mean"), error=("change", "sem"))
-            .reset_index()
+        """Return a row for each set, and for all: mean distance, its change, the standard error of that."""
+        chosen = [t for t in self.tasks if t.kind == kind and (t.trains or not training)]
+        for constants in (k, against):
+            for t in chosen:
+                if (constants, t.name) not in self.known:
+                    self.known[constants, t.name] = t.distance(constants)
+        rows = [(t.set, t.trains, *(self.known[x, t.name] for x in (k, against))) for t in chosen]
+        table = pd.DataFrame(rows, columns=["set", "trains", "mean", "change"])
+        table["change"] = table["mean"] - table["change"]
+        grouped = table.groupby("set", sort=False)
+        found = grouped.agg(
+            trains=("trains", "first"),
+            mean=("mean", "mean"),
+            change=("change", "mean"),
+            error=("change", "sem"),
         )
-        with self.path.open("a", newline="") as file:
-            writer = csv.writer(file)
-            for row in found.itertuples(index=False):
-                writer.writerow([kind, *note, row.set, row.trains, *(f"{x:.4f}" for x in row[2:])])
-        table = table[table["trains"]]
-        found.attrs["change"] = float(table["change"].mean())
-        found.attrs["error"] = float(table["change"].sem())
+        for name, row in found.iterrows():
+            self._write(kind, *note, name, row["trains"], *(f"{x:.4f}" for x in row.iloc[1:]))
+        found.loc["all"] = [training, table["mean"].mean(), table["change"].mean(), table["change"].sem()]
         return found
 
 
-def rounded(name: str, value: float) -> float | int:
-    """Round to one or two digits; counts stay whole, an average is over an odd number of frames."""
-    if name == "frames":
-        return max(1, 2 * round((value - 1) / 2) + 1)
-    return max(1, int(f"{value:.0f}")) if name == "neighbours" else float(f"{value:.2g}")
+def times(k: Constants, name: str, factor: float) -> Constants:
+    """Return constants with one of them moved; an average stays over an odd number of frames."""
+    value = getattr(k, name) * factor
+    value = 2 * round((value - 1) / 2) + 1 if name == "frames" else float(f"{value:.2g}")
+    return k._replace(**{name: max(1, value) if name == "frames" else value})
 
 
-def search(log: Log, kind: str, start: Constants, names: tuple, rounds: int = 2) -> Constants:
-    """Move one constant after the other as long as that lowers the training sets by more than its error."""
-    best = start
+def search(log: Log, kind: str, start: Constants, names: tuple, rounds: int = 3) -> Constants:
+    """Move one constant after the other as long as that lowers the training sets by more than twice its error."""
+    found = start
     for _ in range(rounds):
-        before = best
+        before = found
         for name in names:
-            for factor in GRID:
-                value = rounded(name, getattr(best, name) * factor)
-                tried = best._replace(**{name: value})
-                if tried == best:
+            for factor in FACTORS:
+                tried = times(found, name, factor)
+                if tried == found:
                     continue
-                found = log.measure(kind, tried, best, (name, value))
-                if found.attrs["change"] < -found.attrs["error"]:
-                    print(
-                        f"{kind}: {name} = {value}, {found.attrs['change']:+.3f} ± {found.attrs['error']:.3f}",
-                        flush=True,
-                    )
-                    best = tried
-        if best == before:
+                note = (name, getattr(tried, name))
+                change, error = log.measure(kind, tried, found, note, True).loc["all", ["change", "error"]]
+                if change < -2 * error:
+                    print(f"{kind}: {name} = {note[1]}, {change:+.3f} ± {error:.3f}", flush=True)
+                    found = tried
+        if found == before:
             break
-    return best
-
-
-def worth(log: Log, kind: str, k: Constants, names: tuple) -> None:
-    """Print the change on the training sets and on the others without a constant, at half and at double of it."""
-    for name in names:
-        for factor in (0.0, 0.5, 2.0):
-            value = (
-                rounded(name, getattr(k, name) * factor)
-                if factor
-                else type(getattr(k, name))(name in ("neighbours", "frames"))
-            )
-            if name in ("split", "clear") and not factor:
-                continue  # divisors
-            found = log.measure(kind, k._replace(**{name: value}), k, (name, value))
-            sets = "  ".join(f"{r.set} {r.change:+.3f}±{r.error:.3f}" for r in found.itertuples())
-            print(f"{kind:10} {name:11} {getattr(k, name):>6} -> {value:<6}  {sets}", flush=True)
+    return found
 
 
 def main() -> None:
     """Prepare, search, print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--worth", action="store_true", help="do not search, only say what each constant is worth"
-    )
-    arguments = parser.parse_args()
-    started = time.monotonic()
-    log = Log(paths.results_root() / "paper" / "fit_matching.csv", list(tasks()))
-    print(
-        f"{len(log.tasks)} tasks of {HOP / SR * 1000:.0f} ms frames after {time.monotonic() - started:.0f} s",
-        flush=True,
-    )
-    # Harmony acts on the gain alone, which the expectation does not see.
-    own = tuple(name for name in Constants._fields if name != "harmony")
-    for kind, names in (("instrument", own), ("voice", OF_VOICES)):
-        if any((" to " in t.set) == (kind == "voice") for t in log.tasks):
-            k = CONSTANTS[kind] if arguments.worth else search(log, kind, CONSTANTS[kind], names)
-            print(kind, k, log.measure(kind, k, note=("found", "")).to_string(), sep="\n")
-            worth(log, kind, k, names)
-    print(f"{time.monotonic() - started:.0f} s")
+    started, path = time.monotonic(), paths.results_root() / "paper" / "fit_matching.csv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    log = Log(path, list(tasks()))
+    print(f"{len(log.tasks)} tasks after {time.monotonic() - started:.0f} s", flush=True)
+    for kind, names in (("instrument", SEARCHED), ("voice", OF_VOICES)):
+        if not any(t.kind == kind for t in log.tasks):
+            continue
+        k = search(log, kind, CONSTANTS[kind], names)
+        print(kind, k, log.measure(kind, k, CONSTANTS[kind], ("found", ""), False).to_string(), sep="\n")
+        if kind == "instrument":
+            far = CONSTANTS[kind]
+            for i, name in enumerate(names):
+                far = times(far, name, 2.0 if i % 2 else 0.5)
+            for note, from_afar in (("far away", far), ("from afar", search(log, kind, far, names))):
+                found = log.measure(kind, from_afar, k, (note, ""), False)
+                print(note, from_afar, found.to_string(), sep="\n", flush=True)
+        for name in dict.fromkeys((*names, "noise")):
+            for factor in (1e-3, 0.5, 2.0)[name == "depth" :]:  # without depth nothing is told apart
+                tried = times(k, name, factor)
+                found = log.measure(kind, tried, k, (name, getattr(tried, name)), False)
+                said = "  ".join(
+                    f"{row.Index} {row.change:+.3f}±{row.error:.3f}" for row in found.itertuples()
+                )
+                print(f"{kind:10} {name:9} {getattr(k, name)} -> {getattr(tried, name)}: {said}", flush=True)
+    print(f"{time.process_time():.0f} s of processor time")
 
 
 if __name__ == "__main__":

@@ -8,37 +8,24 @@ import numpy as np
 import torch
 
 from audiostyle.config import check_allowed
-from audiostyle.matching.describe import (
-    N_BANDS,
-    SR,
-    Block,
-    Clip,
-    Description,
-    averaged,
-    course,
-    fine_structure,
-    log_bands,
-    magnitudes,
-    mean_and_deviation,
-    smooth,
-    transposed,
-)
+from audiostyle.matching.describe import N_BANDS, SEMITONES, SILENT, SR, Clip, Description, Library, smooth
 from audiostyle.matching.gain import Gain, fitted_gain
 from audiostyle.sound.levels import set_level
 from audiostyle.sound.read import check_waveform
 from audiostyle.system import single_precision
 
 KINDS = ("instrument", "voice")
-SEMITONES = range(-18, 19)
 LEVEL = 0.07
-# Frames of the style that are used, at most, and frames of the content that are compared with them at a time.
-STYLE_FRAMES, _COMPARED = 1000, 128
-# Cosines along bands that make an envelope; bands over which low ones give way to high ones.
-_COSINES, _WIDTH = 12, 4
-# Natural logarithms of power under the loudest: 80 dB, from which gains are counted and below which is silence; 40 dB,
-# above which nothing is taken for noise; 20 dB, within which a frame is loud.
-_FLOOR, _NOISE, _LOUD = 18.4, 9.2, 4.6
-# Natural logarithm of power, root mean square over the bands, at which a frame is another one (half a decibel).
+# Frames of the content that are compared with the style at a time.
+_COMPARED = 128
+# Chosen, not fitted, as the distance hardly depends on them. Frames that are averaged (60 to 600 are the same to
+# .02 dB: one recording of a note is not what the style does in general); cosines along bands that make an envelope (10
+# to 16, .04 dB); band from which bands are wider than a semitone, 1.2 kHz, and over how many that sets in (20 to 36,
+# .05 dB); how steeply doubt grows (10 to 40, .03 dB).
+_NEIGHBOURS, _COSINES, _WIDE, _WIDTH, _STEEP = 120, 12, 28, 4, 20.0
+# Nepers of power under the loudest: 40 dB, above which nothing is taken for noise; 20 dB, within which a frame is loud.
+_NOISE, _LOUD = 9.2, 4.6
+# Nepers of power, root mean square over the bands, at which a frame is another one (half a decibel).
 _SAME = 0.115
 # A clip whose fine structure persists less over 140 ms, as a cosine, is a voice that speaks: speech of 18 readers has
 # .06 to .29 and synthetic voices up to .34; singing and instruments have .36 to .85 (a drum .30).
@@ -46,68 +33,32 @@ _STEADY = 0.35
 
 
 class Constants(NamedTuple):
-    """What was fitted to known targets (``python -m experiments.fit_matching``); nepers are of power, 4.3 dB each.
+    """What is fitted to known targets by ``python -m experiments.fit_matching``; a neper is of power, 4.3 dB."""
 
-    Parameters
-    ----------
-    fine, course : float
-        What a cosine of 1 adds to the log weight of a frame: where partials lie, how bands move.
-    age : float
-        What a neper between the ages of two notes takes from it.
-    semitone : float
-        What each semitone of transposition takes from it.
-    neighbours : int
-        Frames that are averaged, the most similar ones: one recording of a note is not what the style does in general.
-    body : float
-        Share of its own envelope that a transposed frame gets back above `split`: resonances stay, partials move.
-    split : float
-        Band, of 80, around which that sets in, and down to which low bands take their partials from the content.
-    loud : float
-        Share of the matched loudness in the result's; the rest is the content's.
-    slow : float
-        Share of the equalised content in the envelope.
-    doubt, low_doubt, steep : float
-        Cosine of the fine structure at which half of the partials come from the equalised content, what the lowest
-        band adds to it, and how steeply that share falls with the cosine.
-    depth : float
-        Nepers under the loudest band within which levels are told apart.
-    peaks : float
-        Nepers by which the strongest bands are raised: an average of partials that differ in place is flat.
-    frames : int
-        Frames over which the expectation is averaged.
-    noise, clear : float
-        Nepers over the quietest level of a band up to which the content holds its own noise, which is not lifted,
-        and over which it comes free.
-    harmony : float
-        Share of what the gain does to the pitch classes below 1 kHz that is given back.
-    """
-
-    fine: float = 20.0
-    course: float = 4.0
-    age: float = 3.0
-    semitone: float = 0.2
-    neighbours: int = 120
-    body: float = 0.5
-    split: float = 28.0
-    loud: float = 0.5
-    slow: float = 0.12
-    doubt: float = 0.21
-    low_doubt: float = 0.18
-    steep: float = 20.0
-    depth: float = 16.0
-    peaks: float = 0.4
-    frames: int = 5
-    noise: float = 1.2
-    clear: float = 1.4
-    harmony: float = 0.6
+    fine: float = 20.0  # log weight that a cosine of 1 adds: where partials lie
+    course: float = 4.0  # log weight that a cosine of 1 adds: how bands move
+    age: float = 3.0  # log weight that a neper between the ages of two notes takes
+    semitone: float = 0.2  # log weight that each semitone of transposition takes
+    body: float = 0.5  # share of its own envelope that a transposed frame gets back above 1.2 kHz
+    depth: float = 16.0  # nepers under the loudest band within which levels are told apart
+    doubt: float = (
+        0.3  # cosine of the fine structure at which half of the partials come from the equalised content
+    )
+    slow: float = 0.12  # share of the equalised content in the envelope
+    peaks: float = (
+        0.4  # nepers by which peaks are raised: an average of partials that differ in place is flat
+    )
+    loud: float = 0.5  # share of the matched loudness in the result's; the rest is the content's
+    frames: int = 5  # odd number of frames over which the expectation is averaged
+    noise: float = (
+        1.2  # nepers over a band's quietest level up to which it holds noise; over as many it comes free
+    )
 
 
-# Of a voice pitch says little, and no two say the same: what is alike is how bands move.
+# Of a voice pitch says little, as no two say the same at one pitch: what is alike is how bands move.
 CONSTANTS = {
     "instrument": Constants(),
-    "voice": Constants(
-        fine=2.0, course=6.0, age=1.0, semitone=0.4, slow=0.45, doubt=0.05, noise=0.5, frames=1
-    ),
+    "voice": Constants(fine=4.0, age=1.0, semitone=0.4, doubt=0.05, slow=0.45, frames=1, noise=0.5),
 }
 
 
@@ -177,7 +128,7 @@ def match_timbre(
         to_analysis(check_waveform(y, name=name), sr, name)
         for y, name in ((content, "content"), (style, "style"))
     )
-    clip = Clip(lambda a, b: content[a:b], len(content), device=device)
+    clip = Clip(lambda start, stop: content[start:stop], len(content), device=device)
     parts = list(match_blocks(clip, style, kind=kind))
     counts = [part.bands.shape[1] for part in parts]
     return Match(
@@ -193,37 +144,24 @@ def match_blocks(
 ) -> Iterator[Match]:
     """Yield the match of one block of the content after the other; each gain begins where the one before ended.
 
-    Parameters
-    ----------
-    content : Clip
-    style : np.ndarray [shape=(n_samples,)]
-        The style at 22 050 Hz, at the level of the analysis (`to_analysis`).
-    kind : {"instrument", "voice"} or None
-        As for `match_timbre`.
-    constants : Constants or None
-        Others than those of the kind.
-
-    Yields
-    ------
-    Match
+    The style [shape=(n_samples,)] is at 22 050 Hz and at the level of the analysis (`to_analysis`). Constants other
+    than those of the kind may be given.
     """
     check_allowed(kind in (None, *KINDS), "kind", kind, f"one of {', '.join(KINDS)}")
-    clip = Clip(lambda a, b: style[a:b], len(style), device=content.device)
+    clip = Clip(lambda start, stop: style[start:stop], len(style), device=content.device)
     k = constants or CONSTANTS[kind or kind_of(content.steadiness, clip.steadiness)]
-    A = clip.describe(clip.whole())
+    A = clip.describe()
     library = Library(style, A)
-    floor = float(content.bands.max()) - _FLOOR
-    for block in content.blocks():
-        # The expectation is averaged over frames: some beside the block are needed.
-        beside = k.frames // 2
-        wide = Block(max(0, block.first - beside), min(content.n_frames, block.last + beside), *block[2:])
-        C = content.describe(wide)
+    floor = float(content.bands.max()) - SILENT
+    beside = k.frames // 2  # that the average over frames needs
+    for first, last in content.blocks():
+        begin = max(0, first - beside)
+        inner = slice(first - begin, last - begin)
+        C = content.describe(begin, min(content.n_frames, last + beside))
         expected, shares, similarity = expected_bands(content, C, clip.bands, library, k)
-        expected = Block(*block[:2], *wide[:2]).cut(_with_itself(expected, C, A))
-        S = block.cut(content.magnitudes(block))
-        yield Match(
-            Gain(fitted_gain(S, expected, floor, k.harmony).cpu(), block.first), expected, shares, similarity
-        )
+        expected = _where_it_differs(expected, C, A)[:, inner]
+        log_gain = fitted_gain(C.S[:, inner], expected, floor)
+        yield Match(Gain(log_gain.cpu(), first), expected, shares, similarity)
 
 
 def to_analysis(y: np.ndarray, sr: int, name: str) -> np.ndarray:
@@ -237,126 +175,59 @@ def kind_of(content: float, style: float) -> str:
     return KINDS[max(content, style) < _STEADY]
 
 
-class Likeness(NamedTuple):
-    """How alike frames of a content and of the style are [shape=(n_frames, n) each].
+def levels(library: Library, k: Constants) -> torch.Tensor:
+    """Return the library's bands [shape=(n, 80)] with some of the untransposed frames' envelope: resonances stay."""
+    bands, own = (b.clamp_min(float(library.own.max()) - k.depth) for b in (library.bands, library.own))
+    wide = torch.sigmoid((torch.arange(N_BANDS, device=bands.device)[:, None] - _WIDE) / _WIDTH)
+    return (bands + k.body * wide * smooth(own - bands, _COSINES)).T.contiguous()
 
-    Parameters
-    ----------
-    fine, course : torch.Tensor
-        Cosines.
-    ages : torch.Tensor
-        Differences in age.
-    which : torch.Tensor
-        Frames of the library.
+
+def most_similar(
+    library: Library, C: Description, frames: torch.Tensor, k: Constants
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return numbers of the library's frames most like those of a content, weights and cosines of fine structures.
+
+    Each [shape=(n_frames, n)]; the weights of a frame add up to 1.
     """
-
-    fine: torch.Tensor
-    course: torch.Tensor
-    ages: torch.Tensor
-    which: torch.Tensor
-
-    def best(self, library: "Library", k: Constants, n: int) -> tuple["Likeness", torch.Tensor]:
-        """Return the n most similar frames of each, and their log weights."""
-        similarity = k.fine * self.fine + k.course * self.course - k.age * self.ages
-        similarity -= k.semitone * library.semitones.abs()[self.which]
-        weights, i = similarity.topk(min(n, similarity.shape[1]), dim=1)
-        return Likeness(*(x.gather(1, i) for x in self)), weights
-
-
-class Library:
-    """The style's frames at every transposition, one after the other.
-
-    Attributes
-    ----------
-    fine, course : list of torch.Tensor [shape=(n_values, n_kept), dtype=float16]
-        Of each transposition.
-    bands, own : torch.Tensor [shape=(80, n)]
-        Log energies of the frames, and of the untransposed ones.
-    loudness, age, semitones : torch.Tensor [shape=(n,)]
-    """
-
-    def __init__(self, y: np.ndarray, A: Description) -> None:
-        n_frames, device = len(A.age), A.bands.device
-        kept = torch.linspace(0, n_frames - 1, min(n_frames, STYLE_FRAMES)).round().long()
-        self.fine, self.course, bands = [], [], []
-        centres = librosa.mel_frequencies(N_BANDS + 2, fmin=0, fmax=SR / 2)[1:-1]
-        for semitones in SEMITONES:
-            rate = 2 ** (semitones / 12)
-            S = magnitudes(transposed(y, semitones), n_frames, rate, device)
-            b = log_bands(S)
-            self.fine.append(fine_structure(S)[:, kept].half())
-            self.course.append(course(b, *mean_and_deviation(b))[:, kept].half())
-            if rate < 1:
-                # Played slower it ends below half the sample rate; above, the style itself stands in.
-                top = int(np.searchsorted(centres, SR / 2 * rate * 0.97))
-                b[top:] = A.bands[top:]
-            bands.append(b[:, kept])
-        self.bands = torch.cat(bands, 1)
-        self.own = A.bands[:, kept].repeat(1, len(SEMITONES))
-        self.loudness = self.bands.logsumexp(0)
-        self.age = A.age[kept].repeat(len(SEMITONES))
-        self.semitones = torch.tensor(list(SEMITONES), device=device).float().repeat_interleave(len(kept))
-
-    def levels(self, k: Constants) -> torch.Tensor:
-        """Return the bands [shape=(n, 80)] with some of the envelope of the untransposed ones above the split."""
-        bands, own = (b.clamp_min(float(self.own.max()) - k.depth) for b in (self.bands, self.own))
-        upper = torch.sigmoid((torch.arange(N_BANDS, device=bands.device).float() - k.split) / _WIDTH)[
-            :, None
-        ]
-        return (bands + k.body * upper * smooth(own - bands, _COSINES)).T.contiguous()
-
-    def alike(self, C: Description, frames: torch.Tensor) -> Likeness:
-        """Compare frames of a content with all of the style."""
-        cosines = [
-            torch.cat([getattr(C, name)[:, frames].T @ part.float() for part in getattr(self, name)], 1)
-            for name in ("fine", "course")
-        ]
-        ages = (C.age[frames, None] - self.age).abs()
-        return Likeness(*cosines, ages, torch.arange(len(self.age), device=ages.device).expand_as(ages))
+    fine, courses = (
+        torch.cat([of_content[:, frames].T @ part.float() for part in parts], 1)
+        for of_content, parts in ((C.fine, library.fine), (C.course, library.course))
+    )
+    similarity = k.fine * fine + k.course * courses - k.age * (C.age[frames, None] - library.age).abs()
+    similarity -= k.semitone * library.semitones.abs()
+    weights, which = similarity.topk(min(_NEIGHBOURS, similarity.shape[1]), dim=1)
+    return which, weights.softmax(1), fine.gather(1, which)
 
 
 def expected_bands(
-    content: Clip, C: Description, style: torch.Tensor, library: Library, k: Constants, alike=None
-):
-    """Return expected log energies [shape=(80, n_frames)], shares of the transpositions, mean fine similarity.
-
-    ``alike(frames)`` gives the likeness of frames, if it is known.
-    """
-    device = C.bands.device
+    content: Clip, C: Description, style: torch.Tensor, library: Library, k: Constants
+) -> tuple[torch.Tensor, np.ndarray, float]:
+    """Return expected log energies of a part of the content [shape=(80, n_frames)], with `Match`'s other two."""
     equalised = _equalised(content.bands, C.bands, style, k.depth)
     plain_loudness = C.bands.logsumexp(0) + _level(style) - _level(content.bands)
-    bands = torch.arange(N_BANDS, device=device).float()[:, None]
-    doubt = k.doubt + k.low_doubt * (1 - bands / k.split).clamp_min(0)
-    levels, expected, similarities = library.levels(k), torch.empty_like(C.bands), []
+    known, expected, similarities = levels(library, k), torch.empty_like(C.bands), []
     shares = C.bands.new_zeros(len(SEMITONES))
-    for frames in torch.arange(C.bands.shape[1], device=device).split(_COMPARED):
-        likeness = alike(frames) if alike else library.alike(C, frames)
-        best, weights = likeness.best(library, k, k.neighbours)
-        weights = weights.softmax(1)
-        fine, loudness = ((weights * x).sum(1) for x in (best.fine, library.loudness[best.which]))
-        shape = torch.bmm(weights[:, None], levels[best.which])[:, 0].T - loudness
+    for frames in torch.arange(C.bands.shape[1], device=C.bands.device).split(_COMPARED):
+        which, weights, cosines = most_similar(library, C, frames, k)
+        fine, loudness = ((weights * x).sum(1) for x in (cosines, library.loudness[which]))
+        shape = torch.bmm(weights[:, None], known[which])[:, 0].T - loudness
         # The less alike the partials are, the more of them comes from the equalised content.
         apart = equalised[:, frames] - shape
-        slow = smooth(apart, _COSINES)
-        shape = shape + k.slow * slow + torch.sigmoid(k.steep * (doubt - fine)) * (apart - slow)
-        expected[:, frames] = (
-            _peaked(shape, k.peaks) + k.loud * loudness + (1 - k.loud) * plain_loudness[frames]
-        )
-        shares.index_add_(
-            0, (library.semitones[best.which] - SEMITONES[0]).long().flatten(), weights.flatten()
-        )
+        envelope = smooth(apart, _COSINES)
+        shape += k.slow * envelope + torch.sigmoid(_STEEP * (k.doubt - fine)) * (apart - envelope)
+        loudness = k.loud * loudness + (1 - k.loud) * plain_loudness[frames]
+        expected[:, frames] = _peaked(shape, k.peaks) + loudness
+        shares.index_add_(0, (library.semitones[which] - SEMITONES[0]).flatten(), weights.flatten())
         similarities.append(fine)
-    expected = _without_noise(averaged(expected, k.frames), content, C.bands, style, k)
+    expected = _without_noise(_averaged(expected, k.frames), content, C.bands, style, k)
     return expected, (shares / shares.sum()).cpu().numpy(), float(torch.cat(similarities).mean())
 
 
 def _equalised(content: torch.Tensor, bands: torch.Tensor, style: torch.Tensor, depth: float) -> torch.Tensor:
     """Return what an equaliser gives of bands of the content [shape=(80, n_frames)], every frame of energy 1."""
-    most = content.max()
-    content, bands, style = (
-        b.clamp_min(m - depth) for b, m in ((content, most), (bands, most), (style, style.max()))
-    )
-    equalised = bands + (style.mean(1) - content.mean(1))[:, None]
+    least = content.max() - depth
+    change = style.clamp_min(style.max() - depth).mean(1) - content.clamp_min(least).mean(1)
+    equalised = bands.clamp_min(least) + change[:, None]
     return equalised - equalised.logsumexp(0)
 
 
@@ -370,25 +241,33 @@ def _peaked(shape: torch.Tensor, by: float) -> torch.Tensor:
     """Raise the energy by so many nepers, in the bands that hold it."""
     wanted = shape.logsumexp(0) + by
     share = (shape - shape.amax(0)).exp()
-    for _ in range(2):
+    for _ in range(2):  # Newton's steps
         energy = shape.softmax(0)
         shape = shape + (wanted - shape.logsumexp(0)) * share / (energy * share).sum(0)
     return shape
 
 
+def _averaged(F: torch.Tensor, n: int) -> torch.Tensor:
+    """Average n neighbouring frames, n odd; the ends are repeated."""
+    padded = torch.nn.functional.pad(F[:, None], (n // 2, n // 2), mode="replicate")
+    return torch.nn.functional.avg_pool1d(padded, n, 1)[:, 0]
+
+
 def _without_noise(
     expected: torch.Tensor, content: Clip, bands: torch.Tensor, style: torch.Tensor, k: Constants
-):
-    """Lift what is noise in the content by no more than its loud frames, however loud the expectation."""
+) -> torch.Tensor:
+    """Lift what is noise in the content by no more than its loud frames, however loud the expectation.
+
+    No filter makes a partial of noise: lifted, it is heard as haze.
+    """
     lift = torch.minimum(expected.logsumexp(0) - bands.logsumexp(0), _level(style) - _level(content.bands))
-    free = ((bands - content.quietest.clamp_max(content.bands.max() - _NOISE) - k.noise) / k.clear).clamp(
-        0, 1
-    )
+    quietest = content.quietest.clamp_max(content.bands.max() - _NOISE)
+    free = ((bands - quietest) / k.noise - 1).clamp(0, 1)
     more = expected - bands - lift
     return torch.where(more > 0, bands + lift + free * more, expected)
 
 
-def _with_itself(expected: torch.Tensor, C: Description, A: Description) -> torch.Tensor:
+def _where_it_differs(expected: torch.Tensor, C: Description, A: Description) -> torch.Tensor:
     """Expect of a frame that the style holds itself, to within half a decibel in all bands, what it holds."""
     same = torch.cat([A.bands[:, (fine.T @ A.fine).argmax(1)] for fine in C.fine.split(_COMPARED, 1)], 1)
     apart = (C.bands - same).square().mean(0).sqrt()
