@@ -44,34 +44,25 @@ SPEAKERS, N_SENTENCES = ("bdl", "slt"), 4
 
 
 class Candidates:
-    """Stands for a library of which only the frames most like each of the content's are kept, by the table's weights."""
+    """Stands for a library of which only the frames most like each of the content's are kept, by the table."""
 
     def __init__(self, library: Library, C: Description, kind: str) -> None:
-        self.levels, self.loudness, self.semitones = library.levels, library.loudness, library.semitones
-        k, parts = CONSTANTS[kind], []
+        self.bands, self.own = library.bands, library.own
+        self.loudness, self.semitones = library.loudness, library.semitones
+        parts = []
         for frames in torch.arange(len(C.age)).split(128):
-            alike = [
-                torch.cat([of_content[:, frames].T @ part.float() for part in of_style], 1)
-                for of_content, of_style in ((C.fine, library.fine), (C.course, library.course))
-            ]
-            alike.append((C.age[frames, None] - library.age).abs())
-            alike.append(library.semitones.abs().expand_as(alike[0]))
-            which = log_weights(alike, k).topk(min(KEPT, len(library.age)), dim=1).indices
-            parts.append((*(x.gather(1, which) for x in alike), which))
-        self.known = [torch.cat(x) for x in zip(*parts, strict=True)]
-        library.fine = library.course = []
+            which, _, fine = library.most_similar(C, frames, CONSTANTS[kind][:4], KEPT)
+            courses = torch.cat([C.course[:, frames].T @ part.float() for part in library.course], 1)
+            ages = (C.age[frames, None] - library.age[which]).abs()
+            parts.append((fine, courses.gather(1, which), ages, which))
+        self.fine, self.course, self.ages, self.which = (torch.cat(x) for x in zip(*parts, strict=True))
 
-    def most_similar(self, C: Description, frames: torch.Tensor, k: Constants) -> tuple[torch.Tensor, ...]:
+    def most_similar(self, C: Description, frames: torch.Tensor, factors: tuple, n: int) -> tuple:
         """As `Library.most_similar`."""
-        *alike, which = (x[frames] for x in self.known)
-        weights, places = log_weights(alike, k).topk(120, dim=1)
-        return which.gather(1, places), weights.softmax(1), alike[0].gather(1, places)
-
-
-def log_weights(alike: list[torch.Tensor], k: Constants) -> torch.Tensor:
-    """Return how much frames count by their cosines, differences in age, and semitones."""
-    fine, courses, ages, semitones = alike
-    return k.fine * fine + k.course * courses - k.age * ages - k.semitone * semitones
+        which, fine = self.which[frames], self.fine[frames]
+        similarity = factors[0] * fine + factors[1] * self.course[frames] - factors[2] * self.ages[frames]
+        weights, places = (similarity - factors[3] * self.semitones[which].abs()).topk(n, dim=1)
+        return which.gather(1, places), weights.softmax(1), fine.gather(1, places)
 
 
 class Task(NamedTuple):

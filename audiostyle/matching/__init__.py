@@ -17,11 +17,10 @@ Time is linear in the content's length; of a style longer than 23 s a thousand f
 
 from audiostyle.matching.describe import HOP, N_BANDS, SEMITONES, SR, Clip, Description, describe, transposed
 from audiostyle.matching.gain import Gain, filtered
-from audiostyle.matching.match import KINDS, LEVEL, Match, match_blocks, match_timbre
+from audiostyle.matching.match import LEVEL, Match, match_blocks, match_timbre
 
 __all__ = [
     "HOP",
-    "KINDS",
     "LEVEL",
     "N_BANDS",
     "SEMITONES",

@@ -23,7 +23,7 @@ CHUNK, _BLOCK = 768, 1536
 # Cosines of an envelope along bins; frames of a fine structure and of a course; upper end of the former in Hz.
 _LINE, _FINE, _COURSE, _FINE_TOP = 20, 3, 11, 4000
 # Lag in frames at which steadiness is measured; frames beside a block that reach into it.
-_LAG, _BESIDE = 6, 6
+_LAG, _BESIDE = 6, 7
 # Nepers of power under the loudest frame: 30 dB, within which a frame sounds; 80 dB, under which it is silent.
 _SOUNDS, SILENT = 6.9, 18.4
 
@@ -48,8 +48,6 @@ class Clip:
     read : callable
         ``read(start, stop)`` returns samples [shape=(stop - start,)] at 22 050 Hz, at the level of the analysis.
     n_samples : int > 0
-    device : str
-        Torch device to compute on.
 
     Attributes
     ----------
@@ -69,7 +67,9 @@ class Clip:
         parts = []
         for first, last in self.blocks():
             begin, S = self._frames_around(first, last)
-            found = log_bands(S), _lagged_cosines(fine_structure(S)), _rise(S)
+            fine = fine_structure(S)
+            lagged = torch.nn.functional.pad(fine, (_LAG, 0))[:, : fine.shape[1]]
+            found = log_bands(S), (fine * lagged).sum(0), _rise(S)
             parts.append([x[..., first - begin : last - begin] for x in found])
         self.bands, cosines, rises = (torch.cat(x, -1) for x in zip(*parts, strict=True))
         self.age = _age(rises)
@@ -128,6 +128,24 @@ class Library:
         self.loudness, self.age = self.bands.logsumexp(0), A.age[kept].repeat(len(SEMITONES))
         self.semitones = torch.tensor(SEMITONES, device=device).repeat_interleave(len(kept))
 
+    def most_similar(
+        self, C: Description, frames: torch.Tensor, factors: tuple[float, ...], n: int
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return numbers of the n frames most like those of a content, weights and cosines of fine structures.
+
+        Each [shape=(n_frames, n)]; the weights of a frame add up to 1. The factors of a log weight are those of the two
+        cosines and, subtracted, of the difference in age and of semitones.
+        """
+        fine, courses = (
+            torch.cat([of_content[:, frames].T @ part.float() for part in parts], 1)
+            for of_content, parts in ((C.fine, self.fine), (C.course, self.course))
+        )
+        by_fine, by_course, by_age, by_semitone = factors
+        similarity = by_fine * fine + by_course * courses - by_age * (C.age[frames, None] - self.age).abs()
+        similarity -= by_semitone * self.semitones.abs()
+        weights, which = similarity.topk(min(n, similarity.shape[1]), dim=1)
+        return which, weights.softmax(1), fine.gather(1, which)
+
 
 def transposed(y: np.ndarray, semitones: float, *, sr: int = SR) -> np.ndarray:
     """Play a waveform faster or slower, which moves its pitch by so many semitones and changes its length."""
@@ -183,12 +201,6 @@ def smooth(F: torch.Tensor, n_kept: int) -> torch.Tensor:
 def _cosines(n: int, n_kept: int, device: torch.device) -> torch.Tensor:
     basis = fft.dct(np.eye(n), axis=0, norm="ortho")[:n_kept]
     return torch.as_tensor(basis, dtype=torch.float32, device=device)
-
-
-def _lagged_cosines(fine: torch.Tensor) -> torch.Tensor:
-    """Return the cosine of every frame's fine structure with that 140 ms earlier [shape=(n_frames,)]; 0 at first."""
-    cosines = (fine[:, _LAG:] * fine[:, :-_LAG]).sum(0)
-    return torch.nn.functional.pad(cosines, (min(_LAG, fine.shape[1]), 0))
 
 
 def _rise(S: torch.Tensor) -> torch.Tensor:

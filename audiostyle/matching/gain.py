@@ -20,18 +20,10 @@ _PART, _BESIDE, _KEPT = 1 << 20, 6, 16
 
 
 class Gain(NamedTuple):
-    """A gain that changes over time and frequency.
+    """A gain that changes over time and frequency, for frames of 2048 samples, every 512, at 22 050 Hz."""
 
-    Parameters
-    ----------
-    log_gain : torch.Tensor [shape=(n_bins, n_frames)]
-        Natural logarithm of the factor on the magnitude, for bins and frames of 2048 and 512 samples at 22 050 Hz.
-    first : int
-        Frame of the sound at which these begin.
-    """
-
-    log_gain: torch.Tensor
-    first: int = 0
+    log_gain: torch.Tensor  # [shape=(1025, n_frames)] natural logarithm of the factor on the magnitude
+    first: int = 0  # frame of the sound at which these begin
 
     def apply(self, y: np.ndarray, sr: int, *, strength: float = 1.0) -> np.ndarray:
         """Filter a waveform [shape=(n_samples,) or (n_channels, n_samples)] at its own sample rate, as `filtered`."""
@@ -86,13 +78,7 @@ def interpolated(F: torch.Tensor, positions: torch.Tensor, dim: int) -> torch.Te
 
 
 def frame_sizes(sr: int) -> tuple[int, int]:
-    """Return window and hop in samples that last as long as 2048 and 512 at 22 050 Hz.
-
-    Examples
-    --------
-    >>> frame_sizes(44100)
-    (4096, 1024)
-    """
+    """Return window and hop in samples that last as long as 2048 and 512 at 22 050 Hz."""
     n_fft = N_FFT if sr == SR else 2 * max(8, round(N_FFT / 2 * sr / SR))
     return n_fft, n_fft // (N_FFT // HOP)
 

@@ -14,19 +14,17 @@ from audiostyle.sound.levels import set_level
 from audiostyle.sound.read import check_waveform
 from audiostyle.system import single_precision
 
-KINDS = ("instrument", "voice")
 LEVEL = 0.07
 # Frames of the content that are compared with the style at a time.
 _COMPARED = 128
-# Chosen, not fitted, as the distance hardly depends on them. Frames that are averaged (60 to 600 are the same to
-# .02 dB: one recording of a note is not what the style does in general); cosines along bands that make an envelope (10
-# to 16, .04 dB); band from which bands are wider than a semitone, 1.2 kHz, and over how many that sets in (20 to 36,
-# .05 dB); how steeply doubt grows (10 to 40, .03 dB).
+# Chosen, not fitted, as the distance hardly depends on them. Frames that are averaged: one recording of a note is not
+# what the style does in general (60 to 600 differ by .02 dB); cosines along bands that make an envelope (10 to 16, .04
+# dB); band from which bands are wider than a semitone, 1.2 kHz, and over how many that sets in (20 to 36, .05 dB); how
+# steeply doubt grows (10 to 40, .03 dB).
 _NEIGHBOURS, _COSINES, _WIDE, _WIDTH, _STEEP = 120, 12, 28, 4, 20.0
-# Nepers of power under the loudest: 40 dB, above which nothing is taken for noise; 20 dB, within which a frame is loud.
-_NOISE, _LOUD = 9.2, 4.6
-# Nepers of power, root mean square over the bands, at which a frame is another one (half a decibel).
-_SAME = 0.115
+# Nepers of power under the loudest: 40 dB, above which nothing is noise; 20 dB, within which a frame is loud. Root mean
+# square over the bands, half a decibel, at which a frame is another one.
+_NOISE, _LOUD, _SAME = 9.2, 4.6, 0.115
 # A clip whose fine structure persists less over 140 ms, as a cosine, is a voice that speaks: speech of 18 readers has
 # .06 to .29 and synthetic voices up to .34; singing and instruments have .36 to .85 (a drum .30).
 _STEADY = 0.35
@@ -139,17 +137,14 @@ def match_timbre(
     )
 
 
-def match_blocks(
-    content: Clip, style: np.ndarray, *, kind: str | None = None, constants: Constants | None = None
-) -> Iterator[Match]:
+def match_blocks(content: Clip, style: np.ndarray, *, kind: str | None = None) -> Iterator[Match]:
     """Yield the match of one block of the content after the other; each gain begins where the one before ended.
 
-    The style [shape=(n_samples,)] is at 22 050 Hz and at the level of the analysis (`to_analysis`). Constants other
-    than those of the kind may be given.
+    The style [shape=(n_samples,)] is at 22 050 Hz and at the level of the analysis (`to_analysis`).
     """
-    check_allowed(kind in (None, *KINDS), "kind", kind, f"one of {', '.join(KINDS)}")
+    check_allowed(kind in (None, *CONSTANTS), "kind", kind, f"one of {', '.join(CONSTANTS)}")
     clip = Clip(lambda start, stop: style[start:stop], len(style), device=content.device)
-    k = constants or CONSTANTS[kind or kind_of(content.steadiness, clip.steadiness)]
+    k = CONSTANTS[kind or kind_of(content.steadiness, clip.steadiness)]
     A = clip.describe()
     library = Library(style, A)
     floor = float(content.bands.max()) - SILENT
@@ -172,7 +167,7 @@ def to_analysis(y: np.ndarray, sr: int, name: str) -> np.ndarray:
 
 def kind_of(content: float, style: float) -> str:
     """Tell instruments from voices by how steady two clips are."""
-    return KINDS[max(content, style) < _STEADY]
+    return "voice" if max(content, style) < _STEADY else "instrument"
 
 
 def levels(library: Library, k: Constants) -> torch.Tensor:
@@ -180,23 +175,6 @@ def levels(library: Library, k: Constants) -> torch.Tensor:
     bands, own = (b.clamp_min(float(library.own.max()) - k.depth) for b in (library.bands, library.own))
     wide = torch.sigmoid((torch.arange(N_BANDS, device=bands.device)[:, None] - _WIDE) / _WIDTH)
     return (bands + k.body * wide * smooth(own - bands, _COSINES)).T.contiguous()
-
-
-def most_similar(
-    library: Library, C: Description, frames: torch.Tensor, k: Constants
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Return numbers of the library's frames most like those of a content, weights and cosines of fine structures.
-
-    Each [shape=(n_frames, n)]; the weights of a frame add up to 1.
-    """
-    fine, courses = (
-        torch.cat([of_content[:, frames].T @ part.float() for part in parts], 1)
-        for of_content, parts in ((C.fine, library.fine), (C.course, library.course))
-    )
-    similarity = k.fine * fine + k.course * courses - k.age * (C.age[frames, None] - library.age).abs()
-    similarity -= k.semitone * library.semitones.abs()
-    weights, which = similarity.topk(min(_NEIGHBOURS, similarity.shape[1]), dim=1)
-    return which, weights.softmax(1), fine.gather(1, which)
 
 
 def expected_bands(
@@ -208,18 +186,21 @@ def expected_bands(
     known, expected, similarities = levels(library, k), torch.empty_like(C.bands), []
     shares = C.bands.new_zeros(len(SEMITONES))
     for frames in torch.arange(C.bands.shape[1], device=C.bands.device).split(_COMPARED):
-        which, weights, cosines = most_similar(library, C, frames, k)
+        which, weights, cosines = library.most_similar(C, frames, k[:4], _NEIGHBOURS)
         fine, loudness = ((weights * x).sum(1) for x in (cosines, library.loudness[which]))
         shape = torch.bmm(weights[:, None], known[which])[:, 0].T - loudness
         # The less alike the partials are, the more of them comes from the equalised content.
         apart = equalised[:, frames] - shape
         envelope = smooth(apart, _COSINES)
         shape += k.slow * envelope + torch.sigmoid(_STEEP * (k.doubt - fine)) * (apart - envelope)
-        loudness = k.loud * loudness + (1 - k.loud) * plain_loudness[frames]
-        expected[:, frames] = _peaked(shape, k.peaks) + loudness
+        share = (shape - shape.amax(0)).exp()
+        shape += k.peaks * share / (shape.softmax(0) * share).sum(0)
+        expected[:, frames] = shape + k.loud * loudness + (1 - k.loud) * plain_loudness[frames]
         shares.index_add_(0, (library.semitones[which] - SEMITONES[0]).flatten(), weights.flatten())
         similarities.append(fine)
-    expected = _without_noise(_averaged(expected, k.frames), content, C.bands, style, k)
+    around = torch.nn.functional.pad(expected[:, None], (k.frames // 2,) * 2, mode="replicate")
+    expected = torch.nn.functional.avg_pool1d(around, k.frames, 1)[:, 0]
+    expected = _without_noise(expected, content, C.bands, style, k)
     return expected, (shares / shares.sum()).cpu().numpy(), float(torch.cat(similarities).mean())
 
 
@@ -235,22 +216,6 @@ def _level(bands: torch.Tensor) -> torch.Tensor:
     """Return the median loudness of the loud frames of a clip."""
     loudness = bands.logsumexp(0)
     return loudness[loudness > loudness.max() - _LOUD].median()
-
-
-def _peaked(shape: torch.Tensor, by: float) -> torch.Tensor:
-    """Raise the energy by so many nepers, in the bands that hold it."""
-    wanted = shape.logsumexp(0) + by
-    share = (shape - shape.amax(0)).exp()
-    for _ in range(2):  # Newton's steps
-        energy = shape.softmax(0)
-        shape = shape + (wanted - shape.logsumexp(0)) * share / (energy * share).sum(0)
-    return shape
-
-
-def _averaged(F: torch.Tensor, n: int) -> torch.Tensor:
-    """Average n neighbouring frames, n odd; the ends are repeated."""
-    padded = torch.nn.functional.pad(F[:, None], (n // 2, n // 2), mode="replicate")
-    return torch.nn.functional.avg_pool1d(padded, n, 1)[:, 0]
 
 
 def _without_noise(
