@@ -193,8 +193,7 @@ def expected_bands(
         apart = equalised[:, frames] - shape
         envelope = smooth(apart, _COSINES)
         shape += k.slow * envelope + torch.sigmoid(_STEEP * (k.doubt - fine)) * (apart - envelope)
-        share = (shape - shape.amax(0)).exp()
-        shape += k.peaks * share / (shape.softmax(0) * share).sum(0)
+        shape += k.peaks * (shape - shape.amax(0)).exp()
         expected[:, frames] = shape + k.loud * loudness + (1 - k.loud) * plain_loudness[frames]
         shares.index_add_(0, (library.semitones[which] - SEMITONES[0]).flatten(), weights.flatten())
         similarities.append(fine)
