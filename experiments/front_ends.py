@@ -219,7 +219,7 @@ class Way:
 
 
 _SELU = TransferConfig(encoder="random", activation="selu")
-# Systems that the paper builds on, as close as their texts give (notebook 12 has what differs).
+# Systems that the paper builds on, as close as their texts give (notebook 14 has what differs).
 NEIGHBOURS = {
     # Tomczak, Southall & Hockman 2018: filters of 16 frames, rhythm held by the onset strengths.
     "tomczak": Way(

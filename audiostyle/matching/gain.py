@@ -1,23 +1,18 @@
 """A gain over time and frequency, applied to a complex transform at any sample rate and of any number of channels."""
 
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
 from itertools import chain
 from typing import NamedTuple
 
-import librosa
 import numpy as np
 import torch
 
-from audiostyle.matching.describe import CHUNK, HOP, N_FFT, SR, interpolated, mel_filters
+from audiostyle.matching.describe import CHUNK, HOP, N_FFT, SR, mel_filters
 from audiostyle.sound.samples import Sound
 from audiostyle.spectrogram import istft, stft
 
 # Rounds in which the gain is fitted, as the bands overlap.
 _ROUNDS = 10
-# Harmony: pitch classes to an octave, upper end in Hz; share of the energy under which a class is not told from
-# silence; most that is given back, in nepers of power.
-_CLASSES, _HARMONY_TOP, _SILENT, _MOST = 24, 1000, 1e-3, 2.0
 # Above, the uppermost band ends and resampling takes its share: at higher rates this bin's gain is held.
 TOP_BIN = int(0.94 * N_FFT / 2)
 # Samples that are filtered at a time; hops beside them that reach into them; frames of a gain kept for the next one.
@@ -25,18 +20,10 @@ _PART, _BESIDE, _KEPT = 1 << 20, 6, 16
 
 
 class Gain(NamedTuple):
-    """A gain that changes over time and frequency.
+    """A gain that changes over time and frequency, for frames of 2048 samples, every 512, at 22 050 Hz."""
 
-    Parameters
-    ----------
-    log_gain : torch.Tensor [shape=(n_bins, n_frames)]
-        Natural logarithm of the factor on the magnitude, for bins and frames of 2048 and 512 samples at 22 050 Hz.
-    first : int
-        Frame of the sound at which these begin.
-    """
-
-    log_gain: torch.Tensor
-    first: int = 0
+    log_gain: torch.Tensor  # [shape=(1025, n_frames)] natural logarithm of the factor on the magnitude
+    first: int = 0  # frame of the sound at which these begin
 
     def apply(self, y: np.ndarray, sr: int, *, strength: float = 1.0) -> np.ndarray:
         """Filter a waveform [shape=(n_samples,) or (n_channels, n_samples)] at its own sample rate, as `filtered`."""
@@ -53,24 +40,13 @@ class Gain(NamedTuple):
 
 
 def filtered(gains: Iterable[Gain], sound: Sound, *, strength: float = 1.0) -> Iterator[np.ndarray]:
-    """Apply gains that follow each other to all channels of a sound.
+    """Apply gains that follow each other to all channels of a sound, and yield one part of it after the other.
 
-    Parameters
-    ----------
-    gains : iterable of Gain
-        Each begins where the one before ended; after the last, its last frame holds.
-    sound : Sound
-        Its mid signal is what the gains were found for. Above 10.4 kHz the gain is that of the top band.
-    strength : float >= 0
-        Factor of the gains in decibels; 0 changes nothing.
-
-    Yields
-    ------
-    np.ndarray [shape=(n_channels, n), dtype=float32]
-        One part of the sound after the other.
+    Each gain begins where the one before ended; after the last, its last frame holds. Parts [shape=(n_channels, n)] are
+    float32. Above 10.4 kHz the gain is that of the top band. `strength` is a factor of the gains in decibels.
     """
     n_fft, hop = frame_sizes(sound.sr)
-    done, held, known = 0, Gain(torch.zeros(N_FFT // 2 + 1, 0, dtype=torch.float32)), 0
+    done, held = 0, Gain(torch.zeros(N_FFT // 2 + 1, 0, dtype=torch.float32))
     for gain in chain(gains, (None,)):
         if gain is None:
             known = sound.n_samples
@@ -82,47 +58,36 @@ def filtered(gains: Iterable[Gain], sound: Sound, *, strength: float = 1.0) -> I
             stop = min(known, sound.n_samples, done + _PART // hop * hop)
             first = max(0, done - _BESIDE * hop)
             y = torch.from_numpy(sound.read(first, min(sound.n_samples, stop + _BESIDE * hop)))
-            parts = []
-            for channel in y:
-                D = stft(channel, n_fft=n_fft, hop_length=hop)
-                for frames in torch.arange(D.shape[1]).split(CHUNK):
-                    seconds = (frames.double() + first // hop) * (hop / sound.sr)
-                    D[:, frames] *= (strength * held.at(seconds, D.shape[0], sound.sr)).exp()
-                parts.append(istft(D, hop_length=hop, length=len(channel))[done - first : stop - first])
-            yield torch.stack(parts).numpy()
+            D = stft(y, n_fft=n_fft, hop_length=hop)
+            seconds = (torch.arange(D.shape[2]).double() + first // hop) * (hop / sound.sr)
+            D *= (strength * held.at(seconds, D.shape[1], sound.sr)).exp()
+            channels = [istft(X, hop_length=hop, length=y.shape[1])[done - first : stop - first] for X in D]
+            yield torch.stack(channels).numpy()
             done = stop
         kept = max(0, int(done / sound.sr * SR / HOP) - _KEPT - held.first)
         held = Gain(held.log_gain[:, kept:], held.first + kept)
 
 
-def frame_sizes(sr: int) -> tuple[int, int]:
-    """Return window and hop in samples that last as long as 2048 and 512 at 22 050 Hz.
+def interpolated(F: torch.Tensor, positions: torch.Tensor, dim: int) -> torch.Tensor:
+    """Interpolate linearly at fractional indices of a dimension; beyond the ends the last value holds."""
+    positions = positions.clamp(0, F.shape[dim] - 1)
+    below = positions.floor().long().clamp_max(max(F.shape[dim] - 2, 0))
+    share = (positions - below).to(F.dtype).unsqueeze(1 - dim)
+    above = (below + 1).clamp_max(F.shape[dim] - 1)
+    return torch.lerp(F.index_select(dim, below), F.index_select(dim, above), share)
 
-    Examples
-    --------
-    >>> frame_sizes(44100)
-    (4096, 1024)
-    """
+
+def frame_sizes(sr: int) -> tuple[int, int]:
+    """Return window and hop in samples that last as long as 2048 and 512 at 22 050 Hz."""
     n_fft = N_FFT if sr == SR else 2 * max(8, round(N_FFT / 2 * sr / SR))
     return n_fft, n_fft // (N_FFT // HOP)
 
 
-def fitted_gain(S: torch.Tensor, bands: torch.Tensor, floor: float, harmony: float) -> torch.Tensor:
-    """Return the log gain with which magnitudes have the expected energies in bands.
+def fitted_gain(S: torch.Tensor, bands: torch.Tensor, floor: float) -> torch.Tensor:
+    """Return the log gain [shape=(1025, n_frames)] with which magnitudes have the expected energies in bands.
 
-    Parameters
-    ----------
-    S : torch.Tensor [shape=(1025, n_frames), non-negative]
-    bands : torch.Tensor [shape=(80, n_frames)]
-        Natural logarithms of the energies.
-    floor : float
-        Natural logarithm of power. What lies below is raised as if it lay there: noise stays noise, silence silence.
-    harmony : float in [0, 1]
-        Share of what the gain would do to the pitch classes that is given back.
-
-    Returns
-    -------
-    torch.Tensor [shape=(1025, n_frames)]
+    The energies [shape=(80, n_frames)] are natural logarithms, as `floor`: what lies below that is raised as if it lay
+    there, so that noise stays noise and silence silence.
     """
     mel, power = mel_filters(S.device), S.square()
     spread = (mel / mel.sum(0).clamp_min(1e-9)).T
@@ -133,28 +98,6 @@ def fitted_gain(S: torch.Tensor, bands: torch.Tensor, floor: float, harmony: flo
         for _ in range(_ROUNDS):
             G += spread @ (bands[:, frames] - (mel @ (P * G.exp()) + 1e-9).log())
             G = torch.minimum(G, most)
-        log_gain[:, frames] = 0.5 * (G + harmony * _harmony_back(P, G))
+        log_gain[:, frames] = G / 2
     log_gain[TOP_BIN:] = log_gain[TOP_BIN]
     return log_gain
-
-
-def _harmony_back(P: torch.Tensor, G: torch.Tensor) -> torch.Tensor:
-    """Return the log gain that gives pitch classes below 1 kHz the shares they had before the gain G.
-
-    Down there a band is hardly wider than a semitone, and a gain that follows another note would lift that note. One
-    factor for a pitch class in all octaves leaves the timbre, which is how partials of a note compare.
-    """
-    classes = _pitch_classes(P.device)
-    before, after = (classes @ power for power in (P, P * G.exp()))
-    before, after = (shares / shares.sum(0).clamp_min(1e-9) for shares in (before, after))
-    back = ((before + _SILENT) / (after + _SILENT)).log().clamp(-_MOST, _MOST)
-    return classes.T @ back
-
-
-@lru_cache(maxsize=2)
-def _pitch_classes(device: torch.device) -> torch.Tensor:
-    """Return the share of each pitch class in each bin [shape=(24, 1025)], 0 above 1 kHz and below 40 Hz."""
-    chroma = librosa.filters.chroma(sr=SR, n_fft=N_FFT, tuning=0, n_chroma=_CLASSES, octwidth=None, norm=None)
-    frequencies = np.arange(N_FFT // 2 + 1) * (SR / N_FFT)
-    chroma[:, (frequencies < 40) | (frequencies >= _HARMONY_TOP)] = 0
-    return torch.as_tensor(chroma / np.maximum(chroma.sum(0), 1e-9), dtype=torch.float32, device=device)

@@ -66,7 +66,7 @@ class Meter:
     def __init__(self, sound: Sound) -> None:
         self.sr, n_channels, n_samples = sound.sr, sound.n_channels, max(1, sound.n_samples)
         weighted = self.sr >= _LEAST_SR and n_channels <= len(_CHANNEL_WEIGHTS)
-        stages = _k_weighting(self.sr) if weighted else []
+        stages = [pyloudnorm.IIRfilter(*s[:3], self.sr, s[3]) for s in _STAGES] if weighted else []
         states = [np.zeros((n_channels, len(stage.b) - 1)) for stage in stages]
         self.peak, at, sums, squares = 0.0, 0, np.zeros(n_channels), np.zeros(n_channels)
         self._frames, hops = (np.zeros(1 + int(n_samples / (s * self.sr))) for s in (_FRAME, _HOP))
@@ -117,16 +117,6 @@ class Meter:
 def _summed(values: np.ndarray, spans: np.ndarray, n: int) -> np.ndarray:
     """Add up what lies in each of n spans."""
     return np.bincount(np.minimum(spans.astype(int), n - 1), values, minlength=n)
-
-
-def _k_weighting(sr: int) -> list[pyloudnorm.IIRfilter]:
-    return [pyloudnorm.IIRfilter(gain, q, hz, sr, kind) for gain, q, hz, kind in _STAGES]
-
-
-def k_weights(hz: np.ndarray, sr: int) -> np.ndarray:
-    """Return what the power at each frequency in Hz counts in the loudness of BS.1770."""
-    responses = [signal.freqz(stage.b, stage.a, hz, fs=sr)[1] for stage in _k_weighting(sr)]
-    return np.abs(np.prod(responses, axis=0)) ** 2
 
 
 def set_level(y: np.ndarray, level: float = 0.05, *, name: str = "y") -> np.ndarray:
