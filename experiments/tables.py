@@ -112,7 +112,7 @@ def pairs() -> list[dict]:
         "style share": ("style_share_fresh", 3),
         "content loss": ("content_loss_fresh", 1),
         "chroma to content": ("chroma_similarity", 3),
-        "MFCC to style": ("mfcc_distance", 1),
+        "MFCC to style": ("mfcc_frechet", 1),
         "spectral convergence (dB)": ("spectral_convergence_db", 1),
     }
     order = [pair.pair for pair in clips.pairs("recorded")]
