@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import combinations_with_replacement
 
+import ipywidgets
 import librosa
 import matplotlib.pyplot as plt
 import numpy as np
@@ -26,8 +27,11 @@ from audiostyle.datasets.listening import ListeningTest, load_tests
 from audiostyle.encoders.base import Encoder
 from audiostyle.encoders.infinite import InfiniteEncoder
 from audiostyle.encoders.random import RandomEncoder
+from audiostyle.figures.players import player_row
+from audiostyle.measures import style_distance
 from audiostyle.sound.levels import set_level
 from audiostyle.spectrogram import log_magnitude, stft
+from audiostyle.widgets.parts import button
 from experiments.results import Results
 
 SR = 22050
@@ -291,6 +295,43 @@ def show_agreement(found: pd.DataFrame) -> Figure:
     )
     ax.margins(y=0.01)
     return fig
+
+
+def tests_at_hand() -> list[ListeningTest]:
+    """Return all tests, or none where they were not fetched."""
+    try:
+        return load_tests()
+    except FileNotFoundError:
+        return []
+
+
+def draw_three(tests: list[ListeningTest], seed: int) -> tuple[ListeningTest, list[int], int]:
+    """Draw three sounds of a test of which listeners clearly found one different; return which."""
+    rng = np.random.default_rng(seed)
+    while True:
+        test = tests[rng.integers(len(tests))]
+        three = rng.choice(len(test.sounds), 3, replace=False).tolist()
+        apart = test.dissimilarity[np.ix_(three, three)].sum(axis=0)
+        odd, other = np.argsort(-apart)[:2]
+        if apart[odd] - apart[other] > 2 * _MARGIN:
+            return test, three, int(odd)
+
+
+def ask_which_differs(test: ListeningTest, three: list[int], odd: int) -> ipywidgets.VBox:
+    """Return players of three sounds, a button for each, and below what listeners and `style_distance` answer."""
+    names = ("A", "B", "C")
+    sounds = {name: test.sounds[i] for name, i in zip(names, three, strict=True)}
+    players = ipywidgets.HTML(player_row(sounds, test.sr).data)
+    said = ipywidgets.HTML("Which one differs?")
+    apart = [sum(style_distance(y, other, test.sr) for other in sounds.values()) for y in sounds.values()]
+
+    def answer(name: str) -> None:
+        right = "as the listeners did" if name == names[odd] else f"the listeners chose {names[odd]}"
+        ours = names[int(np.argmax(apart))]
+        said.value = f"You chose {name}, {right} ({test.name}); style_distance chooses {ours}."
+
+    buttons = [button(name, f"Sound {name} differs", partial(answer, name)) for name in names]
+    return ipywidgets.VBox([players, ipywidgets.HBox(buttons), said])
 
 
 def main(argv: list[str] | None = None) -> None:

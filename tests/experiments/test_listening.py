@@ -68,6 +68,21 @@ def test_style_distance_is_its_row_of_the_table(test):
     assert found[0, 1] < found[0, 2]
 
 
+def test_one_of_three_differs_and_the_answer_names_it(test):
+    ratings = np.ones((4, 4)) - np.eye(4)
+    ratings[0, 1] = ratings[1, 0] = 0.1
+    drawn, three, odd = listening.draw_three([test._replace(dissimilarity=ratings)], seed=1)
+    assert set(three) - {three[odd]} == {0, 1}
+    panel = listening.ask_which_differs(drawn, three, odd)
+    players, buttons, said = panel.children
+    assert players.value.count("<audio") == 3
+    buttons.children[odd].click()
+    assert "as the listeners did" in said.value
+    assert f"style_distance chooses {'ABC'[odd]}" in said.value
+    buttons.children[(odd + 1) % 3].click()
+    assert f"the listeners chose {'ABC'[odd]}" in said.value
+
+
 def test_many_filters_come_near_the_limit_and_euclidean_is_eq_6(test):
     limit = listening.gram_distances(test)
     # The cosine of 1,000 filters is off by some 1 / √1000.
