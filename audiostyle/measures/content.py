@@ -45,12 +45,7 @@ def chroma_similarity(y: np.ndarray, reference: np.ndarray, sr: int) -> float:
 def note_similarity(y: np.ndarray, reference: np.ndarray, sr: int) -> float:
     """Compute the cosine between the mean chroma of two clips: which notes sound, whenever they do.
 
-    Against the style, how far its notes have leaked into a result.
-
-    Returns
-    -------
-    float
-        0 to 1; 1 for the same notes as often. Compare with the content's own.
+    Against the style, how far its notes have leaked into a result: 0 to 1, to be compared with the content's own.
     """
     means = [_chroma(x, sr).mean(axis=1) for x in (y, reference)]
     length = np.linalg.norm(means[0]) * np.linalg.norm(means[1])

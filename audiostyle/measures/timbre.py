@@ -153,16 +153,11 @@ def texture(y: np.ndarray, sr: int) -> dict[str, np.ndarray]:
 
 
 def texture_distance(y: np.ndarray, reference: np.ndarray, sr: int) -> float:
-    """Compute how far the texture statistics of two clips are apart.
+    """Compute how far the texture statistics of two clips are apart: at least 0, lower is better.
 
     For each of the five classes of `texture` the root mean square difference over the root mean square of the
-    reference's statistics (at least 1 for skewness and correlation), averaged over the classes.
-
-    Returns
-    -------
-    float
-        At least 0, lower is better; 0 for the same statistics. Ten seconds of one stationary noise and ten other
-        seconds of it are 0.12 apart.
+    reference's statistics (at least 1 for skewness and correlation), averaged over the classes. Ten seconds of one
+    stationary noise and ten other seconds of it are 0.12 apart.
     """
     a, b = texture(y, sr), texture(reference, sr)
     return float(
@@ -175,16 +170,11 @@ def _rms(x: np.ndarray) -> float:
 
 
 def copied_from(y: np.ndarray, source: np.ndarray, sr: int, *, seconds: float = 1.0) -> float:
-    """Compute the largest normalised cross-correlation of a stretch of a clip with any stretch of another.
+    """Compute the largest normalised cross-correlation of a stretch of a clip with any stretch of another, 0 to 1.
 
     Every stretch of `seconds` (half overlapping) is slid along the source; stretches 40 dB under the loudest do not
-    count. It finds samples that were copied; the same magnitudes with another phase are no copy to it.
-
-    Returns
-    -------
-    float
-        0 to 1, lower is better; 1 where a stretch of the source, at any level and sign, is in the clip. Steady
-        tones of one pitch correlate without having been copied: compare with the row "copy the content".
+    count. 1 where samples of the source, at any level and sign, are in the clip; the same magnitudes with another phase
+    are no copy. Steady tones of one pitch correlate too: compare with the row "copy the content".
     """
     n = min(int(seconds * sr), len(y), len(source))
     y, source = (np.asarray(x, dtype=np.float64) for x in (y, source))
