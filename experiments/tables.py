@@ -79,7 +79,7 @@ def pairs() -> pd.DataFrame:
         "style share": ("style_share_fresh", "{:.3f}"),
         "content loss": ("content_loss_fresh", "{:.1f}"),
         "chroma to content": ("chroma_similarity", "{:.3f}"),
-        "MFCC to style": ("mfcc_distance", "{:.1f}"),
+        "MFCC to style": ("mfcc_frechet", "{:.1f}"),
         "spectral convergence (dB)": ("spectral_convergence_db", "{:.1f}"),
     }
     order = [pair.pair for pair in clips.pairs("recorded")]

@@ -54,13 +54,13 @@ PHASES = {
     "infinite, local weights": ("local_weights", "content"),
 }
 TIMBRE_MEASURES = ("style_share_limit", "mfcc_frechet", "texture_distance")
-CONTENT_MEASURES = ("chroma_similarity", "pitch_agreement", "onset_f")
+CONTENT_MEASURES = ("chroma_similarity", "onset_f")
 _LABELS = {
     "chroma_similarity": "notes kept: chroma cosine to the content →",
     "mfcc_frechet": "← timbre: MFCC Fréchet distance to the style",
     "texture_distance": "← texture distance to the style",
     "style_share_limit": "← style loss of the sound / content's",
-    "pitch_agreement": "pitch kept: share of voiced frames →",
+    "style_distance": "← distance to the style, as listeners hear",
     "onset_f": "onsets kept: F-measure →",
 }
 _LINES = {

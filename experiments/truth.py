@@ -2,7 +2,8 @@
 
 ``python -m experiments.truth`` writes into ``results/paper/``: ``truth.csv``, a row for each pair and method, and
 ``truth_mean.csv``; of the repository's triples also ``truth.png`` (content, style, result of the default and truth of
-one pair) and ``truth_pairs.png``. Rows of methods that are not named are kept. Sounds are kept in
+one pair) and ``truth_pairs.png``; of a folder's triples only the means are written. Rows of methods that are not named
+are kept. Sounds are kept in
 ``results/cache/truth``, so that a second run is quick; the paper's setting takes minutes for each clip. A method sees
 content and style alone; an oracle, which bounds what a filter can do, sees the target.
 
@@ -35,8 +36,8 @@ from audiostyle.datasets.triples import SPLITS, Triple, load_triple, triples
 from audiostyle.figures.charts import LINE_COLOURS, MARKERS
 from audiostyle.figures.spectrograms import show_spectrograms
 from audiostyle.matching import match_timbre
+from audiostyle.measures import style_distance
 from audiostyle.measures.table import COPY_CONTENT, COPY_STYLE, EQUALISER, MATCHED
-from audiostyle.measures.timbre import mfcc_distance
 from audiostyle.measures.truth import truth_numbers
 from audiostyle.sound.levels import set_level
 from audiostyle.spectrogram import istft, magnitudes, stft
@@ -47,7 +48,7 @@ from experiments.results import Results
 CROSS, MUSAICING, TRANSPOSED = "cross-synthesis", "NMF musaicing", "NMF musaicing transposed"
 PAPER, FIRST, DEFAULT = "paper's setting", "0.1.0 default", "default"
 KEYS = ["set", "pair", "method"]
-MEASURES = ("lsd", "mcd", "chroma", "onset_f")
+MEASURES = ("lsd", "mcd", "chroma", "onset_f", "style_distance")
 # The pair of the picture; see data/README.md.
 PICTURE = "flute_viola"
 _N_FFT, _HOP = 2048, 512
@@ -143,11 +144,11 @@ def set_of(triple: Triple) -> str:
 def triple_rows(triple: Triple, names: Iterable[str] = NAMES) -> Iterator[dict]:
     """Yield a row for each method: ``set, pair, method`` and the distance to the target (`truth_numbers`).
 
-    ``style_to_target`` is the distance between the mean MFCCs of style and target: what the style clip does not contain
+    ``style_to_target`` is the `style_distance` of style and target: what the style clip does not contain
     cannot be taken from it.
     """
     audio = load_triple(triple)
-    apart = mfcc_distance(audio.style, audio.target, audio.sr)
+    apart = style_distance(audio.style, audio.target, audio.sr)
     for name in names:
         if name in ORACLES:
             y = oracle_filter(audio.content, audio.target, audio.sr, ORACLES[name])
@@ -165,7 +166,12 @@ def mean_table(table: pd.DataFrame) -> pd.DataFrame:
     """
     rows = []
     for (which, method), own in table.groupby(["set", "method"], sort=False):
-        row = {"set": which, "method": method, "pairs": len(own), **own[list(MEASURES)].mean()}
+        row = {
+            "set": which,
+            "method": method,
+            "pairs": len(own),
+            **own[[m for m in MEASURES if m in own]].mean(),
+        }
         for reference, short in ((COPY_CONTENT, "content"), (EQUALISER, "equaliser")):
             other = table[(table["set"] == which) & (table["method"] == reference)]
             both = own.merge(other, on="pair", suffixes=("", "_reference"))
@@ -263,14 +269,18 @@ def main(argv: list[str] | None = None) -> None:
     except (ValueError, FileNotFoundError) as error:
         parser.error(str(error))
     results = Results("paper")
-    for triple in chosen:
-        rows = pd.DataFrame(told(triple_rows(triple, arguments.methods)))
-        results.update_table(rows, "truth", keys=KEYS)
-    table = in_order(results.load_table("truth"), NAMES)
-    results.save_table(table, "truth")
-    means = mean_table(table)
-    results.save_table(means, "truth_mean")
-    if not arguments.folder:
+    if arguments.folder:
+        rows = (row for triple in chosen for row in triple_rows(triple, arguments.methods))
+        means = mean_table(pd.DataFrame(told(rows)))
+        results.update_table(means, "truth_mean", keys=["set", "method"])
+    else:
+        for triple in chosen:
+            rows = pd.DataFrame(told(triple_rows(triple, arguments.methods)))
+            results.update_table(rows, "truth", keys=KEYS)
+        table = in_order(results.load_table("truth"), NAMES)
+        results.save_table(table, "truth")
+        means = mean_table(table)
+        results.update_table(means, "truth_mean", keys=["set", "method"])
         draw(results)
     means = means[means["set"].isin({set_of(triple) for triple in chosen})]
     sys.stdout.write(means.to_string(index=False, float_format="%.3f") + "\n")

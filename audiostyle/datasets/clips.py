@@ -149,12 +149,15 @@ def current_edition() -> str:
     return "recorded" if all(locate(clip).is_file() for clip in needed) else "bundled"
 
 
-def fetch_clips(to: str | os.PathLike | None = None, *, progress: bool = True) -> list[Path]:
-    """Download the recordings that are not whole in a folder, or in the mirror or where downloads go.
+def fetch_clips(
+    to: str | os.PathLike | None = None, *, recorded: list[Clip] | None = None, progress: bool = True
+) -> list[Path]:
+    """Download recordings, by default those of the pairs, that are not whole in a folder, in the mirror or here.
 
     Returns the files. A RuntimeError names the first that could not be fetched and the reason, and says what to do.
     """
-    recorded, folder = clips("recorded"), Path(to) if to is not None else paths.data_dir()
+    recorded = clips("recorded") if recorded is None else recorded
+    folder = Path(to) if to is not None else paths.data_dir()
     registry = pooch.create(
         path=folder,
         base_url="",

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import joblib
+import librosa
 import numpy as np
 import pandas as pd
 import torch
@@ -13,10 +14,10 @@ from audiostyle.config import TransferConfig
 from audiostyle.encoders.infinite import InfiniteEncoder
 from audiostyle.encoders.random import RandomEncoder
 from audiostyle.losses import content_loss, loss_units, style_loss
-from audiostyle.measures.content import chroma_similarity, onset_f_measure, pitch_agreement, tempo_ratio
-from audiostyle.measures.timbre import copied_from, mfcc_distance, mfcc_frechet_distance, texture_distance
+from audiostyle.measures.content import chroma_similarity, onset_f_measure
+from audiostyle.measures.timbre import copied_from, mfcc_frechet_distance, style_distance, texture_distance
 from audiostyle.measures.truth import log_spectral_distance
-from audiostyle.sound.levels import set_level
+from audiostyle.sound.levels import SILENCE_RMS, rms, set_level
 from audiostyle.spectrogram import log_magnitude
 from audiostyle.transfer import TransferResult
 
@@ -27,10 +28,14 @@ _PHASES = {"griffin_lim": "Griffin-Lim", "polish": "polish"}
 _FRESH_SEED = 10_000
 # The references of a pair are the same beside every method.
 _MEASURED: dict[str, dict[str, float]] = {}
+# What a measure must say where the answer is known (tests/measures/test_controls.py): "self", the content has the best
+# value; "filter", the equaliser at least .95; "chance", a copy of the style no more than unrelated sounds; "style", it
+# has the best; "gain", 6 dB change nothing; "gap", half a second of silence in the middle is seen.
+_CONTENT, _STYLE = ("self", "filter", "chance", "gain", "gap"), ("style", "gain")
 
 
 class Measure(NamedTuple):
-    """What a column of `evaluate_sound` means."""
+    """What a column of `evaluate_sound` means, and the controls that it passes."""
 
     name: str
     compares: str
@@ -38,22 +43,22 @@ class Measure(NamedTuple):
     range: str
     better: str
     source: str
+    controls: tuple[str, ...]
 
 
 # fmt: off
 MEASURES = (
-    Measure("style_share_limit", "style", "1 (content = 1)", "≥ 0", "lower", "eq. 6 of the paper, the limit"),
-    Measure("mfcc_frechet", "style", "MFCC (dB-like)", "≥ 0", "lower", "Dowson & Landau 1982, on MFCCs"),
-    Measure("mfcc_distance", "style", "MFCC (dB-like)", "≥ 0", "lower", "mean MFCC"),
-    Measure("texture_distance", "style", "1", "≥ 0", "lower", "McDermott & Simoncelli 2011, reduced"),
-    Measure("content_share_limit", "content", "1 (E = 1)", "≥ 0", "lower", "eq. 1 of the paper, the limit"),
-    Measure("chroma_similarity", "content", "cosine", "0 to 1", "higher", "chroma of the STFT"),
-    Measure("pitch_agreement", "content", "share of frames", "0 to 1", "higher", "pYIN, within 50 cents"),
-    Measure("onset_f", "content", "F-measure", "0 to 1", "higher", "mir_eval, ±50 ms"),
-    Measure("tempo_ratio", "content", "1", "> 0", "near 1", "autocorrelation of the onset strength"),
-    Measure("spectral_convergence_db", "own magnitudes", "dB", "≤ 0 as a rule", "lower", "Sturmel & Daudet 2011"),
-    Measure("copied_from_style", "style", "correlation", "0 to 1", "lower", "normalised cross-correlation, 1 s"),
-    Measure("target_distance_db", "target", "dB", "≥ 0", "lower", "log-spectral distance, 80 mel bands"),
+    Measure("style_distance", "style", "1 − cosine", "0 to 1", "lower", "Gram matrices, as listeners hear", _STYLE),
+    Measure("style_share_limit", "style", "1 (content = 1)", "≥ 0", "lower", "eq. 6, the limit", ("style",)),
+    Measure("mfcc_frechet", "style", "MFCC (dB-like)", "≥ 0", "lower", "Dowson & Landau 1982, on MFCCs", _STYLE),
+    Measure("texture_distance", "style", "1", "≥ 0", "lower", "McDermott & Simoncelli 2011, reduced", _STYLE),
+    Measure("content_share_limit", "content", "1 (E = 1)", "≥ 0", "lower", "eq. 1, the limit", ("self", "gap")),
+    Measure("chroma_similarity", "content", "cosine", "−1 to 1", "higher", "chroma of spectral peaks", _CONTENT),
+    Measure("onset_f", "content", "F-measure", "0 to 1", "higher", "rises of mel bands", _CONTENT),
+    Measure("haze_db", "content", "dB", "≥ 0", "lower", "lift of what is soft in the content", ("self", "gain")),
+    Measure("dropout", "content", "share of frames", "0 to 1", "lower", "18 dB under", ("self", "gain", "gap")),
+    Measure("copied_from_style", "style", "correlation", "0 to 1", "lower", "cross-correlation, 1 s", ("gain",)),
+    Measure("target_distance_db", "target", "dB", "≥ 0", "lower", "log-spectral distance", ("gain", "gap")),
 )
 # fmt: on
 
@@ -75,20 +80,8 @@ def judge_losses(
     """Compute content and style loss of an actual sound, through its own STFT, by a judge that is no party.
 
     The magnitudes that were optimised are seldom those of any waveform, and a result fits the filters it was made
-    with best; this is what a sound keeps of either, whatever the transfer's kernel and activation were.
-
-    Parameters
-    ----------
-    y : np.ndarray [shape=(n_samples,)]
-        The sound at the level of the computation (`TransferResult.y_computed`).
-    content, style : np.ndarray [shape=(n_samples,)]
-        The clips it was made from, at any level.
-    judge : {"limit", "fresh"}
-        The limit of infinitely many filters of 11 frames, or `fresh_encoder`.
-    n_filters : int > 0
-        Filters of the fresh bank.
-    config : TransferConfig or None
-        Gives level, STFT and device; None takes the defaults.
+    with best. `judge` is the ``"limit"`` of infinitely many filters of 11 frames, or ``"fresh"``, `fresh_encoder` with
+    `n_filters`; the other arguments are those of `evaluate_sound`.
 
     Returns
     -------
@@ -129,43 +122,50 @@ def evaluate_sound(
     *,
     config: TransferConfig | None = None,
     target: np.ndarray | None = None,
-    pitch: bool = True,
 ) -> dict[str, float]:
-    """Compute every measure that needs only sounds.
+    """Compute every measure of `MEASURES`.
 
-    Parameters
-    ----------
-    y, content, style : np.ndarray [shape=(n_samples,)]
-        The sound at the level of the computation (`TransferResult.y_computed`) and the clips it was made from, at
-        any level, at ``config.sr``.
-    config : TransferConfig or None
-        Gives sample rate, level and STFT; None takes the defaults.
-    target : np.ndarray or None
-        The truth, where it is known.
-    pitch : bool
-        Include `pitch_agreement`, which takes longer than all others together.
-
-    Returns
-    -------
-    dict of str to float
-        Columns of `MEASURES` but ``spectral_convergence_db``; NaN where one does not apply.
+    `y` [shape=(n_samples,)] is at the level of the computation (`TransferResult.y_computed`), the clips it was made
+    from at any; `config` gives sample rate, level and STFT. Without a target ``target_distance_db`` is NaN.
     """
     config = config or TransferConfig()
     y, sr = fix_length(np.asarray(y, dtype=np.float32), size=len(content)), config.sr
     judged = judge_losses(y, content, style, config=config)
     return {
+        "style_distance": style_distance(y, style, sr),
         "style_share_limit": judged["style_share_limit"],
         "mfcc_frechet": mfcc_frechet_distance(y, style, sr),
-        "mfcc_distance": mfcc_distance(y, style, sr),
         "texture_distance": texture_distance(y, style, sr),
         "content_share_limit": judged["content_share_limit"],
         "chroma_similarity": chroma_similarity(y, content, sr),
-        "pitch_agreement": pitch_agreement(y, content, sr) if pitch else float("nan"),
         "onset_f": onset_f_measure(y, content, sr),
-        "tempo_ratio": tempo_ratio(y, content, sr),
+        **artefacts(y, content, sr),
         "copied_from_style": copied_from(y, style, sr),
         "target_distance_db": float("nan") if target is None else log_spectral_distance(y, target, sr),
     }
+
+
+def artefacts(y: np.ndarray, content: np.ndarray, sr: int) -> dict[str, float]:
+    """Compute what a filter that changes too fast does to a content of the same length.
+
+    Returns
+    -------
+    dict of str to float
+        ``haze_db``: the mean lift of cells (80 mel bands, 23 ms) that are soft in the content, at most 6 dB over their
+        band's 10th percentile and 40 dB or more under the loudest. ``dropout``: the share of frames within 20 dB of
+        the content's loudest that come out 18 dB or more under it. Both at equal median gain over those frames.
+    """
+    C, Y = (
+        librosa.feature.melspectrogram(y=x, sr=sr, n_fft=2048, hop_length=512, n_mels=80)
+        for x in (content, y)
+    )
+    soft = np.minimum(10**0.6 * np.quantile(C, 0.1, axis=1, keepdims=True), 1e-4 * C.max()) >= C
+    (C, c), (Y, own) = ([10 * np.log10(x + 1e-10 * X.max()) for x in (X, X.sum(axis=0))] for X in (C, Y))
+    loud = c > c.max() - 20
+    gain = (own - c)[loud]
+    lift = np.maximum(Y - C - np.median(gain), 0)[soft]
+    haze = float(lift.mean()) if soft.any() else 0.0
+    return {"haze_db": haze, "dropout": float((gain - np.median(gain) <= -18).mean())}
 
 
 def sound_numbers(
@@ -176,7 +176,7 @@ def sound_numbers(
     return {
         "style_share_limit": judged["style_share_limit"],
         "chroma_similarity": chroma_similarity(y, content, config.sr),
-        "mfcc_distance": mfcc_distance(y, style, config.sr),
+        "style_distance": style_distance(y, style, config.sr),
     }
 
 
@@ -215,11 +215,10 @@ def score(
     Returns
     -------
     pd.DataFrame
-        ``method``; losses and shares of `judge_losses` under the fresh bank; ``chroma_similarity``, ``onset_f`` and
-        ``pitch_agreement`` to the content; ``mfcc_distance`` and ``mfcc_frechet`` to the style;
-        ``target_distance_db`` where the target is known. Of the result alone: ``style_share_optimised``, the style's
-        share for the magnitudes under the encoder that was optimised, ``spectral_convergence_db``, ``phase``,
-        ``balance``, ``seed`` and ``seconds``.
+        ``method``; losses and shares of `judge_losses` under the fresh bank, the columns of `evaluate_sound`, and
+        ``style_floor``, the `style_distance` between two halves of the style. Of the result alone
+        ``style_share_optimised``, the style's share for the magnitudes under the encoder that was optimised,
+        ``spectral_convergence_db``, ``phase``, ``balance``, ``seed`` and ``seconds``.
     """
     config = result.config
     sounds = references_and_result(content, style, result)
@@ -227,6 +226,9 @@ def score(
     table = pd.DataFrame(
         {"method": method, **_measured(y, *clips, config, n_fresh)} for method, y in sounds.items()
     )
+    halves = np.array_split(set_level(style), 2)
+    heard = min(map(rms, halves)) >= SILENCE_RMS
+    table["style_floor"] = style_distance(*halves, config.sr) if heard else np.nan
     own = table["method"] == method_name(config)
     optimised = len(result.convergence) > 0  # a filtered content needs no phase
     table.loc[own, "style_share_optimised"] = (
@@ -248,11 +250,6 @@ def _measured(y, content, style, target, config: TransferConfig, n_fresh: int) -
     if key not in _MEASURED:
         _MEASURED[key] = {
             **judge_losses(y, content, style, judge="fresh", n_filters=n_fresh, config=config),
-            "chroma_similarity": chroma_similarity(y, content, config.sr),
-            "onset_f": onset_f_measure(y, content, config.sr),
-            "pitch_agreement": pitch_agreement(y, content, config.sr),
-            "mfcc_distance": mfcc_distance(y, style, config.sr),
-            "mfcc_frechet": mfcc_frechet_distance(y, style, config.sr),
-            "target_distance_db": np.nan if target is None else log_spectral_distance(y, target, config.sr),
+            **evaluate_sound(y, content, style, config=config, target=target),
         }
     return _MEASURED[key]

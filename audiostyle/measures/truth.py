@@ -9,6 +9,7 @@ import librosa
 import numpy as np
 
 from audiostyle.measures.content import chroma_similarity, onset_f_measure
+from audiostyle.measures.timbre import style_distance
 from audiostyle.sound.levels import SILENCE_RMS, rms, set_level
 
 _N_FFT, _HOP = 2048, 512
@@ -47,17 +48,19 @@ def truth_numbers(y: np.ndarray, target: np.ndarray, sr: int) -> dict[str, float
     Returns
     -------
     dict of str to float
-        ``lsd`` in dB (`log_spectral_distance`) and ``mcd`` (`mel_cepstral_distance`), lower is better; ``chroma``, the
-        cosine of the chromagrams over all frames (`audiostyle.measures.content.chroma_similarity`), and
-        ``onset_f``, the F-measure of onsets within ±50 ms, 0 to 1, higher is better.
+        ``lsd`` in dB (`log_spectral_distance`), ``mcd`` (`mel_cepstral_distance`) and ``style_distance``, that which
+        agrees best with listeners, 1 for a silent clip: lower is better. ``chroma``, the likeness of the notes
+        (`audiostyle.measures.content.chroma_similarity`), and ``onset_f``, that of the onsets (`onset_f_measure`):
+        higher is better, at most 1.
     """
     n = min(len(y), len(target))
     y, target = y[:n], target[:n]
     return {
         "lsd": log_spectral_distance(y, target, sr),
         "mcd": mel_cepstral_distance(y, target, sr),
-        "chroma": chroma_similarity(y, target, sr, pauses=True),
+        "chroma": chroma_similarity(y, target, sr),
         "onset_f": onset_f_measure(y, target, sr),
+        "style_distance": 1.0 if rms(y) < SILENCE_RMS else style_distance(y, target, sr),
     }
 
 

@@ -45,7 +45,7 @@ def test_numbers_of_the_copies_are_known(audio):
     target = neighbours.sound_numbers(audio.target, audio)
     for name in ("style_share_limit", *neighbours.CONTENT_MEASURES):
         assert content[name] == pytest.approx(1, abs=1e-4), name
-    ends = {"style_share_limit": 0, "mfcc_distance": 0, "style_notes": 1, "style_rhythm": 1}
+    ends = {"style_share_limit": 0, "style_distance": 0, "style_notes": 1, "style_rhythm": 1}
     for name, value in ends.items():
         assert style[name] == pytest.approx(value, abs=1e-4), name
     assert target["lsd"] == pytest.approx(0, abs=1e-5)

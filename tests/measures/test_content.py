@@ -3,13 +3,10 @@ import pytest
 
 from audiostyle.datasets.clips import load_clip
 from audiostyle.measures.content import (
-    beat_agreement,
     chroma_similarity,
     intelligibility,
     note_similarity,
     onset_f_measure,
-    pitch_agreement,
-    tempo_ratio,
 )
 
 SR = 22050
@@ -34,49 +31,25 @@ def test_chroma_knows_notes_and_not_timbre(make_melody):
     assert chroma_similarity(b, a, SR) > 0.9
     assert chroma_similarity(semitone_up, a, SR) < 0.5
     assert chroma_similarity(np.zeros_like(a), a, SR) == 0
+
+
+def test_a_pause_counts_in_the_chroma(make_melody):
+    a = make_melody(SCALE, harmonics=[1])
     half = np.where(np.arange(len(a)) < len(a) // 2, a, 0)
-    # where one is silent nothing is compared; a frame or two at the cut hold a click
-    assert chroma_similarity(half, a, SR) > 0.9
+    # Half of the frames have no notes to agree with; two at the cut hold a click.
+    assert chroma_similarity(half, a, SR) == pytest.approx(0.5, abs=0.1)
 
 
-def test_pitch_agreement_counts_the_frames_that_agree(make_melody):
-    a = make_melody(SCALE, harmonics=[1, 0.5, 0.3], seconds_each=0.5)
-    half_wrong = make_melody(
-        SCALE[:4] + [1.2 * f for f in SCALE[4:]], harmonics=[1, 0.5, 0.3], seconds_each=0.5
-    )
-    assert pitch_agreement(a, a, SR) == 1
-    assert pitch_agreement(0.3 * a, a, SR) > 0.95
-    assert pitch_agreement(half_wrong, a, SR) == pytest.approx(0.5, abs=0.08)  # frames at the note's edges
-    detuned = make_melody([f * 2 ** (20 / 1200) for f in SCALE], harmonics=[1, 0.5, 0.3], seconds_each=0.5)
-    assert pitch_agreement(detuned, a, SR) > 0.9  # 20 cents
-    assert np.isnan(pitch_agreement(a, np.zeros_like(a), SR))
-
-
-def test_onsets_within_50_ms_count():
+def test_onsets_agree_where_and_as_far_as_both_rise():
     times = [0.5, 1.1, 1.9, 2.4, 3.3]
     a = clicks(times)
-    assert onset_f_measure(a, a, SR) == 1
-    assert onset_f_measure(clicks([t + 0.02 for t in times]), a, SR) == 1
-    assert onset_f_measure(clicks([t + 0.15 for t in times]), a, SR) == 0
-    # three of five found, none wrong: precision 1, recall 3/5
-    assert onset_f_measure(clicks(times[:3]), a, SR) == pytest.approx(2 * 0.6 / 1.6)
+    assert onset_f_measure(a, a, SR) == pytest.approx(1)
+    assert onset_f_measure(0.1 * a, a, SR) == pytest.approx(1)
+    assert onset_f_measure(clicks([t + 0.02 for t in times]), a, SR) > 0.6
+    assert onset_f_measure(clicks([t + 0.15 for t in times]), a, SR) < 0.1
+    # three of five that rise alike, none wrong: precision 1, recall 3/5; tails of the others fall in as well
+    assert onset_f_measure(clicks(times[:3]), a, SR) == pytest.approx(2 * 0.6 / 1.6, rel=0.1)
     assert onset_f_measure(np.zeros_like(a), a, SR) == 0
-
-
-def test_tempo_ratio_of_clicks():
-    beats = {bpm: clicks(np.arange(0.1, 11, 60 / bpm), seconds=12.0) for bpm in (100, 125)}
-    assert tempo_ratio(beats[100], beats[100], SR) == 1
-    # estimates lie on a grid of lags some 3 % apart
-    assert tempo_ratio(beats[125], beats[100], SR) == pytest.approx(1.25, rel=0.05)
-
-
-def test_beats_of_clicks():
-    every_half = np.arange(0.25, 7.6, 0.5)
-    a = clicks(every_half, 8.0)
-    assert beat_agreement(a, a, SR) == 1
-    assert beat_agreement(clicks(every_half + 0.03, 8.0), a, SR) > 0.9
-    assert beat_agreement(clicks(every_half + 0.25, 8.0), a, SR) < 0.2
-    assert beat_agreement(np.zeros_like(a), a, SR) == 0
 
 
 def test_note_similarity_knows_which_notes_and_not_when(make_melody):
@@ -85,7 +58,7 @@ def test_note_similarity_knows_which_notes_and_not_when(make_melody):
     assert note_similarity(down, up, SR) > 0.99
     assert chroma_similarity(down, up, SR) < 0.7
     other = make_melody([932, 1245, 1397], harmonics=[1])  # B flat, E flat, F: none of the scale's
-    assert note_similarity(other, up, SR) < 0.5 * note_similarity(down, up, SR)
+    assert note_similarity(other, up, SR) < 0.6 * note_similarity(down, up, SR)
     assert note_similarity(np.zeros_like(up), up, SR) == 0
 
 

@@ -2,7 +2,7 @@ import librosa
 import numpy as np
 import pytest
 
-from audiostyle.measures.content import chroma_similarity, onset_f_measure
+from audiostyle.measures.content import onset_f_measure
 from audiostyle.measures.truth import (
     log_spectral_distance,
     mel_cepstral_distance,
@@ -68,13 +68,20 @@ def test_mel_cepstral_distance_of_a_tilt_and_of_a_gain(rng):
 
 def test_numbers_of_the_truth_itself_of_silence_and_of_a_longer_clip(rng, make_melody):
     target = make_melody([220, 277, 330, 440, 330, 277, 220, 330], harmonics=[1, 0.4])
-    best = {"lsd": 0, "mcd": 0, "chroma": pytest.approx(1), "onset_f": 1}
+    best = {
+        "lsd": 0,
+        "mcd": 0,
+        "chroma": pytest.approx(1),
+        "onset_f": 1,
+        "style_distance": pytest.approx(0, abs=1e-6),
+    }
     assert truth_numbers(target, target, SR) == best
     longer = np.concatenate([target, noise(rng, 1)])
     assert truth_numbers(longer, target, SR) == best
     target = noise(rng)
     nothing = truth_numbers(np.zeros_like(target), target, SR)
     assert nothing["chroma"] == nothing["onset_f"] == 0
+    assert nothing["style_distance"] == 1
     assert nothing["lsd"] == pytest.approx(
         55, abs=3
     )  # bands of white noise lie near the peak, 60 dB over the floor
@@ -85,7 +92,6 @@ def test_numbers_of_the_truth_itself_of_silence_and_of_a_longer_clip(rng, make_m
 def test_pauses_count_in_the_chroma_to_the_truth(make_melody):
     target = make_melody([220, 277, 330, 440], harmonics=[1, 0.4])
     half = np.where(np.arange(len(target)) < len(target) // 2, target, 0).astype(np.float32)
-    assert chroma_similarity(half, target, SR) > 0.85  # a frame or two at the cut hold a click
     numbers = truth_numbers(half, target, SR)
-    assert numbers["chroma"] == pytest.approx(0.5, abs=0.1)
+    assert numbers["chroma"] == pytest.approx(0.5, abs=0.15)  # a frame or two at the cut hold a click
     assert numbers["onset_f"] == onset_f_measure(half, target, SR)
