@@ -38,6 +38,7 @@ STAGES = {
     "scale": ("-m", "experiments.scale"),
     "speed": ("-m", "experiments.speed"),
     "phase": ("-m", "experiments.phase", *_RECORDED),
+    "pairs": ("-m", "audiostyle", "pairs"),
     "sounds": ("-m", "website.sounds"),
     "notebooks": ("notebooks/run.py", "--keep-outputs"),
     "tables": ("-m", "experiments.tables"),

@@ -5,8 +5,8 @@ and four utterances that train, and ``sketch.csv`` the items that `best` names r
 numbers, with the processor time of a sketch. Corpora are looked for in the mirror and in the folder of downloads; one
 that is absent is named and left out.
 
-The functions are those of notebooks 06 and 12: how the accuracy depends on speakers, utterances, seconds, filters and numbers
-of a sketch, and whether level, duration, silence, channel or text could be what gives a speaker away.
+The functions are those of notebooks 06 and 12: how the accuracy depends on speakers, utterances, seconds, filters and
+numbers of a sketch, and whether level, duration, silence, channel or text could be what gives a speaker away.
 """
 
 import argparse
