@@ -18,7 +18,7 @@ from audiostyle.datasets import paths
 from audiostyle.datasets.cache import cache_key, read_arrays, write_arrays
 from audiostyle.datasets.clips import Pair, PairAudio, load_pair, made_of
 from audiostyle.measures import table as measures
-from audiostyle.measures.content import chroma_similarity, onset_f_measure
+from audiostyle.measures.content import chroma_similarity, note_similarity, onset_f_measure
 from audiostyle.measures.table import COPY_CONTENT, COPY_STYLE, EQUALISER, judge_losses, method_name
 from audiostyle.sound.levels import rms, set_level
 from audiostyle.spectrogram import magnitudes, to_decibels
@@ -130,10 +130,10 @@ def judged(sounds: dict[str, np.ndarray], preset: Preset) -> pd.DataFrame:
     """Return the numbers of a pair that notebooks 03 to 05 show, rounded: of copies, equaliser and result.
 
     Its level over the content's; style loss left under fresh filters, at this level and at the content's. At equal
-    level, chroma and onsets (F-measure within 50 ms) in common with the content; and of the picture in dB its
-    correlation with the content's and with the style's, cell by cell; the distance of its average from the style's, in
-    40 mel bands; and its median where the content is 60 dB under its loudest cell. `sounds` as of `by_the_paper`, and
-    more to compare by their names.
+    level, chroma and onsets (F-measure within 50 ms) in common with the content; notes in common with the style,
+    whenever they sound; and of the picture in dB its correlation with the content's and with the style's, cell by
+    cell, the distance of its average from the style's, in 40 mel bands, and its median where the content is 60 dB
+    under its loudest cell. `sounds` as of `by_the_paper`, and more to compare by their names.
     """
     content, style = sounds["content"], sounds["style"]
     sr, n = preset.config.sr, len(content)
@@ -156,6 +156,7 @@ def judged(sounds: dict[str, np.ndarray], preset: Preset) -> pd.DataFrame:
             "at equal level": _style_left(y, content, style, preset),
             "notes kept": chroma_similarity(y, content, sr),
             "attacks kept": onset_f_measure(y, content, sr),
+            "the style's notes": note_similarity(y, style, sr),
             "like the content": np.corrcoef(level[name].ravel(), level[COPY_CONTENT].ravel())[0, 1],
             "like the style": np.corrcoef(level[name].ravel(), level[COPY_STYLE].ravel())[0, 1],
             "average from the style (dB)": rms(mean[name] - mean[COPY_STYLE]),

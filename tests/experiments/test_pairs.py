@@ -51,7 +51,7 @@ def test_judged_has_the_controls_that_its_columns_need():
     sounds = pairs.by_the_paper(get_pair("instrument-1", "bundled"), FEW)
     table = pairs.judged(sounds, FEW)
     assert table.index.tolist() == [COPY_CONTENT, COPY_STYLE, EQUALISER, "result"]
-    assert table.loc[COPY_CONTENT].tolist()[:4] == [1, 1, 1, 1]
+    assert table.loc[COPY_CONTENT].tolist()[:5] == [0, 1, 1, 1, 1]
     assert table.loc[COPY_STYLE, "style loss left"] == 0
     assert table.loc[COPY_STYLE, ["like the style", "average from the style (dB)"]].tolist() == [1, 0]
     kept = table[["notes kept", "attacks kept", "like the content"]]

@@ -131,7 +131,7 @@ def test_a_closer_look_is_at_its_own_time_and_a_difference_has_the_sign_of_what_
     t = np.arange(len(content)) / SR
     added = content + 0.3 * np.sin(2 * np.pi * 5000 * t).astype(np.float32)
     for result, check in ((added, lambda row: row.min() > 20), (content, lambda row: not np.any(row))):
-        figure = show_closely(content, content[::-1], result, begins=(0.5, 0.25), seconds=1.0)
+        figure = show_closely(content, content[::-1].copy(), result, begins=(0.5, 0.25), seconds=1.0)
         first, style, _, change = figure.axes[:4]
         assert first.get_title() == "content"
         assert [ax.get_xlim()[0] for ax in (first, style)] == pytest.approx([0.5, 0.25], abs=0.02)
