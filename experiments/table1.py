@@ -85,18 +85,6 @@ def load_part(corpus: Corpus, designs: Sequence[tuple[int, int]]) -> dict[tuple[
     return {(n, per): load_recordings(corpus, speakers=n, per_speaker=per) for n, per in designs}
 
 
-def nearest_possible(accuracy: float, n_test: int) -> tuple[float, float]:
-    """Return the largest share of `n_test` items that is at most `accuracy`, and the smallest at least as large.
-
-    Examples
-    --------
-    >>> nearest_possible(0.485, 80)
-    (0.475, 0.4875)
-    """
-    count = round(accuracy * n_test, 9)
-    return float(np.floor(count) / n_test), float(np.ceil(count) / n_test)
-
-
 def take(
     items: Recordings,
     *,
@@ -188,30 +176,6 @@ def vary_pairs(
                 named = classify(sketcher.views(sketched), items.speakers, train, test, "ridge")
                 rows.append(about | {"split": split} | count_right(named, items.speakers[test]))
     return pd.DataFrame(rows)
-
-
-def beside_paper(table: pd.DataFrame) -> pd.DataFrame:
-    """Put the rows of a `speaker_table` below the paper's, filter seeds summarised.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        Rows of the method ``paper`` on one corpus, in the limit and with random filters.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns ``source, n_speakers, n_test, encoder, split, mean, std, seeds``; ``std`` over filter seeds.
-    """
-    key = ["corpus", "n_speakers", "n_test", "encoder", "split"]
-    ours = table.groupby(key)["accuracy"].agg(["mean", "std"]).reset_index()
-    ours["seeds"] = table.groupby(key)["seed"].count().to_numpy()
-    printed = [
-        {"corpus": "the paper, as printed", "n_speakers": n, "n_test": n_test, "mean": accuracy}
-        for n, _, n_test, accuracy in PAPER_TABLE
-    ]
-    beside = pd.concat([pd.DataFrame(printed), ours], ignore_index=True)[[*key, "mean", "std", "seeds"]]
-    return beside.rename(columns={"corpus": "source"})
 
 
 def confounds(

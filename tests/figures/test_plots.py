@@ -3,7 +3,6 @@
 import base64
 import io
 import re
-from dataclasses import replace
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -11,16 +10,13 @@ import pandas as pd
 import pytest
 import soundfile
 
-from audiostyle.config import TransferConfig
 from audiostyle.datasets.clips import pairs
-from audiostyle.figures.optimisation import show_losses, show_optimisation
 from audiostyle.figures.players import player_row
 from audiostyle.figures.speakers import show_confusion
 from audiostyle.figures.speakers import show_curves as show_accuracy
 from audiostyle.figures.spectrograms import show_closely, show_spectrograms, show_triptych
 from audiostyle.sound.levels import rms
 from audiostyle.spectrogram import to_decibels
-from audiostyle.transfer import transfer_style
 from notebooks.run import link_to_site
 
 SR = 22050
@@ -45,14 +41,6 @@ def test_spectrograms_side_by_side_share_the_loudest_as_0_db():
         assert corners.mean(axis=0).tolist() == pytest.approx([2 * 1024 / SR, 100 * SR / 2048 / 1000])
         assert mesh.get_clim() == (-80, 0)
         assert ax.get_ylim()[1] < 5.1
-
-
-def test_losses_are_drawn_in_their_own_units():
-    losses = pd.DataFrame({"iteration": [0, 1, 2], "content": [0.0, 2.0, 4.0], "style": [30.0, 20.0, 10.0]})
-    ax = show_losses(losses, ax=plt.figure().subplots(), content_unit=4.0, style_unit=10.0)
-    content, style = ax.get_lines()
-    assert content.get_xydata().tolist() == [[1, 0.5], [2, 1.0]]  # 0 has no place on a logarithmic axis
-    assert style.get_xydata().tolist() == [[0, 3.0], [1, 2.0], [2, 1.0]]
 
 
 def test_confusion_has_who_speaks_in_rows_and_who_is_named_in_columns():
@@ -140,22 +128,3 @@ def test_a_closer_look_is_at_its_own_time_and_a_difference_has_the_sign_of_what_
         assert check(np.asarray(mesh.get_array())[row])
         assert mesh.get_clim() == (-30, 30)
         assert mesh.cmap(0.5)[:3] == pytest.approx((1, 1, 1), abs=0.05), "nothing changed is white"
-
-
-def test_the_polish_has_axes_of_its_own(content, style):
-    results = {
-        name: transfer_style(
-            content,
-            style,
-            SR,
-            replace(TransferConfig(method="gram"), n_iter=4, phase=phase),
-            progress=False,
-        )
-        for name, phase in (("plain", "griffin_lim"), ("polished", "polish"))
-    }
-    losses, polish, phase = show_optimisation(results, title="t").axes
-    assert len(losses.get_lines()) == 4
-    assert [len(line.get_xdata()) for line in polish.get_lines()] == [81, 81]
-    lengths = [len(line.get_ydata()) for line in phase.get_lines()]
-    assert lengths == [len(results["plain"].convergence), len(results["polished"].convergence) - 1]
-    assert {ax.get_xscale() for ax in (losses, polish, phase)} == {"symlog"}
