@@ -1,61 +1,44 @@
-"""The six pairs by every method: transferred, scored, put into words, drawn and written; notebooks 00, 03 to 06, 09.
+"""The six pairs: transferred, scored, compared, drawn and written; notebooks 03 to 05, 09 and 10.
 
 ``audiostyle pairs`` writes the same table without notebooks.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import NamedTuple
 
-import matplotlib.pyplot as plt
+import librosa
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
+from librosa.util import fix_length
 
+from audiostyle.baselines.equaliser import equaliser
+from audiostyle.cache import cache_key, read_arrays, write_arrays
 from audiostyle.config import TransferConfig
-from audiostyle.datasets.clips import Pair, PairAudio, load_pair
-from audiostyle.figures.optimisation import show_optimisation
-from audiostyle.figures.spectrograms import show_differences, show_triptych
+from audiostyle.datasets import paths
+from audiostyle.datasets.clips import Pair, PairAudio, load_pair, made_of
 from audiostyle.measures import table as measures
-from audiostyle.measures.table import (
-    COPY_CONTENT,
-    COPY_STYLE,
-    EQUALISER,
-    MATCHED,
-    method_name,
-    references_and_result,
-)
-from audiostyle.measures.timbre import mfcc_frechet_distance
-from audiostyle.sound.levels import set_level
-from audiostyle.spectrogram import RANGE_DB, magnitudes, to_decibels
+from audiostyle.measures.content import chroma_similarity, note_similarity, onset_f_measure
+from audiostyle.measures.table import COPY_CONTENT, COPY_STYLE, EQUALISER, judge_losses, method_name
+from audiostyle.sound.levels import rms, set_level
+from audiostyle.spectrogram import magnitudes, to_decibels
 from audiostyle.transfer import TransferResult, transfer_style
 from audiostyle.widgets import renders
 from experiments.presets import Preset
-from experiments.results import Results
 
 # The Gram matrix at infinite width: the phase found by Algorithm 1 from a random start, or the sound polished.
 PLAIN, POLISH = "infinite, Griffin-Lim", "infinite, polish"
-# Columns in which a result can be better, what a sentence calls them, and whether more or less is better.
-_BETTER = {
-    "content_share_fresh": ("content loss", -1),
-    "style_share_fresh": ("style loss", -1),
-    "chroma_similarity": ("chroma", 1),
-    "onset_f": ("onset F", 1),
-    "style_distance": ("style distance", -1),
-    "mfcc_frechet": ("MFCC Fréchet distance", -1),
-    "target_distance_db": ("distance to the known target", -1),
-}
 # Column, heading and format of the table that a notebook shows.
-_SHOWN = (
-    ("content_share_fresh", "content loss / E", "{:z.3f}"),
-    ("style_share_fresh", "style loss / content's own", "{:z.3f}"),
-    ("spectral_convergence_db", "spectral convergence (dB)", "{:.1f}"),
-    ("chroma_similarity", "chroma to content", "{:.3f}"),
-    ("onset_f", "onset F to content", "{:.2f}"),
-    ("style_distance", "distance to style", "{:.3f}"),
-    ("mfcc_frechet", "MFCC Fréchet distance to style", "{:.1f}"),
-    ("target_distance_db", "distance to target (dB)", "{:.1f}"),
-)
+_SHOWN = {
+    "content_share_fresh": ("content loss / E", "{:z.3f}"),
+    "style_share_fresh": ("style loss left", "{:z.3f}"),
+    "spectral_convergence_db": ("spectral convergence (dB)", "{:.1f}"),
+    "chroma_similarity": ("chroma to content", "{:.3f}"),
+    "onset_f": ("onset F to content", "{:.2f}"),
+    "style_distance": ("distance to style", "{:.3f}"),
+    "mfcc_frechet": ("MFCC Fréchet distance to style", "{:.1f}"),
+    "target_distance_db": ("distance to target (dB)", "{:.1f}"),
+}
 # Cells of the content so far under its loudest are its gaps.
 _GAP_DB = -60.0
 
@@ -101,122 +84,6 @@ def score(pair: Pair, audio: PairAudio, result: TransferResult, *, n_fresh: int 
     return table
 
 
-def by_balance(pair: Pair, preset: Preset, balances: Sequence[float]) -> pd.DataFrame:
-    """Transfer a pair at several balances, by matched timbre and by the Gram matrix (``"plain"`` of the preset).
-
-    What is optimised gets its phase from Griffin-Lim, above balance 0.5 after matched timbre too: a polish would take
-    most of the time. ``mfcc_frechet_ratio`` is the distance to the style over the content's own.
-    """
-    rows = []
-    work = {name: getattr(preset.config, name) for name in ("n_iter", "phase")}
-    for balance in balances:
-        for name in ("plain", "matched"):
-            run = run_pair(pair, preset, replace(preset.methods(balance)[name], **work), progress=False)
-            row = run.row()
-            kept = row[["chroma_similarity", "onset_f"]]
-            ratio = row.mfcc_frechet / run.row(COPY_CONTENT).mfcc_frechet
-            rows.append({"method": run.method, "balance": balance, **kept, "mfcc_frechet_ratio": ratio})
-    return pd.DataFrame(rows).set_index(["method", "balance"]).sort_index()
-
-
-def panels(*runs: PairRun, target: bool = True) -> dict[str, np.ndarray]:
-    """Return what is shown and heard side by side: content, style, the known target if any, and each result.
-
-    Titles and waveforms [shape=(n_samples,)], at the level of the computation.
-    """
-    first = runs[0]
-    sounds = references_and_result(first.audio.content, first.audio.style, first.result)
-    shown = {"content": sounds[COPY_CONTENT], "style": sounds[COPY_STYLE]}
-    if target and first.audio.target is not None:
-        shown["known target"] = set_level(first.audio.target, first.result.config.level)
-    return shown | {f"result, {run.method}": run.result.y_computed for run in runs}
-
-
-def findings(*runs: PairRun) -> str:
-    """Return the numbers of one pair in words: a list in Markdown, an item for each method and the equaliser."""
-    before, other = runs[0].row(COPY_CONTENT), runs[0].row(COPY_STYLE)
-    items = [finding(EQUALISER, runs[0].row(EQUALISER), before)]
-    for run in runs:
-        item = finding(run.method, run.row(), before)
-        if len(run.result.convergence):  # magnitudes were optimised
-            own = run.row().style_share_optimised
-            item += f" Of the magnitudes optimised, under the filters optimised, {own:.1%} remained."
-        items.append(item)
-    items.append(f"The style itself, put in the content's place: {_kept(other)}.")
-    items += [against_equaliser(run) for run in runs if run.method == MATCHED]
-    between = gaps(*runs)
-    levels = ", ".join(
-        f"{level:.0f} dB{' or less' if level <= -RANGE_DB else ''} in *{name}*"
-        for name, level in between.items()
-    )
-    items.append(
-        f"Where the content is {-_GAP_DB:.0f} dB or more under its loudest cell, the median level is {levels}: "
-        f"highest in *{between.idxmax()}*."
-    )
-    return "\n".join(f"* {item}" for item in items)
-
-
-def finding(method: str, row: pd.Series, before: pd.Series) -> str:
-    """Return one row of a table (`score`) in words, beside the row of the content, `before`."""
-    ratio = row.mfcc_frechet / before.mfcc_frechet
-    item = (
-        f"*{method[0].upper()}{method[1:]}*: {row.style_share_fresh:.0%} of the content's style loss remains; "
-        f"{_kept(row)}; the MFCC Fréchet distance to the style is {ratio:.2f} times the content's, "
-        f"{'nearer' if ratio < 1 else 'farther away'}"
-    )
-    if pd.isna(row.target_distance_db):
-        return f"{item}."
-    nearer = "nearer" if row.target_distance_db < before.target_distance_db else "farther away"
-    return (
-        f"{item}; the distance to the known target goes from {before.target_distance_db:.1f} to "
-        f"{row.target_distance_db:.1f} dB, {nearer}."
-    )
-
-
-def _kept(row: pd.Series) -> str:
-    return f"chroma {row.chroma_similarity:.2f}, onset F {row.onset_f:.2f}"
-
-
-def against_equaliser(run: PairRun) -> str:
-    """Say in which columns of the table a result is better than the content through one fixed filter."""
-    own, other = run.row(), run.row(EQUALISER)
-    compared = {heading: sign * (own[name] - other[name]) for name, (heading, sign) in _BETTER.items()}
-    compared = {heading: gain for heading, gain in compared.items() if not pd.isna(gain)}
-    better = [heading for heading, gain in compared.items() if gain > 0]
-    return (
-        f"Against the equaliser *{run.method}* is better in {len(better)} of {len(compared)} columns: "
-        f"{', '.join(better) or 'none'}."
-    )
-
-
-def gaps(*runs: PairRun) -> pd.Series:
-    """Return what fills the gaps of the content: the median level in dB of cells 60 dB under its loudest or more."""
-    spectra = {name: magnitudes(y) for name, y in panels(*runs, target=False).items() if name != "style"}
-    reference = spectra["content"].max()
-    levels = {name: to_decibels(S, reference) for name, S in spectra.items()}
-    empty = levels["content"] <= _GAP_DB
-    medians = {name: float(np.median(level[empty])) for name, level in levels.items()}
-    return pd.Series(medians).rename(lambda name: name.removeprefix("result, "))
-
-
-def left_by_floor(*runs: PairRun, floors: tuple[float, ...] = (60.0, 80.0)) -> pd.DataFrame:
-    """Return the MFCC Fréchet distance to the style over the content's own, for floors in dB under each clip's peak.
-
-    A row for the equaliser and each method of one pair, a column for each floor.
-    """
-    first = runs[0]
-    sounds = references_and_result(first.audio.content, first.audio.style, first.result)
-    sounds |= {run.method: run.result.y_computed for run in runs}
-    style, sr = sounds.pop(COPY_STYLE), first.result.config.sr
-    distances = pd.DataFrame(
-        {
-            floor: {name: mfcc_frechet_distance(y, style, sr, range_db=floor) for name, y in sounds.items()}
-            for floor in floors
-        }
-    )
-    return distances.drop(index=COPY_CONTENT) / distances.loc[COPY_CONTENT]
-
-
 def numbers(*tables: pd.DataFrame) -> pd.DataFrame:
     """Return tables of `score`, of one edition, as a notebook shows them: text, a dash where nothing applies.
 
@@ -227,7 +94,7 @@ def numbers(*tables: pd.DataFrame) -> pd.DataFrame:
     table = table.set_index(["pair", "method"]).sort_index(level="pair", sort_remaining=False, kind="stable")
     shown = {
         heading: ["–" if pd.isna(value) else form.format(value) for value in table[column]]
-        for column, heading, form in _SHOWN
+        for column, (heading, form) in _SHOWN.items()
         if column in table and table[column].notna().any()
     }
     frame = pd.DataFrame(shown, index=table.index.set_names([None, None]))
@@ -236,49 +103,74 @@ def numbers(*tables: pd.DataFrame) -> pd.DataFrame:
     return frame.rename_axis(columns=f"{table['edition'].iloc[0]} clips")
 
 
-def overview(runs: dict[str, PairRun]) -> Figure:
-    """Draw content, style, the paper's way and matched timbre on one scale; `runs` as by `Preset.methods`."""
-    return _triptych(runs["paper"], runs["matched"], target=False)
+def by_the_paper(pair: Pair, preset: Preset, balance: float = 0.5) -> dict[str, np.ndarray]:
+    """Return content, style and the paper's result, waveforms [shape=(n_samples,)] at the preset's rate.
 
-
-def detail(runs: dict[str, PairRun]) -> Figure:
-    """Draw two seconds of the content, and what the paper's way, its limit and matched timbre changed there."""
-    chosen = [runs[name] for name in ("paper", "infinite", "matched")]
-    sounds = panels(*chosen, target=False)
-    content, _ = sounds.pop("content"), sounds.pop("style")
-    short = {name.removeprefix("result, "): y for name, y in sounds.items()}
-    return show_differences(content, short, sr=chosen[0].result.sr, title=chosen[0].caption)
-
-
-def curves(runs: dict[str, PairRun]) -> Figure:
-    """Draw losses and phase of the paper's way and of its limit, with the polish."""
-    own = {runs[name].method: runs[name].result for name in ("paper", "infinite")}
-    return show_optimisation(own, title=runs["paper"].caption)
-
-
-def _triptych(*runs: PairRun, target: bool = True) -> Figure:
-    return show_triptych(panels(*runs, target=target), sr=runs[0].result.sr, title=runs[0].caption)
-
-
-def write_runs(runs: Sequence[PairRun], results: Results) -> None:
-    """Write the runs of one pair: rows into ``pairs.csv``, one figure, sound, and settings into the manifest.
-
-    A result of random filters, which takes minutes, is kept for `audiostyle.widgets.pair_explorer.PairExplorer` too.
+    Content and style have one level; the result has the level at which the losses were measured, its own. It is kept
+    under ``results/cache/paper`` and not made again.
     """
-    pair = runs[0].pair
-    table = pd.concat([run.table for run in runs]).drop_duplicates("method")
-    results.update_table(table, "pairs", keys=["pair", "method"])
-    figure = _triptych(*runs)
-    results.save_figure(figure, pair.pair)
-    plt.close(figure)  # or a notebook would show it a second time
-    for run in runs:
-        if run.result.config.encoder == "random":
-            store_run(run)
-        name = f"{pair.pair}-{run.method.replace(',', '').replace(' ', '-')}"
-        if pair.edition == "bundled":  # sound made from recordings stays out of the results
-            results.save_sound(run.result.y, run.result.sr, name)
-        settings = {"config": asdict(run.result.config), "seconds": run.result.seconds}
-        results.save_manifest(**{name: settings})
+    config = replace(preset.config, balance=balance)
+    audio = load_pair(pair, duration=preset.duration, sr=config.sr)
+    key = cache_key("paper", sources=made_of(pair, preset.duration), config=config)
+    path = paths.cache_dir() / "paper" / f"{pair.pair}-{key}.npz"
+    found = read_arrays(path)
+    if found is None:
+        found = {"y": transfer_style(audio.content, audio.style, audio.sr, config).y_computed}
+        write_arrays(path, found)
+    levelled = (set_level(y, config.level) for y in (audio.content, audio.style))
+    return dict(zip(("content", "style", "result"), (*levelled, found["y"]), strict=True))
+
+
+def caption(pair: Pair, preset: Preset) -> str:
+    """Return the pair, the edition and the number of filters, for the title of a figure or a row of players."""
+    return f"{pair.title} · {pair.edition} clips · {preset.config.n_filters} filters"
+
+
+def judged(sounds: dict[str, np.ndarray], preset: Preset) -> pd.DataFrame:
+    """Return the numbers of a pair that notebooks 03 to 05 show, rounded: of copies, equaliser and result.
+
+    Its level over the content's; style loss left under fresh filters, at this level and at the content's. At equal
+    level, chroma and onsets (F-measure within 50 ms) in common with the content; notes in common with the style,
+    whenever they sound; and of the picture in dB its correlation with the content's and with the style's, cell by
+    cell, the distance of its average from the style's, in 40 mel bands, and its median where the content is 60 dB
+    under its loudest cell. `sounds` as of `by_the_paper`, and more to compare by their names.
+    """
+    content, style = sounds["content"], sounds["style"]
+    sr, n = preset.config.sr, len(content)
+    made = {
+        COPY_CONTENT: content,
+        COPY_STYLE: fix_length(style, size=n),
+        EQUALISER: equaliser(content, style),
+    }
+    made |= {name: y for name, y in sounds.items() if name not in ("content", "style")}
+    raw, made = made, {name: set_level(y, preset.config.level) for name, y in made.items()}
+    spectra = {name: magnitudes(y) for name, y in made.items()}
+    level = {name: to_decibels(S, spectra[COPY_CONTENT].max()) for name, S in spectra.items()}
+    bands = librosa.filters.mel(sr=sr, n_fft=preset.config.n_fft, n_mels=40)
+    mean = {name: librosa.power_to_db(bands @ (S**2).mean(axis=1)) for name, S in spectra.items()}
+    gaps = level[COPY_CONTENT] <= _GAP_DB
+    rows = {
+        name: {
+            "level (dB)": 20 * np.log10(rms(raw[name]) / rms(content)),
+            "style loss left": _style_left(raw[name], content, style, preset),
+            "at equal level": _style_left(y, content, style, preset),
+            "notes kept": chroma_similarity(y, content, sr),
+            "attacks kept": onset_f_measure(y, content, sr),
+            "the style's notes": note_similarity(y, style, sr),
+            "like the content": np.corrcoef(level[name].ravel(), level[COPY_CONTENT].ravel())[0, 1],
+            "like the style": np.corrcoef(level[name].ravel(), level[COPY_STYLE].ravel())[0, 1],
+            "average from the style (dB)": rms(mean[name] - mean[COPY_STYLE]),
+            "in the gaps (dB)": np.median(level[name][gaps]),
+        }
+        for name, y in made.items()
+    }
+    table = pd.DataFrame.from_dict(rows, orient="index").astype(float).round(2) + 0.0
+    return table.round(dict.fromkeys([name for name in table if name.endswith("(dB)")], 1))
+
+
+def _style_left(y: np.ndarray, content: np.ndarray, style: np.ndarray, preset: Preset) -> float:
+    judge = {"judge": "fresh", "n_filters": preset.config.n_filters}
+    return judge_losses(y, content, style, **judge)["style_share_fresh"]
 
 
 def store_run(run: PairRun) -> None:
@@ -302,8 +194,3 @@ def fill_grid(
                 renders.store(pair, preset.duration, kept)
             found[method, balance] = kept
     return found
-
-
-def levelled(audio: PairAudio, level: float = 0.05) -> tuple[np.ndarray, np.ndarray]:
-    """Return content and style at one level."""
-    return set_level(audio.content, level), set_level(audio.style, level)

@@ -4,8 +4,8 @@
 and four utterances that train, and ``sketch.csv`` what `best` names rightly exactly and by sketches. Corpora are looked
 for in the mirror and in the folder of downloads; one that is absent is named and left out.
 
-The other functions are those of the notebook: how the accuracy depends on speakers, utterances, seconds and filters,
-and whether level, duration, silence, channel or text could be what gives a speaker away.
+The functions are those of notebooks 06 and 12: how the accuracy depends on speakers, utterances, seconds, filters and
+numbers of a sketch, and whether level, duration, silence, channel or text could be what gives a speaker away.
 """
 
 import sys
@@ -84,18 +84,6 @@ def load_part(corpus: Corpus, designs: Sequence[tuple[int, int]]) -> dict[tuple[
     return {(n, per): load_recordings(corpus, speakers=n, per_speaker=per) for n, per in designs}
 
 
-def nearest_possible(accuracy: float, n_test: int) -> tuple[float, float]:
-    """Return the largest share of `n_test` items that is at most `accuracy`, and the smallest at least as large.
-
-    Examples
-    --------
-    >>> nearest_possible(0.485, 80)
-    (0.475, 0.4875)
-    """
-    count = round(accuracy * n_test, 9)
-    return float(np.floor(count) / n_test), float(np.ceil(count) / n_test)
-
-
 def take(
     items: Recordings,
     *,
@@ -162,20 +150,6 @@ def vary_pairs(
             named = classify(sketcher.views(sketched), items.speakers, train, test, "ridge")
             rows.append(about | {"split": split} | count_right(named, items.speakers[test]))
     return pd.DataFrame(rows)
-
-
-def beside_paper(table: pd.DataFrame) -> pd.DataFrame:
-    """Put rows of a `speaker_table`, of the method ``paper``, below the paper's own, filter seeds summarised.
-
-    Returns ``source, n_speakers, n_test, encoder, split, mean, std, seeds``; ``std`` over filter seeds.
-    """
-    key = ["corpus", "n_speakers", "n_test", "encoder", "split"]
-    grouped = table.groupby(key)
-    ours = grouped["accuracy"].agg(["mean", "std"]).assign(seeds=grouped["seed"].count()).reset_index()
-    columns = ["corpus", "n_speakers", "n_test", "mean"]
-    printed = [("the paper, as printed", n, n_test, accuracy) for n, _, n_test, accuracy in PAPER_TABLE]
-    beside = pd.concat([pd.DataFrame(printed, columns=columns), ours], ignore_index=True)
-    return beside[[*key, "mean", "std", "seeds"]].rename(columns={"corpus": "source"})
 
 
 def confounds(

@@ -129,7 +129,7 @@ def table1() -> pd.DataFrame:
     for (corpus, speakers, train, split), part in committed("recorded/table1").groupby(design, sort=False):
         limit = part[part["encoder"] != "random-4096"].set_index("method")
         row = {"corpus": f"{corpus}, {speakers} × {2 * train // speakers}", "split": split}
-        for method in ("paper", "ridge", "best", "spectrum", "mfcc", "gmm", "chance"):
+        for method in ("paper", "linear", "ridge", "best", "spectrum", "mfcc", "gmm", "chance"):
             row[method] = f"{limit.at[method, 'accuracy']:.3f}" if method in limit.index else "–"
             if method in ("paper", "best") and method in limit.index:
                 row[method] += f" [{limit.at[method, 'ci_low']:.3f}, {limit.at[method, 'ci_high']:.3f}]"

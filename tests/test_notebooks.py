@@ -15,6 +15,7 @@ from audiostyle.datasets import paths
 
 FOLDER = paths.notebooks_dir()
 NOTEBOOKS = sorted(FOLDER.glob("[0-9][0-9]_*.ipynb"))
+PAPER = NOTEBOOKS[:7]  # part I
 MOST_BYTES = 1_500_000
 # A page with a tool on it, not a lesson.
 APPS = ("11_style_lab",)
@@ -76,6 +77,32 @@ def test_cells_are_short_and_hold_no_tricks(path, notebook):
         assert not any(isinstance(node, ast.ClassDef) for node in ast.walk(_tree(cell)))
     for forbidden in ("sys.path", "%pip", "!pip", "filterwarnings", "simplefilter", "/home/"):
         assert not any(forbidden in cell.source for cell in notebook.cells), forbidden
+
+
+@pytest.mark.parametrize("path", PAPER, ids=lambda path: path.stem)
+def test_part_one_is_short_and_its_exercises_have_answers(path):
+    notebook = nbformat.read(path, as_version=4)
+    lines = [len(cell.source.splitlines()) for cell in _code(notebook)]
+    assert len(lines) <= 16
+    assert f"solutions/{path.name[:2]}_" in notebook.cells[-1].source
+    if path != PAPER[0]:
+        assert len(_prose(notebook).split()) <= 1000
+
+
+@pytest.mark.parametrize("path", PAPER[3:6], ids=lambda path: path.stem)
+def test_numbers_of_a_verdict_stand_in_a_table_above_it(path):
+    printed, verdicts = set(), []
+    for cell in nbformat.read(path, as_version=4).cells:
+        for output in cell.get("outputs", []):
+            printed |= set(re.findall(r"\d+\.\d+", output.get("data", {}).get("text/plain", "")))
+        if "**Verdict.**" in cell.source:
+            verdict = cell.source.partition("**Verdict.**")[2].partition("\n")[0]
+            # Times and frequencies are of the picture.
+            claimed = set(re.findall(r"(\d+\.\d+)(?![\d ]*(?:s|kHz)\b)", verdict))
+            assert claimed <= printed, claimed - printed
+            verdicts.append(claimed)
+    assert len(verdicts) == 2
+    assert all(verdicts)
 
 
 def test_ends_with_an_assertion_and_an_experiment(path, notebook):

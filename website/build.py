@@ -1,7 +1,8 @@
-"""Build the site in seconds, from committed results alone: ``python -m website.build`` (``make site``).
+"""Build the site from committed results, in seconds: ``python -m website.build`` (``make site``).
 
 A front page with the six pairs and one known target, a page with all fourteen, and the notebooks as they are committed,
-into ``results/site``. No page asks another server for anything, and none may: each says so in its policy.
+into ``results/site``. Where the recordings are at hand, their pairs too, whose results take minutes once. No page asks
+another server for anything, and none may: each says so in its policy.
 """
 
 import argparse
@@ -26,6 +27,7 @@ from jupyter_core.paths import jupyter_path
 from PIL import Image
 
 from audiostyle.datasets import paths
+from audiostyle.datasets.clips import current_edition
 from audiostyle.sound.levels import rms
 from audiostyle.spectrogram import RANGE_DB, frequencies, magnitudes, to_decibels
 from audiostyle.widgets.parts import script, stylesheet
@@ -34,7 +36,7 @@ from experiments import truth
 from experiments.results import committed
 from notebooks.run import notebooks, to_html
 from website import sounds
-from website.places import FIRST, METHODS, Place, places
+from website.places import FIRST, METHODS, Place, places, recordings
 
 TEMPLATES = Path(__file__).parent / "templates"
 # Images and styles may stand in the page; scripts are files of the site, or, in notebooks, those with these digests.
@@ -55,6 +57,8 @@ def sources(place: Place, made: pd.DataFrame) -> dict[str, tuple[str, Path]]:
     for method, (name, heading) in METHODS.items():
         for file in made.loc[(made["place"] == place.name) & (made["method"] == method), "file"]:
             found[name] = (heading, sounds.folder() / file)
+        if name in place.made:
+            found[name] = (heading, place.made[name])
     if place.target:
         found[_TRUTH[0]] = (_TRUTH[1], place.target)
     return found
@@ -169,8 +173,8 @@ def night() -> str:
     return f"@media (prefers-color-scheme: dark) {{ {' '.join(colours)} }}"
 
 
-def build(out: Path) -> Path:
-    """Build the site into a folder, whose earlier site is removed.
+def build(out: Path, *, recorded: bool = False) -> Path:
+    """Build the site into a folder, whose earlier site is removed; with the recordings, if they are at hand.
 
     Raises
     ------
@@ -185,12 +189,13 @@ def build(out: Path) -> Path:
         (out / name).mkdir(parents=True)
     (out / MARK).touch()
     made = sounds.table()
-    pages = [page_of(place, made, out) for place in places()]
+    pages = [page_of(place, made, out) for place in (*places(), *(recordings() if recorded else ()))]
     means = committed("truth_mean")
     triples = [page for page in pages if page["kind"] == "triple"]
     values = {
         "policy": POLICY,
         "pairs": [page for page in pages if page["kind"] == "pair"],
+        "recordings": [page for page in pages if page["kind"] == "recording"],
         "triples": sorted(triples, key=lambda page: page["distances"]["ours"]),
         "first": next(page for page in pages if page["name"] == FIRST),
         "table": truth_table(),
@@ -224,7 +229,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--to", type=Path, default=paths.results_root() / "site", help="folder to build into")
     start = time.perf_counter()
     try:
-        out = build(parser.parse_args(argv).to)
+        out = build(parser.parse_args(argv).to, recorded=current_edition() == "recorded")
     except ValueError as error:
         parser.error(str(error))
     size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())

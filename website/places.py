@@ -1,7 +1,7 @@
 """What is heard on the site, in one table: the six pairs and the known targets, bundled, and three methods."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -9,7 +9,10 @@ import pandas as pd
 from audiostyle.datasets import paths
 from audiostyle.datasets.clips import PairAudio, get_clip, load_pair, locate, pairs
 from audiostyle.datasets.triples import Triple, load_triple, triples
+from audiostyle.sound.write import save_audio
 from experiments import truth
+from experiments.pairs import by_the_paper
+from experiments.presets import get_preset
 
 # Of the study of truth, in the order of the player: what files and the page call them.
 METHODS = {
@@ -31,13 +34,15 @@ class Place:
         Name of the pair or triple, and of its place on the page.
     title : str
         Such as ``"flute → viola"``.
-    kind : {"pair", "triple"}
+    kind : {"pair", "triple", "recording"}
     content, style : pathlib.Path
         Files, whole.
     target : pathlib.Path or None
         What a perfect transfer would sound like, where that is known.
     content_text, style_text : str
-        What they are.
+        What they are, and whose.
+    made : dict of str to pathlib.Path
+        Results by the name of the method, where they are not in the table of sounds.
     """
 
     name: str
@@ -48,6 +53,7 @@ class Place:
     target: Path | None
     content_text: str
     style_text: str
+    made: dict[str, Path] = field(default_factory=dict)
 
     def load(self) -> PairAudio:
         """Read content, style and target as the methods get them."""
@@ -67,6 +73,32 @@ def places() -> Iterator[Place]:
     sources = pd.read_csv(paths.registry_dir() / "truth.csv").set_index("name")
     for triple in triples():
         yield _of_triple(triple, sources.loc[triple.name])
+
+
+def recordings() -> Iterator[Place]:
+    """Yield the six pairs of recordings, with results that are made on the way and kept under ``results/cache``.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the recordings are not at hand.
+    """
+    folder = paths.cache_dir() / "site"
+    folder.mkdir(parents=True, exist_ok=True)
+    for pair in pairs("recorded"):
+        audio, name = load_pair(pair), f"{pair.pair}-recorded"
+        sounds = {"content": audio.content, "style": audio.style}
+        sounds["paper"] = by_the_paper(pair, get_preset("paper"))["result"]
+        for method in (truth.EQUALISER, truth.DEFAULT):
+            sounds[METHODS[method][0]] = truth.make_sound(method, audio.content, audio.style, audio.sr)
+        files = {
+            method: save_audio(folder / f"{name}-{method}.ogg", y, audio.sr) for method, y in sounds.items()
+        }
+        whose = (get_clip(clip) for clip in (pair.content_clip, pair.style_clip))
+        texts = (f"{clip.title} ({clip.attribution}; {clip.licence})" for clip in whose)
+        yield Place(
+            name, pair.title, "recording", files.pop("content"), files.pop("style"), None, *texts, files
+        )
 
 
 def _of_triple(triple: Triple, row: pd.Series) -> Place:

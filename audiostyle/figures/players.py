@@ -31,9 +31,10 @@ def player_row(sounds: dict[str, np.ndarray], sr: int, *, heading: str = "") -> 
 
 
 def _place(heading: str) -> str:
-    """Return the attribute that names the pair of a heading, which is also the name of its place on the site."""
-    named = [pair.pair for pair in pairs() if pair.title in heading]
-    return f' data-place="{named[0]}"' if named else ""
+    """Return the attribute that names the pair and edition of a heading, which is their place on the site."""
+    named = [pair for pair in pairs() if pair.title in heading and f"{pair.edition} clips" in heading]
+    recorded = "-recorded" if named and named[0].edition == "recorded" else ""
+    return f' data-place="{named[0].pair}{recorded}"' if named else ""
 
 
 def common_gain(waveforms: list[np.ndarray]) -> list[float]:

@@ -64,7 +64,7 @@ MEASURES = (
 
 
 def fresh_encoder(n_filters: int = 4096, *, device: str | torch.device = "cpu") -> RandomEncoder:
-    """Return the paper's layer, 11 frames and ReLU, with random filters that no optimisation uses."""
+    """Return the layer of the preset ``paper``, 11 frames and ReLU, with random filters that no optimisation uses."""
     return RandomEncoder(n_filters, seed=_FRESH_SEED, device=device)
 
 

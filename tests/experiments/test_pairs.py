@@ -7,14 +7,14 @@ import pandas as pd
 import pytest
 
 from audiostyle.datasets.clips import get_pair
+from audiostyle.measures.table import COPY_CONTENT, COPY_STYLE, EQUALISER, MATCHED
 from audiostyle.sound.levels import rms
-from audiostyle.sound.samples import Sound
 from experiments import pairs
-from experiments.pairs import COPY_CONTENT, COPY_STYLE, EQUALISER, MATCHED, PLAIN, POLISH
+from experiments.pairs import PLAIN, POLISH
 from experiments.presets import get_preset
-from experiments.results import Results
 
 SMOKE = get_preset("smoke")
+FEW = SMOKE._replace(config=replace(SMOKE.config, n_iter=3))
 
 
 @pytest.fixture(scope="module")
@@ -42,59 +42,37 @@ def test_content_is_kept_by_the_content_alone(runs):
     assert style.mfcc_frechet == pytest.approx(0, abs=1e-3)
 
 
-def test_findings_say_nearer_only_where_it_is(runs):
-    said = pairs.findings(*runs).splitlines()
-    before = runs[0].row(COPY_CONTENT)
-    for run, line in zip(runs, said[1:5], strict=True):
-        timbre, target = line.split("; ")[2:4]
-        assert timbre.endswith("nearer") == (run.row().mfcc_frechet < before.mfcc_frechet)
-        assert ("nearer" in target) == (run.row().target_distance_db < before.target_distance_db)
-    assert said[-1].endswith(f"highest in *{pairs.gaps(*runs).idxmax()}*.")
-    assert pairs.against_equaliser(runs[-1]) in "\n".join(said)
+def test_references_are_shown_once(runs):
+    shown = pairs.numbers(*(run.table for run in runs))
+    assert shown.index.tolist() == [COPY_CONTENT, COPY_STYLE, EQUALISER, *(run.method for run in runs)]
+    assert shown.loc[MATCHED, "spectral convergence (dB)"] == "–"
 
 
-@pytest.mark.parametrize(("change", "count"), [(1, "in 7 of 7"), (-1, "in 0 of 7 columns: none")])
-def test_the_equaliser_is_compared_column_by_column(runs, change, count):
-    matched = runs[-1]
-    table = matched.table.set_index("method").astype(object)
-    for name in table.columns.intersection(["chroma_similarity", "onset_f"]):
-        table.loc[MATCHED, name] = table.loc[EQUALISER, name] + change
-    for name in (
-        "content_share_fresh",
-        "style_share_fresh",
-        "style_distance",
-        "mfcc_frechet",
-        "target_distance_db",
-    ):
-        table.loc[MATCHED, name] = table.loc[EQUALISER, name] - change
-    said = pairs.against_equaliser(matched._replace(table=table.reset_index()))
-    assert said.startswith(f"Against the equaliser *{MATCHED}* is better {count}")
+def test_judged_has_the_controls_that_its_columns_need():
+    sounds = pairs.by_the_paper(get_pair("instrument-1", "bundled"), FEW)
+    table = pairs.judged(sounds, FEW)
+    assert table.index.tolist() == [COPY_CONTENT, COPY_STYLE, EQUALISER, "result"]
+    assert table.loc[COPY_CONTENT].tolist()[:5] == [0, 1, 1, 1, 1]
+    assert table.loc[COPY_STYLE, "style loss left"] == 0
+    assert table.loc[COPY_STYLE, ["like the style", "average from the style (dB)"]].tolist() == [1, 0]
+    kept = table[["notes kept", "attacks kept", "like the content"]]
+    assert (kept.loc[COPY_STYLE] < kept.loc[EQUALISER]).all(), "one filter keeps more than another piece has"
+    assert table.loc[COPY_CONTENT, "in the gaps (dB)"] <= -60
 
 
-def test_left_by_floor_is_the_ratio_of_the_table_at_its_floor(runs):
-    left = pairs.left_by_floor(*runs)
-    assert left.index.tolist() == [EQUALISER, *(run.method for run in runs)]
-    for run in runs:
-        ratio = run.row().mfcc_frechet / run.row(COPY_CONTENT).mfcc_frechet
-        assert left.loc[run.method, 60] == pytest.approx(ratio)
-        assert left.loc[run.method, 80] != pytest.approx(ratio)
+def test_what_fills_the_gaps_is_heard_there():
+    t = np.arange(3 * 22050) / 22050
+    tone, high = (0.05 * np.sqrt(2) * np.sin(2 * np.pi * f * t).astype(np.float32) for f in (440, 3000))
+    levels = [
+        pairs.judged({"content": tone, "style": high, "result": y}, FEW).loc["result", "in the gaps (dB)"]
+        for y in (tone, tone + 1e-3 * np.random.default_rng(0).normal(size=len(t)).astype(np.float32))
+    ]
+    assert levels[0] == -80
+    assert levels[1] > -70
 
 
-def test_gaps_are_filled_by_what_is_added_to_them(runs):
-    levels = pairs.gaps(*runs)
-    assert list(levels.index) == ["content", *(run.method for run in runs)]
-    assert -80 <= levels["content"] <= -60
-    result = runs[0].result
-    noise = 0.01 * np.random.default_rng(0).normal(size=result.y.shape).astype(np.float32)
-    noisy = runs[0]._replace(result=replace(result, sound=Sound.of(result.y + noise, result.sr)))
-    assert pairs.gaps(noisy).iloc[1] > levels.iloc[1] + 5
-
-
-@pytest.mark.parametrize("edition", ["bundled", "recorded"])
-def test_sound_made_from_recordings_stays_out_of_the_results(runs, edition):
-    run = runs[1]._replace(pair=runs[1].pair._replace(edition=edition))
-    results = Results("smoke", edition)
-    pairs.write_runs([run], results)
-    assert (results.folder / "figures" / "instrument-1.png").is_file()
-    sounds = [path.suffix for path in results.folder.rglob("*") if path.parent.name == "audio"]
-    assert sounds == ([".ogg"] if edition == "bundled" else [])
+def test_a_stored_result_is_not_made_again(monkeypatch):
+    pair = get_pair("instrument-1", "bundled")
+    first = pairs.by_the_paper(pair, FEW)
+    monkeypatch.setattr(pairs.renders, "render", None)
+    assert all(np.array_equal(y, first[name]) for name, y in pairs.by_the_paper(pair, FEW).items())

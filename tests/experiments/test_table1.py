@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from audiostyle.datasets import paths
@@ -13,7 +12,6 @@ from audiostyle.speakers.table import split_items
 from experiments import table1
 from experiments.table1 import (
     CHANNELS,
-    beside_paper,
     channels,
     confounds,
     few_shot,
@@ -111,18 +109,6 @@ def test_duration_alone_names_the_speaker_of_the_nearest_duration(rng):
     ys = tuple(rng.normal(size=int(s * SAMPLE_RATE)).astype(np.float32) for s in seconds)
     table = single_cues(Recordings("toy", ys, np.repeat(NAMES, 2), (None,) * 6, ())).set_index("cue")
     assert table.loc["duration", "accuracy"] == pytest.approx(2 / 3)  # cyd's second is as short as ann's
-
-
-def test_seeds_are_summarised_below_the_papers_rows():
-    about = {"corpus": "c", "n_speakers": 4, "n_test": 80, "split": "halves"}
-    rows = [about | {"encoder": "random-8", "seed": s, "accuracy": a} for s, a in ((0, 0.5), (1, 0.7))]
-    rows.append(about | {"encoder": "infinite", "seed": None, "accuracy": 0.9})
-    table = beside_paper(pd.DataFrame(rows).astype({"seed": "Int64"}))
-    assert table["mean"].tolist()[:2] == [0.925, 0.485]
-    ours = table.iloc[2:].set_index("encoder")
-    assert ours["mean"].to_dict() == pytest.approx({"infinite": 0.9, "random-8": 0.6})
-    assert ours.loc["random-8", "std"] == pytest.approx(np.std([0.5, 0.7], ddof=1))
-    assert ours["seeds"].to_dict() == {"infinite": 0, "random-8": 2}
 
 
 def test_channels_do_what_they_say(rng):

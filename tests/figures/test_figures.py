@@ -12,10 +12,10 @@ import soundfile
 
 from audiostyle.datasets.clips import pairs
 from audiostyle.figures.labels import place_labels
-from audiostyle.figures.optimisation import show_losses
 from audiostyle.figures.players import player_row
-from audiostyle.figures.speakers import show_map
-from audiostyle.figures.spectrograms import show_differences, show_spectrograms
+from audiostyle.figures.speakers import show_confusion, show_map
+from audiostyle.figures.speakers import show_curves as show_accuracy
+from audiostyle.figures.spectrograms import show_closely, show_spectrograms, show_triptych
 from audiostyle.sound.levels import rms
 from notebooks.run import link_to_site
 
@@ -47,12 +47,24 @@ def test_spectrograms_side_by_side_share_the_loudest_as_0_db():
         assert ax.get_ylim()[1] < 5.1
 
 
-def test_losses_are_drawn_in_their_own_units():
-    losses = pd.DataFrame({"iteration": [0, 1, 2], "content": [0.0, 2.0, 4.0], "style": [30.0, 20.0, 10.0]})
-    ax = show_losses(losses, ax=plt.figure().subplots(), content_unit=4.0, style_unit=10.0)
-    content, style = ax.get_lines()
-    assert content.get_xydata().tolist() == [[1, 0.5], [2, 1.0]]  # 0 has no place on a logarithmic axis
-    assert style.get_xydata().tolist() == [[0, 3.0], [1, 2.0], [2, 1.0]]
+def test_confusion_has_who_speaks_in_rows_and_who_is_named_in_columns():
+    ax = show_confusion(["a", "a", "b", "b"], ["a", "b", "b", "b"], ax=plt.figure().subplots(), title="t")
+    assert ax.images[0].get_array().tolist() == [[1, 1], [0, 2]]
+    written = {(text.get_position(), text.get_text()) for text in ax.texts}
+    assert written == {((0, 0), "1"), ((1, 0), "1"), ((1, 1), "2")}
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("named", "speaks")
+
+
+def test_chance_is_one_over_the_number_of_speakers():
+    rows = [
+        {"value": n, "method": "paper", "n_speakers": n, "accuracy": 0.9, "ci_low": 0.8, "ci_high": 0.95}
+        for n in (2, 4)
+    ]
+    ax = show_accuracy(pd.DataFrame(rows), ax=plt.figure().subplots(), xlabel="speakers", title="t")
+    (chance,) = (line for line in ax.get_lines() if line.get_label() == "chance")
+    assert chance.get_xydata().tolist() == [[2, 0.5], [4, 0.25]]
+    (bars,) = ax.containers
+    assert bars[2][0].get_segments()[0] == pytest.approx(np.array([[2, 0.8], [2, 0.95]]))
 
 
 def test_players_in_a_row_are_equally_loud_and_none_clips(content, style):
@@ -70,7 +82,8 @@ def test_players_in_a_row_are_equally_loud_and_none_clips(content, style):
 def test_players_of_a_pair_lead_to_its_place_on_the_site(content):
     for pair in pairs():
         page = player_row({"content": content}, SR, heading=f"{pair.title} · {pair.edition} clips").data
-        assert f'#{pair.pair}"' in link_to_site(page)
+        place = pair.pair if pair.edition == "bundled" else f"{pair.pair}-recorded"
+        assert f'#{place}"' in link_to_site(page)
         assert "audio" not in link_to_site(page)
     assert '#main"' in link_to_site(player_row({"content": content}, SR, heading="my own").data)
 
@@ -82,25 +95,40 @@ def test_a_logarithmic_axis_begins_at_its_lower_end_and_names_octaves():
     assert [panel.get_title() for panel in figure.axes[:4]] == ["a", "b", "c", ""]
     assert not last.axison
     assert ax.get_yscale() == "log"
-    assert ax.get_ylim() == pytest.approx((0.06, 9.0), abs=SR / 2048 / 1000)
-    ticks = " ".join(label.get_text() for label in ax.get_yticklabels())
-    assert ticks == "0.0625 0.125 0.25 0.5 1 2 4 8"
+    low, high = ax.get_ylim()
+    assert low == pytest.approx(0.06, abs=SR / 2048 / 1000)
+    assert high == pytest.approx(9.0, abs=SR / 2048 / 1000)
+    assert [label.get_text() for label in ax.get_yticklabels()] == [
+        "0.0625", "0.125", "0.25", "0.5", "1", "2", "4", "8"
+    ]  # fmt: skip
 
 
-def test_a_difference_has_the_sign_of_what_was_added(content):
+def test_three_sounds_stand_in_a_row_with_arrows_where_they_are_wanted(content, style):
+    figure = show_triptych(
+        {"a": content, "b": style, "c": content}, marks=[("b", 0.5, 1.0, 0.8, 4.0, "here")]
+    )
+    panels = figure.axes[:3]
+    assert [ax.get_subplotspec().rowspan.start for ax in panels] == [0, 0, 0]
+    assert panels[0].get_yscale() == "log"
+    (arrow,) = panels[1].texts
+    assert (arrow.xy, arrow.get_text()) == ((0.5, 1.0), "here")
+    figure.draw_without_rendering()  # lays the panels out
+    assert panels[0].get_window_extent().width >= 450
+
+
+def test_a_closer_look_is_at_its_own_time_and_a_difference_has_the_sign_of_what_was_added(content):
     t = np.arange(len(content)) / SR
     added = content + 0.3 * np.sin(2 * np.pi * 5000 * t).astype(np.float32)
-    figure = show_differences(content, {"added": added, "halved": content / 2}, seconds=1.0, title="t")
-    first, more, less = figure.axes[:3]
-    assert [ax.get_title().split(" − ")[0] for ax in (first, more, less)] == ["content", "added", "halved"]
-    mesh = more.collections[0]
-    kilohertz = mesh.get_coordinates()[:, 0, 1]
-    row = np.searchsorted(kilohertz, 5.0) - 1
-    assert mesh.get_array()[row].min() > 20
-    assert mesh.get_clim() == (-30, 30)
-    loud = np.asarray(first.collections[0].get_array()) > -60
-    halved = np.asarray(less.collections[0].get_array())[loud]
-    np.testing.assert_allclose(halved, 20 * np.log10(0.5), atol=0.01)
+    for result, check in ((added, lambda row: row.min() > 20), (content, lambda row: not np.any(row))):
+        figure = show_closely(content, content[::-1].copy(), result, begins=(0.5, 0.25), seconds=1.0)
+        first, style, _, change = figure.axes[:4]
+        assert first.get_title() == "content"
+        assert [ax.get_xlim()[0] for ax in (first, style)] == pytest.approx([0.5, 0.25], abs=0.02)
+        mesh = change.collections[0]
+        row = np.searchsorted(mesh.get_coordinates()[:, 0, 1], 5.0) - 1
+        assert check(np.asarray(mesh.get_array())[row])
+        assert mesh.get_clim() == (-30, 30)
+        assert mesh.cmap(0.5)[:3] == pytest.approx((1, 1, 1), abs=0.05), "nothing changed is white"
 
 
 BOUNDS = (0.0, 0.0, 300.0, 200.0)
