@@ -1,7 +1,7 @@
 """The constants of the matched timbre, found again on known targets, and what each of them is worth.
 
-``python -m experiments.fit_matching`` moves one constant after the other by a factor of 1.6 and keeps what lowers
-the mean distance of the training sets by more than twice its standard error over triples. It starts from the table in
+``python -m experiments.fit_matching`` moves one constant after the other by a factor of 1.6 and keeps what lowers the
+mean distance of the training sets by more than twice its standard error over triples. It starts from the table in
 ``audiostyle.matching.match`` and, for instruments, from far away: every second constant halved, the others doubled. It
 writes every setting tried, with its distance on every set, to ``results/paper/fit_matching.csv``, and prints what it
 costs to do without each constant, to halve and to double it. An instrument's `noise` is not searched: what it is for,
@@ -32,7 +32,7 @@ from audiostyle.matching.match import CONSTANTS, Constants, Library, expected_ba
 from audiostyle.sound.read import load_audio
 
 DECIBELS = 10 / np.log(10)
-# Nepers of power under the target's peak (60 dB) below which levels are not told apart, and within which frames sound.
+# Nepers of power under the target's peak (60 dB) within which levels are told apart, and within which frames sound.
 RANGE, SOUNDS = 13.8, 6.9
 # Frames of the style that are kept for each of the content's: those that any setting tried would choose.
 KEPT = 300
@@ -157,13 +157,9 @@ class Log:
         rows = [(t.set, t.trains, *(self.known[x, t.name] for x in (k, against))) for t in chosen]
         table = pd.DataFrame(rows, columns=["set", "trains", "mean", "change"])
         table["change"] = table["mean"] - table["change"]
-        grouped = table.groupby("set", sort=False)
-        found = grouped.agg(
-            trains=("trains", "first"),
-            mean=("mean", "mean"),
-            change=("change", "mean"),
-            error=("change", "sem"),
-        )
+        columns = {"trains": ("trains", "first"), "mean": ("mean", "mean")}
+        columns |= {"change": ("change", "mean"), "error": ("change", "sem")}
+        found = table.groupby("set", sort=False).agg(**columns)
         for name, row in found.iterrows():
             self._write(kind, *note, name, row["trains"], *(f"{x:.4f}" for x in row.iloc[1:]))
         found.loc["all"] = [training, table["mean"].mean(), table["change"].mean(), table["change"].sem()]
@@ -199,10 +195,10 @@ def search(log: Log, kind: str, start: Constants, names: tuple, rounds: int = 3)
 
 def main() -> None:
     """Prepare, search, print."""
-    started, path = time.monotonic(), paths.results_root() / "paper" / "fit_matching.csv"
+    started, path = time.process_time(), paths.results_root() / "paper" / "fit_matching.csv"
     path.parent.mkdir(parents=True, exist_ok=True)
     log = Log(path, list(tasks()))
-    print(f"{len(log.tasks)} tasks after {time.monotonic() - started:.0f} s", flush=True)
+    print(f"{len(log.tasks)} tasks after {time.process_time() - started:.0f} s", flush=True)
     for kind, names in (("instrument", SEARCHED), ("voice", OF_VOICES)):
         if not any(t.kind == kind for t in log.tasks):
             continue

@@ -39,24 +39,18 @@ class Constants(NamedTuple):
     semitone: float = 0.2  # log weight that each semitone of transposition takes
     body: float = 0.5  # share of its own envelope that a transposed frame gets back above 1.2 kHz
     depth: float = 16.0  # nepers under the loudest band within which levels are told apart
-    doubt: float = (
-        0.3  # cosine of the fine structure at which half of the partials come from the equalised content
-    )
+    doubt: float = 0.3  # cosine of the fine structure at which the content gives half of the partials
     slow: float = 0.12  # share of the equalised content in the envelope
-    peaks: float = (
-        0.4  # nepers by which peaks are raised: an average of partials that differ in place is flat
-    )
+    peaks: float = 0.4  # nepers by which the strongest band is raised: an average of partials is flat
     loud: float = 0.5  # share of the matched loudness in the result's; the rest is the content's
     frames: int = 5  # odd number of frames over which the expectation is averaged
-    noise: float = (
-        1.2  # nepers over a band's quietest level up to which it holds noise; over as many it comes free
-    )
+    noise: float = 1.2  # nepers over its quietest level up to which a band is noise; at twice that it is free
 
 
 # Of a voice pitch says little, as no two say the same at one pitch: what is alike is how bands move.
 CONSTANTS = {
     "instrument": Constants(),
-    "voice": Constants(fine=4.0, age=1.0, semitone=0.4, doubt=0.05, slow=0.45, frames=1, noise=0.5),
+    "voice": Constants(fine=2.4, age=1.0, semitone=0.4, doubt=0.05, slow=0.45, frames=1, noise=0.5),
 }
 
 

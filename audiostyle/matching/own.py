@@ -43,9 +43,9 @@ def with_treble_of(style: Sound, sound: Sound, content: Sound, *, strength: floa
     levels, wanted, kept = (_treble(x, edges) for x in (sound, style, content))
     missing = np.where(wanted > _NOTHING, wanted, np.minimum(levels, kept)) - levels
     gains = strength * missing.clip(-_LOWERED, _RAISED)
-    hz = [0, _TOP, *(edges[:-1] + edges[1:]) / 2, sound.sr / 2]
+    hz = [0, _TOP, _OWN, *(edges[:-1] + edges[1:]) / 2, sound.sr / 2]
     beside = round(_FILTER / 2 * sound.sr)
-    factors = 10 ** (np.array([0, 0, *gains, gains[-1]]) / 20)
+    factors = 10 ** (np.array([0, 0, gains[0], *gains, gains[-1]]) / 20)
     taps = signal.firwin2(2 * beside + 1, hz, factors, fs=sound.sr)
     return sound.filtered(lambda y: signal.oaconvolve(y, taps[None], mode="same", axes=-1), beside)
 

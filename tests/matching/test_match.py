@@ -220,9 +220,9 @@ def test_settings_of_voices_are_for_two_that_speak(pair, kind):
     assert kind_of(content, sings) == kind_of(sings, style) == "instrument"
 
 
-@pytest.mark.parametrize("level", [-50, -65])
-def test_noise_between_notes_is_not_lifted_and_notes_do_not_drop_out(level):
-    """Haze and dropout: lift of the quietest cells, and frames 18 dB down, at equal gain of the loud ones."""
+@pytest.mark.parametrize(("level", "haze"), [(-50, 3.0), (-65, 3.5)])
+def test_noise_between_notes_is_not_lifted_and_notes_do_not_drop_out(level, haze):
+    """Lift of the quietest cells (6.5 and 4.6 dB with noise lifted) and frames 18 dB down, at equal loud gain."""
     noise = 10 ** (level / 20) * 0.03 * np.random.default_rng(2).normal(size=len(melody(TUNE)))
     content = (melody(TUNE, slope=2.0) + noise).astype(np.float32)
     before, after = band_levels(content), band_levels(matched(content, melody(OTHER, slope=0.3)))
@@ -230,5 +230,5 @@ def test_noise_between_notes_is_not_lifted_and_notes_do_not_drop_out(level):
     loud = loudness[0] > loudness[0].max() - 20
     gain = loudness[1] - loudness[0]
     quiet = (before <= np.quantile(before, 0.1, axis=1, keepdims=True) + 6) & (before <= before.max() - 40)
-    assert np.maximum(0, after - before - np.median(gain[loud]))[quiet].mean() < 3
+    assert np.maximum(0, after - before - np.median(gain[loud]))[quiet].mean() < haze
     assert (gain[loud] < np.median(gain[loud]) - 18).mean() < 0.02
