@@ -25,9 +25,9 @@ def quadratic(target, scale):
 def test_the_minimum_is_projected_onto_the_bound():
     target, scale = torch.tensor([1.0, -2.0, 3.0, -0.5]), torch.tensor([1.0, 10.0, 100.0, 3.0])
     for lower in (0.0, 0.5, -math.inf):
-        found = minimize(
-            quadratic(target.double(), scale), -torch.ones(4, dtype=DOUBLE), n_iter=100, lower=lower
-        )
+        function, start = quadratic(target.double(), scale), -torch.ones(4, dtype=DOUBLE)
+        assert minimize(function, start, n_iter=0, lower=lower).x.min() == max(-1, lower)
+        found = minimize(function, start, n_iter=100, lower=lower)
         assert found.x.numpy() == pytest.approx(target.clamp_min(lower).numpy(), abs=1e-4)
 
 
