@@ -204,7 +204,7 @@ def confounds(
     "Crossed" exchanges the sides of every second speaker. Where all speakers read the same sentences in the same
     order, each test sentence was then heard in training from other speakers only, so that the text misleads.
 
-    Notebook: 06_vctk_speakers.ipynb
+    Notebook: 12_many_speakers.ipynb
     """
     generator = np.random.default_rng(seed)
     gains = 10 ** (generator.uniform(-gain_db, gain_db, len(items)) / 20)
@@ -285,7 +285,7 @@ def channels(
         Columns ``corpus, channel, method, split`` and those of `count_right`, a row for each of `CHANNELS`, method and
         split.
 
-    Notebook: 06_vctk_speakers.ipynb
+    Notebook: 12_many_speakers.ipynb
     """
     rows = []
     for name in methods:

@@ -37,7 +37,7 @@ def identify(
         difference of their scores, and how rare the utterance is, 1 being as usual as the known ones. One who is not
         known is taken for somebody who is.
 
-    Notebook: 06_vctk_speakers.ipynb
+    Notebook: 12_many_speakers.ipynb
     """
     names = np.unique(speakers)
     if len(names) < 2:

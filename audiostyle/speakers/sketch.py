@@ -165,7 +165,7 @@ def sketch_corpus(
     rows, n_samples : np.ndarray [shape=(n_items, width)], [shape=(n_items,)]
         Their sketches, and the length of each at 16 kHz.
 
-    Notebook: 06_vctk_speakers.ipynb
+    Notebook: 12_many_speakers.ipynb
     """
     compute = partial(sketch_utterances, sketcher=sketcher, cache=cache, progress=progress)
     items, sketched = collect(corpus, compute, **part)
