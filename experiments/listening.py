@@ -1,8 +1,9 @@
 """Do ears agree? Distances between sounds, compared with what people said in 21 published listening tests.
 
-``python -m experiments.listening`` writes into ``results/paper/`` ``listening.csv``, a row for each distance, and
-``listening_sets.csv`` (Kendall's tau set by set), with ``listening.png``. The sounds: ``audiostyle fetch listening``.
-``listening_tried.csv`` is the log of what was tried, chosen on the sets at odd places of the alphabet.
+``python -m experiments.listening`` writes into ``results/paper/`` ``listening.csv``, a row for each distance,
+``listening_sets.csv`` (Kendall's tau set by set), ``listening_speakers.csv`` and ``listening.png``. The sounds:
+``audiostyle fetch listening``. ``listening_tried.csv`` is the log of what was tried, chosen on the sets at odd
+places of the alphabet.
 """
 
 import argparse
@@ -30,9 +31,11 @@ from audiostyle.encoders.random import RandomEncoder
 from audiostyle.figures.players import player_row
 from audiostyle.measures import style_distance
 from audiostyle.sound.levels import set_level
+from audiostyle.speakers.table import score_methods
 from audiostyle.spectrogram import log_magnitude, stft
 from audiostyle.widgets.parts import button
 from experiments.results import Results
+from experiments.table1 import find
 
 SR = 22050
 SCORES = ("kendall", "spearman", "ndcg", "triplets", "mae")
@@ -297,6 +300,17 @@ def show_agreement(found: pd.DataFrame) -> Figure:
     return fig
 
 
+def name_speakers() -> pd.DataFrame:
+    """Name speakers by eq. 6 and by the cosine, on those corpora of Table 1 that are at hand (`score_methods`)."""
+    designs = [
+        (find(name), n, per) for name, n, per in (("vctk4", 4, 10), ("librispeech", 10, 16)) if find(name)
+    ]
+    rows = [
+        score_methods(place, ("paper", "cosine"), speakers=n, per_speaker=per) for place, n, per in designs
+    ]
+    return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame()
+
+
 def tests_at_hand() -> list[ListeningTest]:
     """Return all tests, or none where they were not fetched."""
     try:
@@ -348,6 +362,7 @@ def main(argv: list[str] | None = None) -> None:
     found, sets = table(tests)
     results.save_table(found, "listening")
     results.save_table(sets, "listening_sets")
+    results.save_table(name_speakers(), "listening_speakers")
     results.save_figure(show_agreement(found), "listening", folder="")
     sys.stdout.write(found.to_string(index=False, float_format="%.3f") + "\n")
 

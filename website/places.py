@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from audiostyle.datasets import paths
@@ -91,9 +92,8 @@ def recordings() -> Iterator[Place]:
         sounds["paper"] = by_the_paper(pair, get_preset("paper"))["result"]
         for method in (truth.EQUALISER, truth.DEFAULT):
             sounds[METHODS[method][0]] = truth.make_sound(method, audio.content, audio.style, audio.sr)
-        files = {
-            method: save_audio(folder / f"{name}-{method}.ogg", y, audio.sr) for method, y in sounds.items()
-        }
+        quiet = {method: y * min(1.0, 0.9 / float(np.max(np.abs(y)))) for method, y in sounds.items()}
+        files = {kind: save_audio(folder / f"{name}-{kind}.ogg", y, audio.sr) for kind, y in quiet.items()}
         whose = (get_clip(clip) for clip in (pair.content_clip, pair.style_clip))
         texts = (f"{clip.title} ({clip.attribution}; {clip.licence})" for clip in whose)
         yield Place(

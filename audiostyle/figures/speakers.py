@@ -1,4 +1,4 @@
-"""Figures of notebook 06_vctk_speakers.ipynb; axes in, axes out."""
+"""Figures of notebook 12_many_speakers.ipynb; axes in, axes out."""
 
 from collections.abc import Sequence
 

@@ -31,13 +31,7 @@ class Part(NamedTuple):
 class Sources:
     """What a transfer is made of.
 
-    Parameters
-    ----------
-    content : Part
-    styles : tuple of Part
-        Several are one style: at equal levels, one after the other.
-    weights : tuple of float > 0
-        Shares of the styles, in seconds; empty takes all of each.
+    Several styles are one: at equal levels, one after the other, each all of it or, in seconds, its share by `weights`.
     """
 
     content: Part

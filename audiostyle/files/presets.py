@@ -25,13 +25,7 @@ USES = {
 
 
 def get_use(name: str) -> Use:
-    """Return the settings for a purpose, one of `USES`.
-
-    Examples
-    --------
-    >>> get_use("texture").config.balance
-    0.8
-    """
+    """Return the settings for a purpose, one of `USES`."""
     check_allowed(name in USES, "preset", name, f"one of {', '.join(USES)}")
     return USES[name]
 
@@ -86,13 +80,7 @@ PRESETS = {
 def get_preset(name: str | None = None) -> Preset:
     """Return one of `PRESETS`, by default the one named in ``AUDIOSTYLE_PRESET``, else ``"quick"``.
 
-    Only notebooks, experiments and ``audiostyle pairs`` call this; `TransferConfig` and scripts do not depend on the
-    environment.
-
-    Examples
-    --------
-    >>> get_preset("paper").config.n_filters
-    4096
+    Only notebooks, experiments and ``audiostyle pairs`` call this; scripts do not depend on the environment.
     """
     chosen = name or os.environ.get("AUDIOSTYLE_PRESET", "").strip() or "quick"
     check_allowed(chosen in PRESETS, "preset", chosen, f"one of {', '.join(PRESETS)}")

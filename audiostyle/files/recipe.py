@@ -151,12 +151,7 @@ def as_dict(recipe: Recipe) -> dict:
 
 
 def load_recipe(path: str | os.PathLike) -> Recipe:
-    """Read the settings that `save_with_recipe` wrote.
-
-    Raises
-    ------
-    ValueError
-        If the file is none of these or holds a setting that is not allowed.
+    """Read the settings that `save_with_recipe` wrote; what is none of these is a ValueError.
 
     Notebook: 11_style_lab.ipynb
     """

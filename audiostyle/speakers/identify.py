@@ -25,10 +25,8 @@ def identify(
     ----------
     rows, speakers : np.ndarray [shape=(n, width)], [shape=(n,)]
         Sketches of known utterances by a method with ridge regression, such as ``"best"``, and who speaks in them.
-    sketcher : Sketcher
-        What they were sketched with.
-    files : sequence of path
-        Sound files with one speaker each.
+    sketcher, files
+        What they were sketched with, and sound files with one speaker each.
 
     Returns
     -------

@@ -46,7 +46,7 @@ class SpeakerExplorer(Shown):
     train, test : np.ndarray of int
         As `audiostyle.speakers.table.split_items`.
 
-    Notebook: 06_vctk_speakers.ipynb
+    Notebook: 12_many_speakers.ipynb
     """
 
     def __init__(self, items: Recordings, squared: np.ndarray, train: np.ndarray, test: np.ndarray) -> None:

@@ -35,7 +35,7 @@ def test_a_better_and_a_worse_curve():
         table = _table(*point, *other, *(["a", POLISH, 0.5, x, y] for x, y in curve))
         assert better(table, POLISH, PAPER, **MEASURED)["a"] == wins
         board = scoreboard(table.assign(onset_f=0, **LEVEL), [(POLISH, PAPER)])
-        assert board.shape == (1, 9)
+        assert board.shape == (1, len(trade_offs.CONTENT_MEASURES) * len(trade_offs.TIMBRE_MEASURES))
         assert board["chroma_similarity", "mfcc_frechet"].item() == f"{int(wins)} of 1"
 
 
