@@ -76,9 +76,13 @@ def truth() -> pd.DataFrame:
 
 @_table
 def truth_short() -> pd.DataFrame:
-    means = committed("truth_mean")
-    means = means[means["method"].isin(("copy the content", "equaliser", "paper's setting", "default"))]
-    return _by_method(means, {"LSD (dB)": ("lsd", "{:.1f}"), "chroma": ("chroma", "{:.2f}")})
+    columns = {"LSD (dB)": ("lsd", "{:.1f}"), "distance": ("style_distance", "{:.3f}")}
+    means, shown = committed("truth_mean"), ["copy the content", "equaliser", "paper's setting", "default"]
+    parts = [
+        _shown(means[means["set"] == kept].set_index("method").loc[shown], columns).add_suffix(f", {name}")
+        for kept, name in (("confirm", "renders"), ("truth_real", "real notes"))
+    ]
+    return pd.concat([pd.Series(shown, name="method"), *parts], axis=1)
 
 
 @_table

@@ -56,7 +56,7 @@ class Clip:
     quietest : torch.Tensor [shape=(80, 1)]
         Lowest levels of the bands, but for silence and for one frame in 500.
     steadiness : float
-        Mean cosine of the fine structure with that 140 ms earlier, in frames that sound.
+        Cosine of the fine structure with that 140 ms earlier that one sounding frame in ten exceeds.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class Clip:
         loudness = self.bands.logsumexp(0)
         sounds = loudness > loudness.max() - _SOUNDS
         steady = cosines[_LAG:][sounds[_LAG:] & sounds[:-_LAG]]
-        self.steadiness = float(steady.mean()) if len(steady) else 1.0
+        self.steadiness = float(steady.quantile(0.9)) if len(steady) else 1.0
         heard = self.bands[:, loudness > loudness.max() - SILENT]
         self.quietest = heard.kthvalue(1 + round(0.002 * (heard.shape[1] - 1)), 1, keepdim=True).values
 
