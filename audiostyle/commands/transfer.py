@@ -97,9 +97,9 @@ def settings(args: argparse.Namespace, base: config.TransferConfig | None = None
 
 
 def _run(args: argparse.Namespace) -> int:
-    if args.recipe is not None and args.preset is not None:
-        raise UserError("--preset and --recipe both say what to do; give one of them")
     recipe = _recipe(args)
+    if recipe is not None and args.preset is not None:
+        raise UserError("--preset and --recipe both say what to do; give one of them")
     base = recipe.config if recipe else presets.get_use(args.preset).config if args.preset else None
     chosen = settings(args, base)
     contents, styles = _sounds(args, recipe)
