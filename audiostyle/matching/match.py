@@ -25,9 +25,9 @@ _NEIGHBOURS, _COSINES, _WIDE, _WIDTH, _STEEP = 120, 12, 28, 4, 20.0
 # Nepers of power under the loudest: 40 dB, above which nothing is noise; 20 dB, within which a frame is loud. Root mean
 # square over the bands, half a decibel, at which a frame is another one.
 _NOISE, _LOUD, _SAME = 9.2, 4.6, 0.115
-# A clip whose fine structure hardly ever persists over 140 ms, as a cosine, is a voice that speaks: all of 73 utterances
-# stay below, and 85 of 87 clips of instruments and singing do not (a drum and a fast trumpet do). By the mean over
-# frames, of which the threshold was .35, it was 68 and 79: real notes of a clarinet were taken for speech.
+# A clip whose fine structure hardly ever persists over 140 ms, as a cosine, is a voice that speaks: all of 73
+# utterances stay below, and 85 of 87 clips of instruments and singing do not (a drum and a fast trumpet do). By the
+# mean over frames, of which the threshold was .35, it was 68 and 79: real notes of a clarinet were taken for speech.
 _STEADY = 0.55
 
 
