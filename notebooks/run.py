@@ -42,7 +42,7 @@ _TEMPLATE = """{% extends 'lab/index.html.j2' %}
 {% block html_head_js_mermaidjs %}{% endblock %}
 {% block jupyter_widgets %}{% endblock %}
 {% block html_head %}{{ super() }}
-<style>.jp-RenderedHTMLCommon :is(p, li) a:any-link { text-decoration: underline }</style>
+<style>.jp-RenderedHTMLCommon :is(p, li, td) a:any-link { text-decoration: underline }</style>
 {% endblock %}
 """
 _MOST_BYTES = 1_500_000

@@ -90,7 +90,7 @@ def test_style_lab(opened, sounds):
 
 
 def test_speaker_explorer(opened):
-    page = opened("06_vctk_speakers")
+    page = opened("12_many_speakers")
     page.await_sound(1)
     playing, said = page.evaluate(SOUNDS), page.status("Utterance").text_content()
     assert "the nearest neighbour says" in said
