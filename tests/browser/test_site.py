@@ -24,7 +24,7 @@ STATE = """(i) => { const player = document.querySelectorAll('.as-player')[i];
 def site(tmp_path_factory):
     """All of the site, in a folder."""
     made = build(tmp_path_factory.mktemp("pages") / "site")
-    assert sum(path.stat().st_size for path in made.rglob("*") if path.is_file()) <= 25_000_000
+    assert sum(path.stat().st_size for path in made.rglob("*") if path.is_file()) <= 30_000_000
     return made
 
 
