@@ -24,7 +24,7 @@ from sklearn.metrics import ndcg_score
 from sklearn.metrics.pairwise import cosine_distances
 from torch.nn.functional import pad
 
-from audiostyle.datasets.listening import ListeningTest, load_tests
+from audiostyle.datasets.listening import ListeningTest, load_tests, scaled
 from audiostyle.encoders.base import Encoder
 from audiostyle.encoders.infinite import InfiniteEncoder
 from audiostyle.encoders.random import RandomEncoder
@@ -58,13 +58,6 @@ _TINY = 1e-9
 
 
 # --- scores, as timbremetrics defines them
-
-
-def scaled(distances: np.ndarray) -> np.ndarray:
-    """Scale a matrix by its least and greatest value over the diagonal, zeros below included; make it symmetric."""
-    upper = np.triu(distances, 1)
-    upper = (upper - upper.min()) / (upper.max() - upper.min())
-    return upper + upper.T
 
 
 def anchor_scores(distances: np.ndarray, ratings: np.ndarray) -> dict[str, np.ndarray]:

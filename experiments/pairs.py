@@ -13,7 +13,7 @@ import pandas as pd
 from librosa.util import fix_length
 
 from audiostyle.baselines.equaliser import equaliser
-from audiostyle.cache import cache_key, read_arrays, write_arrays
+from audiostyle.cache import cached
 from audiostyle.config import TransferConfig
 from audiostyle.datasets import paths
 from audiostyle.datasets.clips import Pair, PairAudio, load_pair, made_of
@@ -111,12 +111,12 @@ def by_the_paper(pair: Pair, preset: Preset, balance: float = 0.5) -> dict[str, 
     """
     config = replace(preset.config, balance=balance)
     audio = load_pair(pair, duration=preset.duration, sr=config.sr)
-    key = cache_key("paper", sources=made_of(pair, preset.duration), config=config)
-    path = paths.cache_dir() / "paper" / f"{pair.pair}-{key}.npz"
-    found = read_arrays(path)
-    if found is None:
-        found = {"y": transfer_style(audio.content, audio.style, audio.sr, config).y_computed}
-        write_arrays(path, found)
+
+    def compute() -> dict[str, np.ndarray]:
+        return {"y": transfer_style(audio.content, audio.style, audio.sr, config).y_computed}
+
+    made = {"sources": made_of(pair, preset.duration), "config": config}
+    found = cached(compute, paths.cache_dir() / "paper", "paper", **made)
     levelled = (set_level(y, config.level) for y in (audio.content, audio.style))
     return dict(zip(("content", "style", "result"), (*levelled, found["y"]), strict=True))
 
@@ -130,7 +130,7 @@ def judged(sounds: dict[str, np.ndarray], preset: Preset) -> pd.DataFrame:
     """Return the numbers of a pair that notebooks 03 to 05 show, rounded: of copies, equaliser and result.
 
     Its level over the content's; style loss left under fresh filters, at this level and at the content's. At equal
-    level, chroma and onsets (F-measure within 50 ms) in common with the content; notes in common with the style,
+    level, chroma and onsets in common with the content; notes in common with the style,
     whenever they sound; and of the picture in dB its correlation with the content's and with the style's, cell by
     cell, the distance of its average from the style's, in 40 mel bands, and its median where the content is 60 dB
     under its loudest cell. `sounds` as of `by_the_paper`, and more to compare by their names.

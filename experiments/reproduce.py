@@ -24,13 +24,15 @@ from experiments.results import RELEASES, alone
 
 # One after the other; the stages of each, with the words after ``python``, share the cores, the longest first.
 WAVES: list[dict[str, tuple[str, ...]]] = [
-    {"recordings": ("-m", "audiostyle", "fetch", "clips")},
+    {f"fetch {what}": ("-m", "audiostyle", "fetch", what) for what in ("clips", "listening")},
     {"speed": ("-m", "experiments.speed")},
     {
         "neighbours": ("-m", "experiments.neighbours"),
+        "pairs": ("-m", "audiostyle", "pairs"),
         "width": ("-m", "experiments.width"),
         "table1": ("-m", "experiments.table1"),
         "truth": ("-m", "experiments.truth"),
+        "listening": ("-m", "experiments.listening"),
         "trade_offs paper": ("-m", "experiments.trade_offs", "paper"),
         "trade_offs curves": ("-m", "experiments.trade_offs", "curves"),
         "trade_offs polish": ("-m", "experiments.trade_offs", "polish"),

@@ -116,9 +116,7 @@ def load_clip(
     clip = get_clip(name)
     path = locate(clip)
     if not path.is_file():
-        raise FileNotFoundError(
-            f"{path} does not exist; fetch the recordings with: python -m audiostyle fetch clips"
-        )
+        raise FileNotFoundError(f"{path} does not exist; run: python -m audiostyle fetch clips")
     start = clip.start_s if start is None else start
     return load_audio(path, sr=sr, start=start, duration=clip.duration_s if duration is None else duration)
 

@@ -262,9 +262,7 @@ def choose_speakers(
             f"{corpus.name} has no speaker {', '.join(unknown)}; it has {', '.join(corpus.speakers)}"
         )
     if len(chosen) < 2:
-        raise ValueError(
-            f"two or more speakers are needed; {corpus.name} gives {', '.join(chosen) or 'none'}"
-        )
+        raise ValueError(f"two or more speakers are needed; {corpus.name} has {', '.join(chosen) or 'none'}")
     _check_counts(corpus.name, {speaker: len(corpus.utterances[speaker]) for speaker in chosen}, per_speaker)
     return chosen
 

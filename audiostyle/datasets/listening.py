@@ -46,20 +46,23 @@ def fetch_listening(to: str | os.PathLike | None = None, *, progress: bool = Tru
     return fetch_clips(to, recorded=files(), progress=progress)
 
 
+def scaled(distances: np.ndarray) -> np.ndarray:
+    """Scale what stands above the diagonal to 0 to 1, the zeros below it included, and make it symmetric."""
+    upper = np.triu(distances, 1)
+    upper = (upper - upper.min()) / (upper.max() - upper.min())
+    return upper + upper.T
+
+
 def load_tests() -> list[ListeningTest]:
     """Read all tests, by name. A FileNotFoundError names the command that fetches them."""
     found = {file.clip: locate(file) for file in files()}
     missing = next((path for path in found.values() if not path.is_file()), None)
     if missing is not None:
-        raise FileNotFoundError(
-            f"{missing} does not exist; fetch it with: python -m audiostyle fetch listening"
-        )
+        raise FileNotFoundError(f"{missing} does not exist; run: python -m audiostyle fetch listening")
     tests = []
     for ratings in sorted(name for name in found if name.startswith("true_dissim/")):
         name = Path(ratings).name.removesuffix("_dissimilarity_matrix.txt")
-        sounds = [load_audio(found[file], sr=None) for file in sorted(found) if f"/{name}/" in file]
-        upper = np.triu(np.loadtxt(found[ratings]), 1)
-        # As timbremetrics scales it: the least value is one of the zeros below the diagonal.
-        upper = (upper - upper.min()) / (upper.max() - upper.min())
-        tests.append(ListeningTest(name, [y for y, _ in sounds], sounds[0][1], upper + upper.T))
+        read = [load_audio(found[file], sr=None) for file in sorted(found) if f"/{name}/" in file]
+        apart = scaled(np.loadtxt(found[ratings]))
+        tests.append(ListeningTest(name, [y for y, _ in read], read[0][1], apart))
     return tests

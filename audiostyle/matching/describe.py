@@ -31,9 +31,7 @@ _SOUNDS, SILENT = 6.9, 18.4
 class Description(NamedTuple):
     """Frames of 2048 samples, every 512, at 22 050 Hz; columns of `fine` and `course` have unit norm."""
 
-    fine: (
-        torch.Tensor
-    )  # [shape=(1116, n_frames)] log magnitudes up to 4 kHz less their envelope, of three frames
+    fine: torch.Tensor  # [shape=(1116, n_frames)] log magnitudes less their envelope, of three frames
     course: torch.Tensor  # [shape=(880, n_frames)] standardised log energies of the bands, of eleven frames
     age: torch.Tensor  # [shape=(n_frames,)] natural logarithm of the frames since the last onset, plus 2
     bands: torch.Tensor  # [shape=(80, n_frames)] log energies (natural) of the mel bands

@@ -1,16 +1,14 @@
-"""How much of the content a result keeps: notes, onsets and words.
+"""How much of the content a result keeps: notes and onsets.
 
 Every function takes two waveforms [shape=(n_samples,)], a clip and its reference, and their sample rate in Hz; where
 they are compared moment by moment, the longer one is cut. One fixed filter moves no note and no onset: notes and onsets
 are read from each band relative to that band's own loudest level, which no filter changes.
 """
 
-import warnings
 from functools import lru_cache
 
 import librosa
 import numpy as np
-import pystoi
 from scipy.ndimage import gaussian_filter1d
 
 _N_FFT, _HOP = 4096, 1024
@@ -103,26 +101,3 @@ def _rise(y: np.ndarray, sr: int) -> np.ndarray:
     level = 10 * np.log10(np.maximum(mel / loudest, 1e-4))
     rise = np.maximum(np.diff(level, axis=1, prepend=level[:, :1]), 0).mean(axis=0)
     return gaussian_filter1d(rise, 2.0)
-
-
-def intelligibility(y: np.ndarray, reference: np.ndarray, sr: int) -> float:
-    """Compute how far the envelopes that carry words survive: extended short-time objective intelligibility.
-
-    The correlation of spectra over time in 15 third-octave bands up to 4.3 kHz, in windows of 384 ms (Jensen & Taal
-    2016, by `pystoi`). It was made to follow how many words listeners understand of speech in noise; nobody has
-    compared it with listeners for a transfer. The reference is the speech as it was said.
-
-    Returns
-    -------
-    float
-        At most 1, for the reference itself; about 0 for other words; NaN where the reference sounds for less than
-        a window.
-    """
-    n = min(len(y), len(reference))
-    with warnings.catch_warnings():
-        # What the library warns of is a value that it makes up.
-        warnings.simplefilter("error", RuntimeWarning)
-        try:
-            return float(pystoi.stoi(reference[:n], y[:n], sr, extended=True))
-        except RuntimeWarning:
-            return float("nan")

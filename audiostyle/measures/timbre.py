@@ -14,7 +14,7 @@ import scipy.signal
 import torch
 
 from audiostyle.encoders.infinite import InfiniteEncoder
-from audiostyle.sound.levels import set_level
+from audiostyle.sound.levels import rms, set_level
 from audiostyle.spectrogram import log_magnitude
 
 _HOP = 1024
@@ -161,12 +161,8 @@ def texture_distance(y: np.ndarray, reference: np.ndarray, sr: int) -> float:
     """
     a, b = texture(y, sr), texture(reference, sr)
     return float(
-        np.mean([_rms(a[name] - b[name]) / max(_rms(b[name]), _LEAST_SCALE.get(name, _LEAST)) for name in a])
+        np.mean([rms(a[name] - b[name]) / max(rms(b[name]), _LEAST_SCALE.get(name, _LEAST)) for name in a])
     )
-
-
-def _rms(x: np.ndarray) -> float:
-    return float(np.sqrt(np.mean(x**2)))
 
 
 def copied_from(y: np.ndarray, source: np.ndarray, sr: int, *, seconds: float = 1.0) -> float:
