@@ -154,8 +154,9 @@ def test_a_filter_takes_any_length(folder, n):
     y, sr = soundfile.read(folder / "c.wav")
     soundfile.write(folder / "short.wav", y[9100 : 9100 + n], sr)
     soundfile.write(folder / "other.wav", y[9100 : 9100 + n], sr)
-    _, info, _ = run(folder, content="short.wav")
+    _, info, found = run(folder, content="short.wav")
     assert info.frames == n
+    assert np.isfinite(found).all()
     assert np.isfinite(run(folder, styles=("other.wav",))[2]).all()
     with pytest.raises(ValueError, match="less than one patch"):
         run(folder, content="short.wav", config=PAPER)

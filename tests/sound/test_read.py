@@ -86,7 +86,7 @@ def rf64(y):
     return data
 
 
-PIPED = (0x7FFFF000, 0x7FFFFFFF, 0x80000000, 0xFFFF0000, 0xFFFFFFFF)
+PIPED = (0, 0x7FFFF000, 0x7FFFFFFF, 0x80000000, 0xFFFF0000, 0xFFFFFFFF)
 WHOLE = {
     **{f"wav_{size:#x}": wav_of(size) for size in PIPED},
     "au_unknown": patched("AU", 8, b"\xff" * 4),
