@@ -52,7 +52,7 @@ class Clip:
     bands, age : torch.Tensor [shape=(80, n_frames) and (n_frames,)]
         As in `Description`.
     quietest : torch.Tensor [shape=(80, 1)]
-        Lowest levels of the bands, but for silence and for one frame in 500.
+        Lowest levels of the bands, but for silence and for one frame in 50.
     steadiness : float
         Cosine of the fine structure with that 140 ms earlier that one sounding frame in ten exceeds.
     """
@@ -76,7 +76,7 @@ class Clip:
         steady = cosines[_LAG:][sounds[_LAG:] & sounds[:-_LAG]]
         self.steadiness = float(steady.quantile(0.9)) if len(steady) else 1.0
         heard = self.bands[:, loudness > loudness.max() - SILENT]
-        self.quietest = heard.kthvalue(1 + round(0.002 * (heard.shape[1] - 1)), 1, keepdim=True).values
+        self.quietest = heard.kthvalue(1 + round(0.02 * (heard.shape[1] - 1)), 1, keepdim=True).values
 
     def blocks(self, size: int = _BLOCK) -> Iterator[tuple[int, int]]:
         """Yield the first frame of every block and the one after its last."""

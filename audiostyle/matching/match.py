@@ -51,7 +51,7 @@ class Constants(NamedTuple):
 # Of a voice pitch says little, as no two say the same at one pitch: what is alike is how bands move.
 CONSTANTS = {
     "instrument": Constants(),
-    "voice": Constants(fine=2.4, age=1.0, semitone=0.4, doubt=0.05, slow=0.45, frames=1, noise=0.5),
+    "voice": Constants(fine=2.4, age=1.0, semitone=0.4, doubt=0.05, slow=0.45, frames=1, noise=0.3),
 }
 
 
