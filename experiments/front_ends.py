@@ -1,12 +1,12 @@
-"""What the paper's two neighbours add to its losses: other front ends, style pooled over frequency, and rhythm.
+"""What the paper's two neighbours add to its losses: rhythm, other front ends, and style pooled over frequency.
 
-Barry & Kim 2018, reference [2] of the paper, look at the sound through several time-frequency representations at once;
-Tomczak, Southall & Hockman 2018, reference [4], hold on to a rhythm. Both stand on public hooks: an encoder with a view
-before it, and an extra term of the loss.
+Tomczak, Southall & Hockman 2018, reference [2] of the paper, hold on to a rhythm; Barry & Kim 2018, reference [4], look
+at the sound through several time-frequency representations at once. Both stand on public hooks: an extra term of the
+loss, and an encoder with a view before it.
 """
 
-from dataclasses import dataclass, replace
-from typing import NamedTuple
+from collections.abc import Sequence
+from dataclasses import replace
 
 import librosa
 import numpy as np
@@ -17,15 +17,15 @@ from audiostyle.config import TransferConfig, check_allowed, check_positive
 from audiostyle.encoders import make_encoder
 from audiostyle.encoders.base import Encoded, Encoder
 from audiostyle.losses import Evaluation, TransferLoss
-from audiostyle.matching import SEMITONES, match_timbre, transposed
 from audiostyle.sound.levels import Meter, match_loudness, set_level
 from audiostyle.sound.samples import Sound
 from audiostyle.spectrogram import as_tensor, frequencies, log_magnitude
-from audiostyle.transfer import make_sound, noise_like, optimise
+from audiostyle.transfer import make_sound, optimise
 
 # Mel bands, and semitones of constant Q upwards from C1 in Hz; Barry & Kim's patches have 11 bands.
 N_MELS, N_SEMITONES, N_BANDS = 128, 84, 11
 LOWEST, PER_OCTAVE = 32.703, 12
+FRONT_ENDS = ("linear", "mel", "cqt", "pooled")
 # Onset strengths of silence are raised to this, far under those of any audible change.
 _LEAST = 1e-6
 
@@ -176,132 +176,56 @@ class RhythmLoss:
         return Evaluation(0.0, 0.0, float(value.detach()), gradient)
 
 
-class Branch(NamedTuple):
-    """A front end, whether style is pooled over its frequencies, and kernel and filters where they are their own."""
+def make_encoder_of(name: str, config: TransferConfig) -> Encoder:
+    """Return the encoder of a configuration behind a front end, one of ``linear``, ``mel``, ``cqt`` and ``pooled``.
 
-    front_end: str
-    pooled: bool = False
-    kernel_size: int | None = None
-    n_filters: int | None = None
-
-
-LINEAR, MEL, CQT = Branch("linear"), Branch("mel"), Branch("cqt")
-
-
-@dataclass(frozen=True)
-class Way:
-    """Settings of a transfer that takes up the neighbours' ideas.
-
-    Parameters
-    ----------
-    config
-        Everything else.
-    front_ends
-        Each has units of its own, so that all weigh alike.
-    rhythm : {"none", "content", "style"}
-        Whose onset strengths to hold on to, at every balance, by `rhythm_weight` times their cosine distance.
-    units : {"losses", "gradients"}
-        What both losses of each front end are divided by: E and s0, or, as Barry & Kim balance theirs, the norms of
-        their gradients at noise. The rhythm is divided by the norm of its gradient too.
-    start : {"content", "noise", "matched"}
-        ``"matched"`` adds texture to the matched timbre, which the optimisation holds on to.
-    samples
-        Optimise the samples of the sound, as both papers do.
+    ``pooled`` is ``cqt`` with its style pooled over frequency.
     """
-
-    config: TransferConfig
-    front_ends: tuple[Branch, ...] = (LINEAR,)
-    rhythm: str = "none"
-    rhythm_weight: float = 1.0
-    units: str = "losses"
-    start: str = "content"
-    samples: bool = False
-
-
-_SELU = TransferConfig(encoder="random", activation="selu")
-# Systems that the paper builds on, as close as their texts give (notebook 14 has what differs).
-NEIGHBOURS = {
-    # Tomczak, Southall & Hockman 2018: filters of 16 frames, rhythm held by the onset strengths.
-    "tomczak": Way(
-        replace(_SELU, kernel_size=16, balance=0.8), rhythm="content", start="noise", samples=True
-    ),
-    # Barry & Kim 2018: three front ends, style of the third pooled over frequency, gradients balanced.
-    "barry_kim": Way(
-        _SELU,
-        (Branch("linear", False, 5, 4096), Branch("mel", False, 50, 1024), Branch("cqt", True, 11, 256)),
-        units="gradients",
-        start="noise",
-        samples=True,
-    ),
-}
+    check_allowed(name in FRONT_ENDS, "front end", name, f"one of {', '.join(FRONT_ENDS)}")
+    if name == "linear":
+        return make_encoder(config)
+    bands = (mel_bands if name == "mel" else constant_q_bands)(config.sr, config.n_fft)
+    if name != "pooled":
+        return FrontEndEncoder(make_encoder(config), bands)
+    # Side by side in time: with one at every frame there would be kernel_size² times the pairs to compare.
+    size = config.kernel_size
+    return FrontEndEncoder(make_encoder(replace(config, kernel_size=1)), Patches(bands, size, stride=size))
 
 
-def make_encoder_of(branch: Branch, config: TransferConfig) -> Encoder:
-    """Return the encoder that a configuration names behind a front end."""
-    kernel_size = branch.kernel_size or config.kernel_size
-    own = {"kernel_size": 1 if branch.pooled else kernel_size}
-    encoder = make_encoder(replace(config, n_filters=branch.n_filters or config.n_filters, **own))
-    if branch.front_end == "linear":
-        bands = FrontEnd(1 + config.n_fft // 2)
-    else:
-        bands = {"mel": mel_bands, "cqt": constant_q_bands}[branch.front_end](config.sr, config.n_fft)
-    if branch.pooled:
-        # Side by side in time: with one at every frame there would be kernel_size² times the pairs to compare.
-        return FrontEndEncoder(encoder, Patches(bands, kernel_size, stride=kernel_size))
-    return encoder if branch.front_end == "linear" else FrontEndEncoder(encoder, bands)
+def make_terms(
+    config: TransferConfig,
+    content: torch.Tensor,
+    style: torch.Tensor,
+    front_ends: Sequence[str] = ("linear",),
+    rhythm: str = "none",
+) -> dict:
+    """Return what `audiostyle.transfer.optimise` needs for log magnitudes: ``encoder`` and ``extra``.
 
-
-def make_terms(way: Way, content: torch.Tensor, style: torch.Tensor) -> dict:
-    """Return what `audiostyle.transfer.optimise` needs for log magnitudes: ``encoder``, ``units`` and ``extra``.
-
-    The objective is that of the first front end; those of the others and the rhythm are its extra term.
+    The objective is that of the first front end; those of the others, each with units of its own, and the rhythm are
+    its extra term. `rhythm` says whose onset strengths to hold on to, at every balance: ``"none"``, ``"content"`` or
+    ``"style"``.
     """
-    encoders = [make_encoder_of(branch, way.config) for branch in way.front_ends]
-    at_noise = noise_like(content, way.config.seed) if way.units == "gradients" else None
-    units = [None if at_noise is None else _gradient_units(e, content, style, at_noise) for e in encoders]
-    terms = [
-        (1.0, TransferLoss(encoder, content, style, balance=way.config.balance, units=unit))
-        for encoder, unit in zip(encoders[1:], units[1:], strict=True)
-    ]
-    if way.rhythm != "none":
-        rhythm = RhythmLoss(style if way.rhythm == "style" else content, content.shape[1])
-        norm = 1.0 if at_noise is None else float(rhythm(at_noise).gradient.norm())
-        terms.append((way.rhythm_weight * len(encoders) / norm, rhythm))
+    encoders = [make_encoder_of(name, config) for name in front_ends]
+    terms = [TransferLoss(encoder, content, style, balance=config.balance) for encoder in encoders[1:]]
+    if rhythm != "none":
+        terms.append(RhythmLoss(style if rhythm == "style" else content, content.shape[1]))
 
     def extra(X: torch.Tensor) -> tuple[float, torch.Tensor]:
-        found = [(weight, term(X)) for weight, term in terms]
-        return sum(w * value.total for w, value in found), sum(w * value.gradient for w, value in found)
+        found = [term(X) for term in terms]
+        return sum(value.total for value in found), sum(value.gradient for value in found)
 
-    return {"encoder": encoders[0], "units": units[0], "extra": extra if terms else None}
-
-
-def _gradient_units(encoder: Encoder, content, style, at_noise: torch.Tensor) -> tuple[float, float]:
-    """Return the norms of the gradients of content and style loss at noise."""
-    return tuple(
-        float(TransferLoss(encoder, content, style, units=(1.0, 1.0), balance=b)(at_noise).gradient.norm())
-        for b in (0.0, 1.0)
-    )
+    return {"encoder": encoders[0], "extra": extra if terms else None}
 
 
-def transfer(content: np.ndarray, style: np.ndarray, sr: int, way: Way) -> np.ndarray:
-    """Return the content in the style of another clip, at the content's loudness; all at ``way.config.sr`` Hz."""
-    config = way.config
+def transfer(
+    content: np.ndarray, style: np.ndarray, sr: int, config: TransferConfig, **terms: object
+) -> np.ndarray:
+    """Return the content in the style of another clip, at the content's loudness; `terms` are for `make_terms`."""
     check_allowed(sr == config.sr, "sr", sr, f"{config.sr} Hz as configured")
-    loudness, start = content, way.start
-    if start == "matched":
-        match = match_timbre(content, style, sr=sr, device=config.device)
-        # Transpositions of the style with at least this share of the most used one's weight take part.
-        least = 0.3 * match.semitones.max()
-        used = [s for s, share in zip(SEMITONES, match.semitones, strict=True) if share > least]
-        content = match.gain.apply(content, sr)
-        style = np.concatenate([transposed(style, s, sr=sr) for s in used])
-        config, start = replace(config, balance=2 * config.balance - 1), "content"
-    frames = {"n_fft": config.n_fft, "hop_length": config.hop_length}
     C, A = (
-        log_magnitude(as_tensor(set_level(y, config.level), device=config.device), **frames)
+        log_magnitude(set_level(y, config.level), n_fft=config.n_fft, hop_length=config.hop_length)
         for y in (content, style)
     )
-    terms = make_terms(replace(way, config=config), C, A)
-    optimum = optimise(content, style, config, start=start, samples=way.samples, **terms)
+    optimum = optimise(content, style, config, **make_terms(config, C, A, **terms))
     y, *_ = make_sound(optimum, content, config)
-    return match_loudness(Sound.of(y, sr), Meter(Sound.of(loudness, sr)))[0].waveform()
+    return match_loudness(Sound.of(y, sr), Meter(Sound.of(content, sr)))[0].waveform()

@@ -1,16 +1,14 @@
 from dataclasses import replace
 
-import numpy as np
 import pandas as pd
 import pytest
 
 from audiostyle.datasets.clips import PairAudio
 from experiments import neighbours
-from experiments.front_ends import NEIGHBOURS
 from experiments.neighbours import COPY_CONTENT, COPY_STYLE
-from experiments.results import Results
+from experiments.presets import GRAM
 
-SR = 22050
+SMALL = replace(GRAM, n_iter=5)
 
 
 @pytest.fixture
@@ -21,56 +19,39 @@ def audio(make_melody):
     content, style, target = (
         make_melody(notes, harmonics=h) for notes, h in ((tune, dark), (other, bright), (tune, bright))
     )
-    return PairAudio(content, style, target, SR)
+    return PairAudio(content, style, target, 22050)
 
 
-def test_every_setting_differs_from_the_plain_one_as_its_name_says():
-    settings = neighbours.settings()
-    assert [branch.n_filters for branch in settings["barry_kim"].front_ends] == [256, 64, 16]
-    assert len(set(settings.values())) == len(settings)
-    for name, way in settings.items():
-        if name.split()[0] in NEIGHBOURS:
-            continue
-        assert any(branch.pooled for branch in way.front_ends) == ("pooled" in name)
-        assert (len(way.front_ends) == 3) == ("three" in name)
-        assert (way.rhythm == "content") == name.endswith("+ rhythm")
-        assert (way.rhythm == "style") == name.endswith("of the style")
-        assert (way.units == "gradients") == name.endswith("gradients")
-        assert (way.start == "matched") == name.startswith(neighbours.THEN)
+def test_a_rhythm_that_is_held_is_kept(audio):
+    audio = replace(audio, style=audio.style[5000:])  # its notes begin elsewhere
+    made = pd.DataFrame(neighbours.rhythm_rows("a", audio, replace(SMALL, balance=0.8))).set_index("rhythm")
+    assert made.index.tolist() == [COPY_CONTENT, COPY_STYLE, *neighbours.RHYTHMS]
+    ends = {"like_content": 1, "onset_f": 1, "style_share_limit": 1}
+    for name, value in ends.items():
+        assert made.at[COPY_CONTENT, name] == pytest.approx(value, abs=1e-4), name
+    assert made.at["content", "like_content"] > made.at["none", "like_content"]
+    assert made.at["style", "like_style"] > made.at["none", "like_style"]
 
 
 def test_numbers_of_the_copies_are_known(audio):
-    content = neighbours.sound_numbers(0.3 * audio.content, audio)
-    style = neighbours.sound_numbers(audio.style, audio)
-    target = neighbours.sound_numbers(audio.target, audio)
-    for name in ("style_share_limit", *neighbours.CONTENT_MEASURES):
-        assert content[name] == pytest.approx(1, abs=1e-4), name
-    ends = {"style_share_limit": 0, "style_distance": 0, "style_notes": 1, "style_rhythm": 1}
-    for name, value in ends.items():
-        assert style[name] == pytest.approx(value, abs=1e-4), name
-    assert target["lsd"] == pytest.approx(0, abs=1e-5)
-    assert content["lsd"] > 1
-    unknown = neighbours.sound_numbers(audio.content, replace(audio, target=None))
-    assert all(np.isnan(unknown[name]) for name in neighbours.TRUTH_MEASURES)
+    level = neighbours.rhythm_numbers(0.3 * audio.content, audio)
+    assert level == pytest.approx(neighbours.rhythm_numbers(audio.content, audio), abs=1e-4)
+    style = neighbours.rhythm_numbers(audio.style, audio)
+    assert [style["like_style"], style["style_share_limit"]] == pytest.approx([1, 0], abs=1e-4)
 
 
-def test_rows_are_averaged_over_pairs(audio):
-    names = ("linear + rhythm", COPY_CONTENT)
-    made = pd.DataFrame(neighbours.rows("choose", "a", audio, names, n_iter=2))
-    means = neighbours.mean_table(pd.concat([made, made.assign(pair="b", lsd=made["lsd"] + 2)]))
-    assert means["method"].tolist() == [COPY_CONTENT, "linear + rhythm"]
-    assert means["pairs"].tolist() == [2, 2]
-    assert means["lsd"].tolist() == pytest.approx(made["lsd"].tolist()[::-1] + np.ones(2))
+def test_representations_are_measured_against_the_target(audio):
+    names = (COPY_CONTENT, "three, one pooled")
+    made = pd.DataFrame(neighbours.representation_rows("a", audio, names, SMALL))
+    known = pd.DataFrame(neighbours.representation_rows("a", replace(audio, target=audio.content), names[:1]))
+    assert known["lsd"].item() == pytest.approx(0, abs=1e-5)
+    assert made["method"].tolist() == list(names)
+    assert made["style_share_limit"].iloc[1] < made["style_share_limit"].iloc[0]
 
 
-def test_rows_that_are_not_made_are_kept(audio, monkeypatch, capsys):
-    monkeypatch.setattr(neighbours, "sounds", lambda which: [("a", audio)])
-    neighbours.main(["--set", "choose", "--methods", COPY_CONTENT])
-    neighbours.main(["--set", "confirm", "--methods", f"{COPY_CONTENT},{COPY_STYLE}"])
-    table = Results("paper").load_table("neighbours")
-    assert sorted(zip(table["set"], table["method"], strict=True)) == [
-        ("choose", COPY_CONTENT),
-        ("confirm", COPY_CONTENT),
-        ("confirm", COPY_STYLE),
-    ]
-    assert "copy the style" in capsys.readouterr().out
+def test_nearer_counts_from_the_content_and_the_figure_has_every_pair():
+    rows = [(p, m, 10.0 - i) for p in ("a_b", "c_d") for i, m in enumerate(neighbours.NAMES)]
+    table = pd.DataFrame(rows, columns=["pair", "method", "lsd"])
+    assert neighbours.nearer(table).loc["a_b"].tolist() == list(range(1, len(neighbours.NAMES)))
+    ax = neighbours.show_nearer(table).axes[0]
+    assert [line.get_label() for line in ax.get_lines()][:2] == ["a → b", "c → d"]

@@ -1,21 +1,21 @@
 from dataclasses import replace
+from types import SimpleNamespace
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 
-from audiostyle.config import TransferConfig
 from audiostyle.datasets.clips import Pair, PairAudio
 from audiostyle.measures.table import COPY_CONTENT, MATCHED, MEASURES
+from audiostyle.sound.levels import set_level
+from audiostyle.spectrogram import log_magnitude
 from experiments import trade_offs, truth
 from experiments.presets import GRAM
-from experiments.trade_offs import PAPER, POLISH, better, scoreboard
+from experiments.results import Results
+from experiments.trade_offs import MUSAICING, PAPER, PHASES, POLISH, REFERENCES
 
 SR = 22050
-OF_SOUND = {measure.name for measure in MEASURES} - {"spectral_convergence_db"}
-LEVEL = {"style_share_limit": 1, "texture_distance": 1}
-MEASURED = {"timbre": "mfcc_frechet", "content": "chroma_similarity"}
+OF_SOUND = {measure.name for measure in MEASURES} - {"target_distance_db"}
 
 
 @pytest.fixture
@@ -24,45 +24,29 @@ def pair_audio(content, style):
     return pair, PairAudio(content, style, None, SR)
 
 
-def _table(*rows):
-    return pd.DataFrame(rows, columns=["pair", "method", "balance", "chroma_similarity", "mfcc_frechet"])
-
-
-def test_a_better_and_a_worse_curve():
-    point = (["a", PAPER, 0.5, 0.7, 40.0], ["a", PAPER, 0.5, 0.7, 44.0])
-    other = (["a", PAPER, 0.8, 0.1, 1.0], ["a", COPY_CONTENT, np.nan, 1.0, 100.0])
-    for curve, wins in (([[0.9, 50.0], [0.6, 20.0]], True), ([[0.9, 90.0], [0.6, 60.0]], False)):
-        table = _table(*point, *other, *(["a", POLISH, 0.5, x, y] for x, y in curve))
-        assert better(table, POLISH, PAPER, **MEASURED)["a"] == wins
-        board = scoreboard(table.assign(onset_f=0, **LEVEL), [(POLISH, PAPER)])
-        assert board.shape == (1, len(trade_offs.CONTENT_MEASURES) * len(trade_offs.TIMBRE_MEASURES))
-        assert board["chroma_similarity", "mfcc_frechet"].item() == f"{int(wins)} of 1"
-
-
-def test_less_than_the_margin_is_a_tie_and_a_reference_is_a_point():
-    table = _table(
-        ["a", POLISH, 0.5, 0.505, 40.0],
-        ["a", trade_offs.CROSS, np.nan, 0.5, 40.0],
-        ["a", COPY_CONTENT, np.nan, 1.0, 99.0],
-    )
-    won = [better(table, POLISH, trade_offs.CROSS, margin=m, **MEASURED)["a"] for m in (0.0, 0.02)]
-    assert won == [True, False]
-    back = better(table, trade_offs.CROSS, POLISH, **MEASURED)["a"]
-    assert not back, "the copy of the content is no part of a point"
-
-
-def test_curves_have_a_row_for_every_method_and_all_measures(pair_audio):
-    rows = list(trade_offs.curve_rows(*pair_audio, balances=(0.5,), config=replace(GRAM, n_iter=5)))
-    assert [row["method"] for row in rows] == [trade_offs.PLAIN, POLISH, trade_offs.WAVEFORM]
-    for row in rows:
-        assert row.keys() >= OF_SOUND
-    left = {row["method"]: row["style_share_limit"] for row in rows[:-1]}
+def test_of_the_same_magnitudes_the_polish_leaves_the_least_style_loss(pair_audio):
+    config = replace(GRAM, n_iter=5, n_filters=64)
+    rows = list(trade_offs.curve_rows(*pair_audio, balances=(0.5,), config=config))
+    assert tuple(row["method"] for row in rows) == PHASES
+    assert all(row.keys() >= OF_SOUND for row in rows)
+    left = {row["method"]: row["over_magnitudes"] for row in rows}
     assert min(left, key=left.get) == POLISH
 
 
+def test_a_sound_with_the_magnitudes_that_were_optimised_loses_nothing(pair_audio, monkeypatch):
+    pair, audio = pair_audio
+    y, half = set_level(audio.content), SimpleNamespace(x=log_magnitude(0.5 * set_level(audio.content)))
+    monkeypatch.setattr(
+        trade_offs, "phase_sounds", lambda optimum, content, config: {"as it is": 0.5 * y, "louder": y}
+    )
+    monkeypatch.setattr(trade_offs, "optimise", lambda content, style, config: half)
+    rows = list(trade_offs.curve_rows(pair, audio, balances=(0.5,), config=replace(GRAM, n_filters=64)))
+    assert rows[0]["over_magnitudes"] == pytest.approx(1, rel=1e-6)
+    assert rows[1]["over_magnitudes"] != pytest.approx(1, rel=0.01)
+
+
 def test_matched_rows_move_away_from_the_content_up_to_the_filter_alone(pair_audio):
-    config = TransferConfig()
-    rows = list(trade_offs.matched_rows(*pair_audio, balances=(0.0, 0.25, 0.5), config=config))
+    rows = list(trade_offs.matched_rows(*pair_audio, balances=(0.0, 0.25, 0.5)))
     assert {row["method"] for row in rows} == {MATCHED}
     moved = [row["content_share_limit"] for row in rows]
     assert moved[0] < 0.01 * moved[1], "but for what the round trip of the transform rounds"
@@ -70,32 +54,55 @@ def test_matched_rows_move_away_from_the_content_up_to_the_filter_alone(pair_aud
 
 
 def test_gain_of_a_reference_does_not_matter(pair_audio, monkeypatch):
-    for method, gain in ((trade_offs.MUSAICING, 1), (trade_offs.CROSS, 3)):
+    for method, gain in ((MUSAICING, 1), (trade_offs.CROSS, 3)):
         made = truth.Method(lambda content, style, sr, gain=gain: gain * content)
         monkeypatch.setitem(truth.METHODS, method, made)
-    pair, audio = pair_audio
-    rows = {row["method"]: row for row in trade_offs.reference_rows(pair, audio)}
-    assert tuple(rows) == trade_offs.REFERENCES
+    rows = {row["method"]: row for row in trade_offs.reference_rows(*pair_audio)}
+    assert tuple(rows) == REFERENCES
     assert rows[COPY_CONTENT]["style_share_limit"] == pytest.approx(1)
     assert rows[COPY_CONTENT]["content_share_limit"] == 0
     for name in OF_SOUND:
-        same = pytest.approx(rows[trade_offs.MUSAICING][name], rel=1e-4, abs=1e-5, nan_ok=True)
+        same = pytest.approx(rows[MUSAICING][name], rel=1e-4, abs=1e-5)
         assert rows[trade_offs.CROSS][name] == same
 
 
-def test_polish_is_measured_against_the_magnitudes(pair_audio):
-    config = replace(GRAM, n_iter=3, n_filters=16)
-    rows = list(trade_offs.polish_rows(*pair_audio, balances=(0.5,), config=config))
-    assert [row["method"] for row in rows] == ["magnitudes", *trade_offs.PHASES, POLISH]
-    assert rows[0]["over_optimum_fresh"] == 1
-    share = {row["method"]: row["style_share_fresh"] / row["over_optimum_fresh"] for row in rows}
-    assert list(share.values()) == pytest.approx([rows[0]["style_share_fresh"]] * len(rows))
+def test_kernels_are_those_asked_for_and_the_command_keeps_other_rows(pair_audio, monkeypatch):
+    pair, audio = pair_audio
+    small = replace(GRAM, n_iter=2)
+    rows = list(trade_offs.kernel_rows(pair, audio, kernels=(1, 3), config=small))
+    assert [row["kernel_size"] for row in rows] == [1, 3]
+    assert rows[0]["style_share_limit"] != rows[1]["style_share_limit"]
+    assert {row["balance"] for row in rows} == {trade_offs.KERNEL_BALANCE}
+    results = Results("paper", "recorded")
+    results.save_table(pd.DataFrame(rows).assign(pair="other"), "kernels")
+    monkeypatch.setattr(trade_offs.clips, "load_pair", lambda pair: audio)
+    monkeypatch.setattr(trade_offs, "KERNEL_PAIRS", ("speech-1",))
+    monkeypatch.setattr(trade_offs, "kernel_rows", lambda pair, audio: iter([rows[0] | {"pair": pair.pair}]))
+    for name in ("curve_rows", "matched_rows", "paper_rows"):
+        monkeypatch.setattr(trade_offs, name, lambda pair, audio: iter([rows[0] | {"pair": pair.pair}]))
+    trade_offs.main(["--pairs", "speech-1"])
+    assert results.load_table("kernels")["pair"].tolist() == ["other", "other", "speech-1"]
+    assert set(results.load_table("trade_offs")["method"]) == {POLISH, *REFERENCES}
 
 
-def test_bars_reach_from_the_least_seed_to_the_largest():
-    table = _table(*(["a", PAPER, 0.5, x, y] for x, y in ((0.4, 10.0), (0.5, 10.0), (0.9, 40.0))))
-    ax = plt.figure().subplots()
-    trade_offs.draw_curves(table, ax=ax, x="chroma_similarity", y="mfcc_frechet")
-    horizontal, vertical = (bar.get_segments()[0] for bar in ax.containers[0][2])
-    assert horizontal == pytest.approx(np.array([[0.4, 20.0], [0.9, 20.0]]))
-    assert vertical == pytest.approx(np.array([[0.6, 10.0], [0.6, 40.0]]))
+def _table(*rows):
+    return pd.DataFrame(rows, columns=["pair", "method", "balance", *trade_offs.LABELS, "over_magnitudes"])
+
+
+def test_the_figure_of_the_balance_has_the_means_over_pairs():
+    curve = [["ab"[i % 2], POLISH, b, x, 0.1, 30.0, 1.1] for i, (b, x) in enumerate([(0.3, 0.8), (0.3, 0.6)])]
+    others = [["a", method, np.nan, 0.5, 0.2, 40.0, np.nan] for method in (PAPER, MATCHED, *REFERENCES)]
+    ax = trade_offs.show_balance(_table(*curve, *others)).axes[0]
+    line = next(line for line in ax.get_lines() if line.get_label() == POLISH)
+    assert line.get_xdata() == pytest.approx([0.7])
+    assert [text.get_text() for text in ax.texts] == ["0.3"]
+
+
+def test_figures_have_every_pair_and_every_phase():
+    rows = [[pair, method, b, 0.5, 0.2, 40.0, 1.2] for pair in "ab" for method in PHASES for b in (0.5, 0.8)]
+    ax = trade_offs.show_phases(_table(*rows)).axes[0]
+    assert [len(line.get_xdata()) for line in ax.get_lines()[:2]] == [6, 6]
+    kernels = pd.concat([_table(*rows[:1], *rows[-1:]).assign(kernel_size=k) for k in (1, 11)])
+    figure = trade_offs.show_kernels(kernels)
+    assert [tick.get_text() for tick in figure.axes[0].get_xticklabels()] == ["1\n93 ms", "11\n557 ms"]
+    assert [line.get_label() for line in figure.axes[0].get_lines()] == ["a", "b"]
