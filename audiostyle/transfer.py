@@ -1,6 +1,5 @@
 """Style transfer, one clip's content and another's style: prepare, match or optimise, make the sound, set its level."""
 
-import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -19,7 +18,7 @@ from audiostyle.matching import LEVEL, SEMITONES, SR, Clip, filtered, match_bloc
 from audiostyle.matching.own import regained, with_treble_of
 from audiostyle.optimize import Optimum, minimize
 from audiostyle.phase.griffin_lim import FAST_ITER, FAST_MOMENTUM, griffin_lim, phase_of, spectral_convergence
-from audiostyle.phase.polish import WaveformLoss, polish
+from audiostyle.phase.polish import polish
 from audiostyle.sound.channels import in_channels, keep_balance, mid_sound
 from audiostyle.sound.levels import Meter, check_audible, match_loudness, set_level, without_offset
 from audiostyle.sound.read import check_waveform
@@ -325,10 +324,8 @@ def optimise(
     config: TransferConfig,
     *,
     encoder: Encoder | None = None,
-    units: tuple[float, float] | None = None,
     extra: Callable[[torch.Tensor], tuple[float, torch.Tensor]] | None = None,
     start: str = "content",
-    samples: bool = False,
     tolerance: float = 1e-6,
     callback: Callable | None = None,
 ) -> Optimum:
@@ -341,35 +338,25 @@ def optimise(
     config : TransferConfig
     encoder : Encoder or None
         None takes that of the configuration.
-    units, extra
+    extra
         As for `audiostyle.losses.TransferLoss`.
     start : {"content", "noise"}
-        Where to begin: with the content as the paper does, or with noise of its mean or level from ``config.seed``.
-    samples : bool
-        Optimise the samples of the sound instead of magnitudes.
+        Where to begin: with the content as the paper does, or with noise of its mean from ``config.seed``.
     tolerance, callback
         As for `audiostyle.optimize.minimize`.
 
     Returns
     -------
     Optimum
-        Its ``x`` are log magnitudes [shape=(n_bins, n_frames)], or the sound [shape=(n_samples,)].
+        Its ``x`` are log magnitudes [shape=(n_bins, n_frames)].
 
     Notebook: 09_matched_timbre.ipynb
     """
     check_allowed(start in STARTS, "start", start, f"one of {', '.join(STARTS)}")
     C, A = (_log_magnitude(y, name, config) for y, name in ((content, "content"), (style, "style")))
-    loss = TransferLoss(
-        encoder or make_encoder(config), C, A, balance=config.balance, units=units, extra=extra
-    )
-    limits = {"n_iter": config.n_iter, "tolerance": tolerance, "callback": callback}
-    if samples:
-        y = content if start == "content" else np.random.default_rng(config.seed).normal(size=len(content))
-        y = as_tensor(set_level(check_waveform(y), config.level), device=config.device)
-        return minimize(
-            WaveformLoss(loss, n_fft=config.n_fft, hop_length=config.hop_length), y, lower=-math.inf, **limits
-        )
-    return minimize(loss, noise_like(C, config.seed) if start == "noise" else C, **limits)
+    loss = TransferLoss(encoder or make_encoder(config), C, A, balance=config.balance, extra=extra)
+    x0 = noise_like(C, config.seed) if start == "noise" else C
+    return minimize(loss, x0, n_iter=config.n_iter, tolerance=tolerance, callback=callback)
 
 
 def noise_like(log_S: torch.Tensor, seed: int) -> torch.Tensor:
@@ -384,13 +371,11 @@ def make_sound(
     config: TransferConfig,
     callback: Callable | None = None,
 ) -> tuple[np.ndarray, np.ndarray, Optimum | None]:
-    """Make the sound of an optimum as ``config.phase`` says; samples are a sound already.
+    """Make the sound of an optimum as ``config.phase`` says.
 
     Returns the sound [shape=as content] at the level of the computation, the convergence as in `TransferResult`, and
     what the polish found, if there was one. It starts from the content's phase, and the callback sees its iterations.
     """
-    if optimum.x.ndim == 1:
-        return optimum.x.cpu().numpy(), np.empty(0), None
     frames = {"n_fft": config.n_fft, "hop_length": config.hop_length}
     shared = {"hop_length": config.hop_length, "length": len(content), "device": config.device}
     S = optimum.S

@@ -40,7 +40,7 @@ def cross_synthesis(content: np.ndarray, style: np.ndarray) -> np.ndarray:
     -------
     np.ndarray [shape=(n_samples,), dtype=float32]
 
-    Notebook: 13_trade_offs.ipynb
+    Notebook: 13_trade_offs_and_neighbours.ipynb
     """
     repeated = fix_length(np.tile(style, -(-len(content) // len(style))), size=len(content))
     C, A = (stft(y).numpy() for y in (content, repeated))

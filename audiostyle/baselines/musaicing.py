@@ -55,7 +55,7 @@ def nmf_musaicing(
     np.ndarray [shape=(n_samples,), dtype=float32]
         As long as the content.
 
-    Notebook: 13_trade_offs.ipynb
+    Notebook: 13_trade_offs_and_neighbours.ipynb
     """
     V = np.abs(stft(content).numpy())
     W = np.concatenate([_templates(transposed(style, steps)) for steps in transpositions], axis=1)

@@ -178,17 +178,6 @@ def test_the_polish_needs_no_seed_and_reports_the_style_of_the_sound(content, st
     assert style_of(result.y_computed, style) == pytest.approx(last, rel=1e-3)
 
 
-@pytest.mark.parametrize("start", ["content", "noise"])
-def test_samples_as_unknowns_optimise_the_sound_itself(content, style, start):
-    config, seen = TransferConfig(method="gram", n_iter=40), []
-    record = {"callback": lambda i, value, y: seen.append(value.total)}
-    found = optimise(content, style, config, start=start, samples=True, **record)
-    np.testing.assert_array_equal(make_sound(found, content, config)[0], found.x)
-    assert found.x.shape == content.shape
-    assert seen[-1] < 0.9 * seen[0]
-    assert style_of(found.x, style) == pytest.approx(found.value.style, rel=1e-3)
-
-
 @pytest.mark.parametrize("start", ["magnitudes", "content"])
 def test_no_peak_at_the_end_of_a_polished_sound(rng, start):
     frames = {"n_fft": 64, "hop_length": 32}
