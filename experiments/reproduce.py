@@ -41,7 +41,6 @@ WAVES: list[dict[str, tuple[str, ...]]] = [
         "phase": ("-m", "experiments.phase"),
     },
     {"sounds": ("-m", "website.sounds")},  # those of the triples are kept since "truth"
-    {"scale": ("-m", "experiments.scale")},
     {"notebooks": ("notebooks/run.py", "--keep-outputs")},
     {"tables": ("-m", "experiments.tables")},
     {"site": ("-m", "website.build")},

@@ -5,7 +5,6 @@ with several banks of few and of many filters and in the limit, judged by their 
 """
 
 import math
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -115,10 +114,8 @@ def overfitting(
     """
     limit = InfiniteEncoder()
     how = {"balance": balance, "units": TransferLoss(limit, content, style).units}
-    fresh = [
-        TransferLoss(RandomEncoder(n_scoring, seed=FIRST_BANK + i), content, style, **how)
-        for i in range(N_FRESH)
-    ]
+    banks = (RandomEncoder(n_scoring, seed=FIRST_BANK + i) for i in range(N_FRESH))
+    fresh = [TransferLoss(bank, content, style, **how) for bank in banks]
     before = [judge(content).style for judge in fresh]
     for n, bank in [(n, bank) for n in sizes for bank in range(n_banks)] + [(0, 0)]:
         encoder = RandomEncoder(n, seed=bank) if n else limit
@@ -126,8 +123,14 @@ def overfitting(
         own = float(style_loss(encoder, X, style) / style_loss(encoder, content, style))
         found = [judge(X) for judge in fresh]
         shares = [new.style / old for new, old in zip(found, before, strict=True)]
-        objective = np.mean([new.total for new in found])
-        yield {"n_filters": n, "bank": bank, "own": own, "fresh": np.mean(shares), "objective": objective}
+        totals = [new.total for new in found]
+        yield {
+            "n_filters": n,
+            "bank": bank,
+            "own": own,
+            "fresh": np.mean(shares),
+            "objective": np.mean(totals),
+        }
 
 
 def logarithmic(ax: Axes, ticks: Sequence[int]) -> None:
@@ -154,17 +157,15 @@ def draw_convergence(table: pd.DataFrame, *, ax: Axes, title: str = "") -> Axes:
 
 def show_overfitting(table: pd.DataFrame, *, title: str = "") -> Figure:
     """Draw `overfitting`, a panel for each ``pair``: the bank optimised, fresh banks, and infinite width (a line)."""
-    pairs = table["pair"].unique()
-    size = (3.1 * len(pairs) + 1, 3.7)
-    fig, axes = plt.subplots(1, len(pairs), figsize=size, sharey=True, layout="constrained", squeeze=False)
+    pairs, look = table["pair"].unique(), {"sharey": True, "layout": "constrained", "squeeze": False}
+    fig, axes = plt.subplots(1, len(pairs), figsize=(3.1 * len(pairs) + 1, 3.7), **look)
     for ax, pair in zip(axes[0], pairs, strict=True):
         at = table[table["pair"] == pair]
         random, infinite = at[at["n_filters"] > 0], at[at["n_filters"] == 0]
-        for column, label, look in (("own", "the bank optimised", "o"), ("fresh", "fresh banks", "s")):
-            (points,) = ax.plot(random["n_filters"], random[column], look, alpha=0.6, label=label)
+        for column, label, marker in (("own", "the bank optimised", "o"), ("fresh", "fresh banks", "s")):
+            (points,) = ax.plot(random["n_filters"], random[column], marker, alpha=0.6, label=label)
             ax.plot(random.groupby("n_filters")[column].mean(), color=points.get_color())
-        level = float(infinite["fresh"].iloc[0])
-        ax.axhline(level, color="#3a3a3a", ls="--", label="optimised at infinite width")
+        ax.axhline(infinite["fresh"].item(), color="#3a3a3a", ls="--", label="optimised at infinite width")
         logarithmic(ax, random["n_filters"].unique())
         ax.set(xlabel="filters N", title=pair)
     axes[0, 0].set_ylabel("style loss / that of the content")
@@ -180,8 +181,6 @@ def main() -> None:
         pair = spectra(clips.load_pair(clips.get_pair(name, "recorded"), duration=SECONDS))
         rows += [{"pair": name, **row} for row in overfitting(*pair, SIZES, n_banks=N_BANKS)]
         Results("paper", "recorded").save_table(pd.DataFrame(rows), "width_overfitting")
-        sys.stdout.write(f"{pd.DataFrame(rows).to_string()}\n")
-        sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -28,9 +28,9 @@ BUDGETS = {
     "figures": (700, 700, ["audiostyle/figures"]),
     "widgets": (1500, 1500, ["audiostyle/widgets"]),
     "command line": (647, 500, ["audiostyle/__main__.py", "audiostyle/commands"]),
-    "package": (10076, 9500, ["audiostyle"]),
-    "experiments": (3774, 3500, ["experiments"]),
-    "tests": (9063, 8000, ["tests"]),
+    "package": (10006, 9500, ["audiostyle"]),
+    "experiments": (3413, 3413, ["experiments"]),
+    "tests": (9056, 8000, ["tests"]),
     "browser": (700, 700, ["audiostyle/widgets/static"]),
 }
 
