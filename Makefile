@@ -65,7 +65,7 @@ browser: env .venv/.browser  ## test the widgets in Chromium (installs it on Deb
 	$(BIN)/pytest -m browser tests/browser
 
 screenshots: env .venv/.browser  ## draw the pictures of the widgets in results/screenshots anew
-	AUDIOSTYLE_SCREENSHOTS=results/screenshots $(BIN)/pytest -m browser tests/browser -k picture
+	AUDIOSTYLE_SCREENSHOTS=results/screenshots $(BIN)/pytest -m browser tests/browser -k "picture or explorer_and_blind"
 
 .venv/.browser: pyproject.toml
 	$(BIN)/pip install --quiet --constraint constraints.txt --config-settings editable_mode=compat --editable '.[dev,browser]'

@@ -12,7 +12,7 @@ from audiostyle.system import find_cache
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 find_cache()
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # Names whose modules import torch are looked up on first use, so that `--help` and the registry answer at once.
 _HOME = {

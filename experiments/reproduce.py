@@ -37,7 +37,6 @@ WAVES: list[dict[str, tuple[str, ...]]] = [
         "own rate": ("-m", "experiments.own_rate"),
     },
     {"sounds": ("-m", "website.sounds")},  # those of the triples are kept since "truth"
-    {"scale": ("-m", "experiments.scale")},
     {"notebooks": ("notebooks/run.py", "--keep-outputs")},
     {"tables": ("-m", "experiments.tables")},
     {"site": ("-m", "website.build")},

@@ -38,8 +38,8 @@ class PairExplorer(parts.Shown):
         self.preset, self._edition = preset or get_preset(), edition or clips.current_edition()
         self._methods = {
             "matched": "matched timbre",
-            "infinite": "infinite width",
-            "random": f"{self.preset.config.n_filters} random filters",
+            "infinite": "infinite width, polished",
+            "random": f"{self.preset.config.n_filters} random filters, Griffin-Lim",
         }
         self.controls = self._make_controls()
         self.status = parts.Status(label="Pair and method")

@@ -5,23 +5,20 @@ import pandas as pd
 import pytest
 import torch
 
-from audiostyle.encoders.infinite import InfiniteEncoder
-from audiostyle.encoders.random import RandomEncoder
-from audiostyle.losses import style_loss
 from experiments import width
 
 
 @pytest.fixture
 def given():
-    """Two clips of 24 frames and 12 bins, of one length so that content losses can be taken between them."""
+    """Content and style of 24 frames and 12 bins."""
     generator = torch.Generator().manual_seed(0)
     content, style = (torch.rand(12, 24, generator=generator) ** 2 for _ in range(2))
     style[6:] *= 3
-    return width.Problem(content, style, content_unit=2.0, style_unit=4.0)
+    return content, style
 
 
 def test_errors_vanish_for_no_other_reason_than_width(given):
-    table = width.convergence(given, given.content, (32, 128, 512, 2048), n_banks=8)
+    table = width.convergence(*given, (32, 128, 512, 2048), n_banks=8)
     assert table["seed"].nunique() == 4 * 8, "no bank is used twice"
     margin = 3 * width.slope_error(table)
     assert margin < 0.5, "otherwise a slope of zero would pass"
@@ -42,28 +39,35 @@ def test_slope_error_covers_normal_errors():
     assert spread == pytest.approx(width.slope_error(tables[0]), rel=0.14)
 
 
+def test_the_worst_of_three_slopes_is_corrected(given):
+    table = pd.DataFrame({"n_filters": np.repeat([64, 256, 1024], 4)})
+    error = width.slope_error(table)
+    for name, off in zip(width.ERRORS, (0, 2, -2), strict=True):
+        table[name] = table["n_filters"] ** (-0.5 + off * error)
+    found = width.slopes(table)
+    assert found["slope"].tolist() == pytest.approx([-0.5, -0.5 + 2 * error, -0.5 - 2 * error])
+    assert found["p"].tolist() == pytest.approx([1, 0.0455, 0.0455], rel=1e-3)
+    assert found["p of three"].tolist() == pytest.approx([1, 0.1365, 0.1365], rel=1e-3)
+
+
 def test_few_filters_are_fitted_and_the_limit_is_not(given):
-    table = width.overfitting(given, [4], [0.9], n_fresh=2, n_iter=30, n_scoring=512)
-    few, infinite = (table[table["n_filters"] == n].iloc[0] for n in (4, 0))
-    assert few["own"] < 0.5 * few["fresh"]
-    assert infinite["fresh"] < few["fresh"]
-    at_start = style_loss(InfiniteEncoder(), given.content, given.style)
-    assert infinite["limit"] * given.style_unit == pytest.approx(infinite["own"] * float(at_start), rel=1e-5)
-    figure = width.show_overfitting(table)
+    content, style = given
+    work = {"n_banks": 2, "balance": 0.9, "n_iter": 30, "n_scoring": 512}
+    table = pd.DataFrame(width.overfitting(content, style, [4], **work))
+    assert table[["n_filters", "bank"]].to_numpy().tolist() == [[4, 0], [4, 1], [0, 0]]
+    few, infinite = table[table["n_filters"] == 4], table.iloc[-1]
+    assert (few["own"] < 0.5 * few["fresh"]).all()
+    assert few["own"].nunique() == few["objective"].nunique() == 2, "banks differ"
+    assert infinite["fresh"] < few["fresh"].min()
+    assert infinite["objective"] < few["objective"].min()
+    figure = width.show_overfitting(table.assign(pair="a"))
     assert [line.get_label() for line in figure.axes[0].lines][-1] == "optimised at infinite width"
+    shown = {line.get_label(): list(line.get_ydata()) for line in figure.axes[0].lines}
+    assert shown["fresh banks"] == few["fresh"].tolist()
 
 
-def test_score_on_bank_is_in_units_of_the_limit(given):
-    bank = RandomEncoder(64, seed=width.FIRST_BANK)
-    scores = width.score_on_bank(given, bank, {("copy", 1): given.content}, keys=("method", "balance"))
-    assert scores.loc[0, ["method", "balance", "content"]].tolist() == ["copy", 1, 0.0]
-    assert scores.loc[0, "style"] == pytest.approx(float(style_loss(bank, given.content, given.style)) / 4.0)
-
-
-def test_kernels_have_the_clip_of_the_columns_along_the_horizontal_axis(rng):
-    spectra = {"long": torch.as_tensor(rng.random((6, 30))), "short": torch.as_tensor(rng.random((6, 12)))}
-    figure = width.show_kernels(InfiniteEncoder(3), spectra)
-    middle = figure.axes[1]
-    assert middle.images[0].get_array().shape == (28, 10)
-    assert (middle.get_xlabel(), middle.get_ylabel()) == ("short (s)", "long (s)")
-    assert len({ax.images[0].get_clim() for ax in figure.axes[:3]}) == 1
+def test_objective_is_in_units_of_the_limit(given):
+    """Nothing is changed at balance 0: the content is left, and its objective is 0; its style loss is all there."""
+    (row,) = width.overfitting(*given, [], n_banks=1, balance=0.0, n_iter=2, n_scoring=64)
+    assert row["objective"] == pytest.approx(0, abs=1e-6)
+    assert row["fresh"] == pytest.approx(1, abs=1e-3)

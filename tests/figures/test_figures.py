@@ -13,8 +13,8 @@ import soundfile
 from audiostyle.datasets.clips import pairs
 from audiostyle.figures.labels import place_labels
 from audiostyle.figures.players import player_row
-from audiostyle.figures.speakers import show_confusion, show_map
 from audiostyle.figures.speakers import show_curves as show_accuracy
+from audiostyle.figures.speakers import show_map, show_shares
 from audiostyle.figures.spectrograms import show_closely, show_spectrograms, show_triptych
 from audiostyle.sound.levels import rms
 from notebooks.run import link_to_site
@@ -47,12 +47,22 @@ def test_spectrograms_side_by_side_share_the_loudest_as_0_db():
         assert ax.get_ylim()[1] < 5.1
 
 
-def test_confusion_has_who_speaks_in_rows_and_who_is_named_in_columns():
-    ax = show_confusion(["a", "a", "b", "b"], ["a", "b", "b", "b"], ax=plt.figure().subplots(), title="t")
-    assert ax.images[0].get_array().tolist() == [[1, 1], [0, 2]]
-    written = {(text.get_position(), text.get_text()) for text in ax.texts}
-    assert written == {((0, 0), "1"), ((1, 0), "1"), ((1, 1), "2")}
-    assert (ax.get_xlabel(), ax.get_ylabel()) == ("named", "speaks")
+def test_shares_have_their_rows_from_the_top_and_their_intervals():
+    table = pd.DataFrame(
+        {
+            "channel": ["plain", "plain", "room"],
+            "method": ["paper", "best", "best"],
+            "accuracy": [0.8, 0.9, 0.7],
+            "ci_low": [0.75, 0.85, 0.6],
+            "ci_high": [0.85, 0.95, 0.75],
+        }
+    )
+    ax = show_shares(table, ax=plt.figure().subplots(), rows="channel", series="method", title="t")
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["plain", "room"]
+    assert ax.yaxis_inverted()
+    best = ax.containers[1]
+    assert best[0].get_xdata().tolist() == [0.9, 0.7]
+    assert best[2][0].get_segments()[1][:, 0] == pytest.approx([0.6, 0.75])
 
 
 def test_chance_is_one_over_the_number_of_speakers():

@@ -28,7 +28,7 @@ def test_explorer_opens_with_matched_timbre_and_computes_what_is_asked_for(explo
     explorer.select(method="infinite", balance=0.8)
     assert explorer.wait(WAIT)
     assert (explorer.shown.config.method, explorer.shown.config.balance) == ("gram", 0.8)
-    assert "infinite width, balance 0.80, computed here" in explorer.status.text
+    assert "infinite width, polished, balance 0.80, computed here" in explorer.status.text
     assert explorer.player["content"] == before[0]
     assert explorer.player["result"]["audio"] != before[1]["audio"]
 
