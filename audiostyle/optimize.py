@@ -153,7 +153,7 @@ def _remember(pairs: deque, s: torch.Tensor, y: torch.Tensor) -> None:
     if float(curvature) > 0:
         pairs.append((s, y, 1 / curvature))
     else:
-        pairs.clear()
+        pairs.clear()  # curvature turned over: older pairs describe another region
 
 
 def _line_search(function, x, value, direction, lower: float, t: float):

@@ -18,7 +18,7 @@ from audiostyle.matching import LEVEL, SEMITONES, SR, Clip, filtered, match_bloc
 from audiostyle.matching.own import regained, with_treble_of
 from audiostyle.optimize import Optimum, minimize
 from audiostyle.phase.griffin_lim import FAST_ITER, FAST_MOMENTUM, griffin_lim, phase_of, spectral_convergence
-from audiostyle.phase.polish import polish
+from audiostyle.phase.polish import POLISH_ITER, polish
 from audiostyle.sound.channels import in_channels, keep_balance, mid_sound
 from audiostyle.sound.levels import Meter, check_audible, match_loudness, set_level, without_offset
 from audiostyle.sound.read import check_waveform
@@ -266,6 +266,7 @@ def transfer_sound(
     gain, level_note = 1.0, "The content as it was."
     if met.peak > 1 or not (config.filters and config.balance == 0):
         sound, gain, level_note = match_loudness(sound, Meter(content))
+    # So far from the sound as it was met; `TransferResult.gain` starts from the level of the computation.
     gain *= 1.0 if found_alone else met.rms / config.level
     return TransferResult(sound, config, gain, f"{level_note} {note}".strip(), seconds, **found)
 
@@ -305,13 +306,13 @@ def _optimised(
     started = time.perf_counter()
     optimum = optimise(held, style, config, callback=search)
     seconds["optimize"] = time.perf_counter() - started
-    polish = _Stage("polish", 80, config, bar, callback, seen=len(search.rows) - 1)
-    y, convergence, polished = make_sound(optimum, held, config, callback=polish)
+    last = _Stage("polish", POLISH_ITER, config, bar, callback, seen=len(search.rows) - 1)
+    y, convergence, polished = make_sound(optimum, held, config, callback=last)
     seconds["phase"] = time.perf_counter() - started - seconds["optimize"]
     return y, {
         "optimum": optimum,
         "losses": pd.DataFrame(search.rows, columns=_LOSSES),
-        "polish_losses": pd.DataFrame(polish.rows, columns=_LOSSES) if polished else None,
+        "polish_losses": pd.DataFrame(last.rows, columns=_LOSSES) if polished else None,
         "convergence": convergence,
         "stopped": "callback" in (optimum.reason, polished and polished.reason),
     }

@@ -20,8 +20,9 @@ _ROWS = 2048
 class RandomEncoder(Encoder):
     """One convolution over time with frozen random filters, the paper's encoder (sections 2.1 and 2.3).
 
-    The bins are the channels; the filters have unit variance and no bias. They are drawn at the first use, when the
-    number of bins is known, by a generator of their own.
+    The bins are the channels, though the paper speaks of T of them (section 2.2): a filter spans all frequencies. The
+    filters have unit variance and no bias. They are drawn at the first use, when the number of bins is known, by a
+    generator of their own.
 
     Parameters
     ----------

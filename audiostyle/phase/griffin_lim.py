@@ -79,6 +79,7 @@ def griffin_lim(
             break
         rebuilt = stft_like(target, y, hop_length)
         convergence.append(_convergence(target, rebuilt) if return_convergence else None)
+        # Perraudin's c + m (c − c') is (1 + m) times what stands here: the sign forgets the factor.
         unit = torch.sgn(rebuilt if momentum == 0 else rebuilt - (momentum / (1 + momentum)) * previous)
         previous = rebuilt
     y = y.cpu().numpy()
