@@ -12,8 +12,8 @@
    rate, any number of channels.
 
 Time is linear in the content's length; of a style longer than 23 s a thousand frames are used.
-``python -m experiments.fit_matching`` says what each of the `match.Constants` is worth and keeps them; from far away its
-search stops half a decibel farther from the truth.
+``python -m experiments.fit_matching`` says what each of the `match.Constants` is worth and keeps them; from far away
+its search stops half a decibel farther from the truth.
 """
 
 from audiostyle.matching.describe import HOP, N_BANDS, SEMITONES, SR, Clip, Description, describe, transposed
