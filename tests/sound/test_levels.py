@@ -45,6 +45,13 @@ def test_loudness_is_that_of_bs_1770_whatever_the_blocks(rng, monkeypatch, sr, n
     np.testing.assert_allclose(pieces[0].channel_rms, [rms(channel) for channel in y], rtol=1e-6)
 
 
+def test_soft_blocks_above_minus_70_lufs_count_for_the_relative_gate(rng):
+    y = rng.normal(size=10 * SR) * np.repeat([0.158, 0.0167, 0.0005], [SR, 2 * SR, 7 * SR])
+    reference = 0.05 * rng.normal(size=3 * SR)
+    loudness = pyloudnorm.Meter(SR).integrated_loudness
+    assert loudness_difference(y, reference, SR) == pytest.approx(loudness(y) - loudness(reference), abs=0.02)
+
+
 def _pieces(sound, step):
     return (sound.read(a, min(a + step, sound.n_samples)) for a in range(0, sound.n_samples, step))
 
