@@ -266,7 +266,7 @@ def transfer_sound(
     gain, level_note = 1.0, "The content as it was."
     if met.peak > 1 or not (config.filters and config.balance == 0):
         sound, gain, level_note = match_loudness(sound, Meter(content))
-    # So far from the sound as it was met; `TransferResult.gain` starts from the level of the computation.
+    # That gain starts from the sound as it was found; `TransferResult.gain` starts from the level of the computation.
     gain *= 1.0 if found_alone else met.rms / config.level
     return TransferResult(sound, config, gain, f"{level_note} {note}".strip(), seconds, **found)
 

@@ -1,11 +1,7 @@
-"""The six pairs: transferred, scored, compared, drawn and written; notebooks 03 to 05, 09 and 10.
-
-``audiostyle pairs`` writes the same table without notebooks.
-"""
+"""The six pairs: the paper's results and their numbers for notebooks 03 to 05, stored results for notebook 10."""
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple
 
 import librosa
 import numpy as np
@@ -14,93 +10,20 @@ from librosa.util import fix_length
 
 from audiostyle.baselines.equaliser import equaliser
 from audiostyle.cache import cached
-from audiostyle.config import TransferConfig
 from audiostyle.datasets import paths
-from audiostyle.datasets.clips import Pair, PairAudio, load_pair, made_of
-from audiostyle.measures import table as measures
+from audiostyle.datasets.clips import Pair, load_pair, made_of
 from audiostyle.measures.content import chroma_similarity, note_similarity, onset_f_measure
-from audiostyle.measures.table import COPY_CONTENT, COPY_STYLE, EQUALISER, judge_losses, method_name
+from audiostyle.measures.table import COPY_CONTENT, COPY_STYLE, EQUALISER, judge_losses
 from audiostyle.sound.levels import rms, set_level
 from audiostyle.spectrogram import magnitudes, to_decibels
-from audiostyle.transfer import TransferResult, transfer_style
+from audiostyle.transfer import transfer_style
 from audiostyle.widgets import renders
 from experiments.presets import Preset
 
 # The Gram matrix at infinite width: the phase found by Algorithm 1 from a random start, or the sound polished.
 PLAIN, POLISH = "infinite, Griffin-Lim", "infinite, polish"
-# Column, heading and format of the table that a notebook shows.
-_SHOWN = {
-    "content_share_fresh": ("content loss / E", "{:z.3f}"),
-    "style_share_fresh": ("style loss left", "{:z.3f}"),
-    "spectral_convergence_db": ("spectral convergence (dB)", "{:.1f}"),
-    "chroma_similarity": ("chroma to content", "{:.3f}"),
-    "onset_f": ("onset F to content", "{:.2f}"),
-    "style_distance": ("distance to style", "{:.3f}"),
-    "mfcc_frechet": ("MFCC Fréchet distance to style", "{:.1f}"),
-    "target_distance_db": ("distance to target (dB)", "{:.1f}"),
-}
 # Cells of the content so far under its loudest are its gaps.
 _GAP_DB = -60.0
-
-
-class PairRun(NamedTuple):
-    """A pair as loaded, its transfer, and rows for the result, the two copies and the equaliser (`score`)."""
-
-    pair: Pair
-    audio: PairAudio
-    result: TransferResult
-    table: pd.DataFrame
-
-    @property
-    def method(self) -> str:
-        """What tables and figures call the method of this run."""
-        return method_name(self.result.config)
-
-    @property
-    def caption(self) -> str:
-        """The pair and the edition, for the title of a figure or a row of players."""
-        return f"{self.pair.title} · {self.pair.edition} clips"
-
-    def row(self, method: str | None = None) -> pd.Series:
-        """Return the numbers of one row of the table, by default those of the result."""
-        return self.table.set_index("method").loc[method or self.method]
-
-
-def run_pair(
-    pair: Pair, preset: Preset, config: TransferConfig | None = None, *, progress: bool = True
-) -> PairRun:
-    """Load, transfer and score a pair, by the preset's settings unless others are given."""
-    config = config or preset.config
-    audio = load_pair(pair, duration=preset.duration, sr=config.sr)
-    result = transfer_style(audio.content, audio.style, audio.sr, config, progress=progress)
-    return PairRun(pair, audio, result, score(pair, audio, result, n_fresh=preset.config.n_filters))
-
-
-def score(pair: Pair, audio: PairAudio, result: TransferResult, *, n_fresh: int = 4096) -> pd.DataFrame:
-    """Score a transfer of a pair (`audiostyle.measures.table.score`), with columns ``pair`` and ``edition``."""
-    table = measures.score(result, audio.content, audio.style, audio.target, n_fresh=n_fresh)
-    table.insert(0, "pair", pair.pair)
-    table.insert(1, "edition", pair.edition)
-    return table
-
-
-def numbers(*tables: pd.DataFrame) -> pd.DataFrame:
-    """Return tables of `score`, of one edition, as a notebook shows them: text, a dash where nothing applies.
-
-    Every number is of the final sound, both losses under a bank of filters that was never optimised; the rows of the
-    references are shown once for each pair. The corner names the edition.
-    """
-    table = pd.concat(tables).drop_duplicates(["pair", "method"])
-    table = table.set_index(["pair", "method"]).sort_index(level="pair", sort_remaining=False, kind="stable")
-    shown = {
-        heading: ["–" if pd.isna(value) else form.format(value) for value in table[column]]
-        for column, (heading, form) in _SHOWN.items()
-        if column in table and table[column].notna().any()
-    }
-    frame = pd.DataFrame(shown, index=table.index.set_names([None, None]))
-    if table.index.get_level_values("pair").nunique() == 1:
-        frame = frame.droplevel(0)
-    return frame.rename_axis(columns=f"{table['edition'].iloc[0]} clips")
 
 
 def by_the_paper(pair: Pair, preset: Preset, balance: float = 0.5) -> dict[str, np.ndarray]:
@@ -130,10 +53,10 @@ def judged(sounds: dict[str, np.ndarray], preset: Preset) -> pd.DataFrame:
     """Return the numbers of a pair that notebooks 03 to 05 show, rounded: of copies, equaliser and result.
 
     Its level over the content's; style loss left under fresh filters, at this level and at the content's. At equal
-    level, chroma and onsets in common with the content; notes in common with the style,
-    whenever they sound; and of the picture in dB its correlation with the content's and with the style's, cell by
-    cell, the distance of its average from the style's, in 40 mel bands, and its median where the content is 60 dB
-    under its loudest cell. `sounds` as of `by_the_paper`, and more to compare by their names.
+    level, chroma and onsets in common with the content; notes in common with the style, whenever they sound; and of the
+    picture in dB its correlation with the content's and with the style's, cell by cell, the distance of its average
+    from the style's, in 40 mel bands, and its median where the content is 60 dB under its loudest cell. `sounds` as of
+    `by_the_paper`, and more to compare by their names.
     """
     content, style = sounds["content"], sounds["style"]
     sr, n = preset.config.sr, len(content)
@@ -171,13 +94,6 @@ def judged(sounds: dict[str, np.ndarray], preset: Preset) -> pd.DataFrame:
 def _style_left(y: np.ndarray, content: np.ndarray, style: np.ndarray, preset: Preset) -> float:
     judge = {"judge": "fresh", "n_filters": preset.config.n_filters}
     return judge_losses(y, content, style, **judge)["style_share_fresh"]
-
-
-def store_run(run: PairRun) -> None:
-    """Keep the result of a whole pair, with its numbers, for the pair explorer."""
-    content, style, sr = run.audio.content, run.audio.style, run.audio.sr
-    rendered = renders.rendered(run.result, content, style, sr)
-    renders.store(run.pair, len(content) / sr, rendered)
 
 
 def fill_grid(

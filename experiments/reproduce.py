@@ -28,7 +28,6 @@ WAVES: list[dict[str, tuple[str, ...]]] = [
     {"speed": ("-m", "experiments.speed")},
     {
         "trade_offs": ("-m", "experiments.trade_offs"),
-        "pairs": ("-m", "audiostyle", "pairs"),
         "width": ("-m", "experiments.width"),
         "table1": ("-m", "experiments.table1"),
         "truth": ("-m", "experiments.truth"),

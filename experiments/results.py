@@ -1,4 +1,4 @@
-"""The one door to ``results/``: figures, tables, sound and the manifest that says how they were made."""
+"""The one door to ``results/``: figures, tables and the manifest that says how they were made."""
 
 import io
 import json
@@ -15,7 +15,6 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from audiostyle.datasets import paths
-from audiostyle.sound.write import save_audio
 from audiostyle.system import whole_file
 
 RELEASES = ("audiostyle", "numpy", "scipy", "torch", "librosa", "soundfile", "matplotlib", "pandas")
@@ -68,10 +67,6 @@ class Results:
             raise FileNotFoundError(f"{path} does not exist; make it with: make notebooks")
         return pd.read_csv(path)
 
-    def save_sound(self, y: np.ndarray, sr: int, name: str) -> Path:
-        """Write a waveform as ``audio/<name>.ogg``."""
-        return save_audio(self.path("audio", f"{name}.ogg"), y, sr)
-
     def save_manifest(self, **entries: object) -> Path:
         """Merge entries into ``manifest.json``, beside the versions and the machine they were made with."""
         machine = {"cores": str(os.cpu_count()), "machine": platform.machine()}
@@ -115,11 +110,3 @@ def with_palette(png: bytes) -> bytes:
     buffer = io.BytesIO()
     picture.save(buffer, format="PNG", optimize=True)
     return buffer.getvalue()
-
-
-def observed(text: str, **claims: bool) -> str:
-    """Return what there is to see, as Markdown; an AssertionError names the claim that does not hold."""
-    refuted = [name for name, holds in claims.items() if not holds]
-    if refuted:
-        raise AssertionError(f"the numbers refute {', '.join(refuted)} in: {text}")
-    return f"*What to look for.* {text}"

@@ -75,7 +75,7 @@ def count(named: np.ndarray, truth: np.ndarray) -> dict:
 def views_of(items: Recordings, methods: Sequence[str], **how) -> dict[str, list[np.ndarray] | None]:
     """Return by method the features that it compares, None for those without Gram matrices; `how` is of `gram_views`.
 
-    Those that compare by the cosine have sketches, within an item of whole Gram matrices and a hundred times faster.
+    Those that compare by the cosine have sketches, which take a fraction of the time.
     """
     found = {}
     for name in methods:

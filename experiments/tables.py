@@ -90,16 +90,16 @@ def pairs() -> pd.DataFrame:
     columns = {
         "pair": ("pair", "{}"),
         "method": ("method", "{}"),
-        "style share": ("style_share_fresh", "{:.3f}"),
-        "content loss": ("content_loss_fresh", "{:.1f}"),
+        "style share": ("style_share_limit", "{:.3f}"),
+        "distance to style": ("style_distance", "{:.3f}"),
         "chroma to content": ("chroma_similarity", "{:.3f}"),
-        "MFCC to style": ("mfcc_frechet", "{:.1f}"),
+        "haze (dB)": ("haze_db", "{:.1f}"),
     }
-    order = [pair.pair for pair in clips.pairs("recorded")]
-    shown = ("equaliser", "4096 filters, Griffin-Lim", "infinite, polish", "matched timbre")
-    table = committed("recorded/pairs")
-    table = table[table["method"].isin(shown)]
-    return _shown(table.sort_values("pair", key=lambda names: names.map(order.index), kind="stable"), columns)
+    shown = ("equaliser", "the paper", "infinite, polish", "matched timbre")
+    table = committed("recorded/trade_offs")
+    table = table[table["balance"].isin([0.5, float("nan")])].set_index(["pair", "method"])
+    rows = [(pair.pair, method) for pair in clips.pairs("recorded") for method in shown]
+    return _shown(table.loc[rows].reset_index(), columns)
 
 
 @_table

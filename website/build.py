@@ -46,6 +46,8 @@ _N_FFT, _HOP = 4096, 256
 _LOW_HZ, _HIGH_HZ, _ROWS = 90.0, 8000.0, 300
 # Root mean square of every picture.
 _LEVEL = 0.05
+# Characters of a style from which on it is a file of its own.
+_LARGE = 10_000
 _TRUTH = ("target", "Truth")
 # Tells a site, and GitHub Pages that it needs no Jekyll.
 MARK = ".nojekyll"
@@ -134,7 +136,8 @@ def notebook_pages(out: Path) -> Iterator[dict]:
         notebook = nbformat.read(path, as_version=4)
         title, about = heading_of(notebook)
         address = f"notebooks/{path.stem}.html"
-        (out / address).write_text(framed(to_html(notebook, title)), encoding="utf-8")
+        page = shared_styles(framed(to_html(notebook, title)), out / "notebooks")
+        (out / address).write_text(page, encoding="utf-8")
         yield {"address": address, "title": title, "about": about}
 
 
@@ -163,6 +166,19 @@ def framed(page: str) -> str:
         page = page.replace(mark, replacement, 1)
     # The corner of a table is no heading.
     return re.sub(r"<th[^>]*>(?:&nbsp;|\s)*</th>", "<td></td>", page)
+
+
+def shared_styles(page: str, folder: Path) -> str:
+    """Return a page whose large styles, which all notebooks have in common, are files in a folder, written once."""
+
+    def linked(match: re.Match) -> str:
+        if len(match[1]) < _LARGE:
+            return match[0]
+        name = f"{hashlib.sha256(match[1].encode()).hexdigest()[:12]}.css"
+        (folder / name).write_text(match[1], encoding="utf-8")
+        return f'<link rel="stylesheet" href="{name}">'
+
+    return re.sub(r"<style[^>]*>(.*?)</style>", linked, page, flags=re.DOTALL)
 
 
 def night() -> str:

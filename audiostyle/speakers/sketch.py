@@ -29,7 +29,7 @@ from audiostyle.datasets.corpora import Corpus, Recordings, Utterance, collect, 
 from audiostyle.speakers.methods import SpeakerMethod
 from audiostyle.system import compile_librosa
 
-# Of 20 speakers of LibriSpeech more pairs name no more test items rightly (`sketch.csv` of `experiments.table1`).
+# Of 20 speakers of LibriSpeech 512 already name as many test items rightly (`sketch.csv` of `experiments.table1`).
 N_PAIRS = 2048
 # Utterances of a task: a second's work, and what a stopped run repeats.
 CHUNK = 32

@@ -214,25 +214,26 @@ def test_report_holds_sounds_numbers_and_settings_at_rates_that_no_player_takes(
 
 
 def test_killed_at_any_moment_nothing_is_half_written(work):
-    """A real process, killed thrice; what it leaves is whole, and the next one makes only the rest."""
+    """A real process, killed twice; what it leaves is whole, and the next one makes only the rest."""
     words = [*COMMAND, "in", "style.wav", "-o", "out", "--quiet"]
     environment = os.environ | {"PYTHONPATH": str(paths.root()), "OMP_NUM_THREADS": "1"}
     wholes = {}
     for wanted in (1, 2):
         process = subprocess.Popen(words, env=environment, stdout=subprocess.DEVNULL)
-        while process.poll() is None and len(list((work / "out").glob("*__*.wav"))) < wanted:
+        while process.poll() is None and len(list((work / "out").glob("*__*.json"))) < wanted:
             time.sleep(0.01)
         process.send_signal(signal.SIGKILL)
         process.wait()
         for path in (work / "out").glob("[0-9]*__*.wav"):
             y, sr = soundfile.read(path)
             assert (len(y), sr) == (SR, SR)
-            assert wholes.setdefault(path.name, path.stat().st_mtime_ns) == path.stat().st_mtime_ns
-        for path in (work / "out").glob("[0-9]*.json"):
-            json.loads(path.read_text())
+            # Killed between a sound and its settings, the sound is made again.
+            if (settings := path.with_name(path.name + ".json")).exists():
+                json.loads(settings.read_text())
+                assert wholes.setdefault(path.name, path.stat().st_mtime_ns) == path.stat().st_mtime_ns
     assert run("in", "style.wav", "-o", "out") == 0
     assert set(table()["status"]) <= {"made", "kept"}
-    assert (table()["status"] == "kept").sum() == len(wholes)
+    assert (table()["status"] == "kept").sum() == len(wholes) > 0
 
 
 def test_names_that_are_no_text_do_not_stop_the_others(work, capsys):

@@ -1,15 +1,31 @@
 """Tables of measures: one number for one thing, whatever was optimised, beside copies whose answer is known."""
 
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from audiostyle import RandomEncoder, TransferConfig
 from audiostyle.encoders.infinite import InfiniteEncoder
+from audiostyle.files.presets import get_preset
 from audiostyle.losses import TransferLoss
-from audiostyle.measures.table import artefacts, evaluate_sound, fresh_encoder, judge_losses, sound_numbers
+from audiostyle.measures.table import (
+    COPY_CONTENT,
+    COPY_STYLE,
+    EQUALISER,
+    MATCHED,
+    artefacts,
+    evaluate_sound,
+    fresh_encoder,
+    judge_losses,
+    score,
+    sound_numbers,
+)
 from audiostyle.sound.levels import set_level
 from audiostyle.spectrogram import log_magnitude
+from audiostyle.transfer import transfer_style
 
 
 def test_evaluate_sound_of_the_two_copies(content, style):
@@ -77,3 +93,25 @@ def test_judge_does_not_ask_what_was_optimised(content, style):
     assert judge_losses(y, content, style) == judge_losses(y, content, style, config=odd)
     ours = fresh_encoder(8).filters(4)
     assert not any(torch.equal(ours, RandomEncoder(8, seed=seed).filters(4)) for seed in range(20))
+
+
+@pytest.fixture(scope="module")
+def scored():
+    """What `audiostyle pairs` scores: a transfer by every method of a preset."""
+    rng = np.random.default_rng(0)
+    clips = [np.sin(np.arange(30000) / k) * 0.1 + 0.01 * rng.normal(size=30000) for k in (5, 9)]
+    tables = []
+    for config in get_preset("smoke").methods().values():
+        result = transfer_style(*clips, config=replace(config, n_iter=3), progress=False)
+        tables.append(score(result, *clips, n_fresh=64))
+    return tables
+
+
+def test_every_score_has_the_references_and_its_own_method(scored):
+    references, own = [COPY_CONTENT, COPY_STYLE, EQUALISER], [table.iloc[-1] for table in scored]
+    assert all(table["method"].tolist()[:3] == references for table in scored)
+    assert [row.method for row in own[1:]] == ["infinite, Griffin-Lim", "infinite, polish", MATCHED]
+    assert [row.phase for row in own] == ["griffin_lim", "griffin_lim", "polish", None]
+    assert pd.isna(own[-1].spectral_convergence_db)
+    assert own[0].style_share_optimised < 1
+    assert 0 < scored[0].set_index("method").loc[COPY_STYLE, "style_floor"] < 1
