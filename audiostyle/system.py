@@ -86,8 +86,6 @@ def processes(n_jobs: int, **options: object) -> Iterator:
     from joblib import Parallel
     from joblib.externals.loky import get_reusable_executor
 
-    if n_jobs != 1:
-        compile_librosa()
     try:
         yield Parallel(n_jobs=n_jobs, **options)
     finally:

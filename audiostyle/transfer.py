@@ -367,10 +367,7 @@ def noise_like(log_S: torch.Tensor, seed: int) -> torch.Tensor:
 
 
 def make_sound(
-    optimum: Optimum,
-    content: np.ndarray,
-    config: TransferConfig,
-    callback: Callable | None = None,
+    optimum: Optimum, content: np.ndarray, config: TransferConfig, callback: Callable | None = None
 ) -> tuple[np.ndarray, np.ndarray, Optimum | None]:
     """Make the sound of an optimum as ``config.phase`` says.
 
@@ -406,10 +403,8 @@ def _log_magnitude(y: np.ndarray | Spectrogram, name: str, config: TransferConfi
     """Return the log magnitudes of a waveform at the configuration's level; log magnitudes stay what they are."""
     if y.ndim == 2:
         return as_tensor(y, device=config.device)
-    levelled = as_tensor(
-        set_level(check_waveform(y, name=name), config.level, name=name), device=config.device
-    )
-    return log_magnitude(levelled, n_fft=config.n_fft, hop_length=config.hop_length)
+    y = as_tensor(set_level(check_waveform(y, name=name), config.level, name=name), device=config.device)
+    return log_magnitude(y, n_fft=config.n_fft, hop_length=config.hop_length)
 
 
 def _magnitudes(x: torch.Tensor, config: TransferConfig) -> torch.Tensor:
@@ -419,24 +414,20 @@ def _magnitudes(x: torch.Tensor, config: TransferConfig) -> torch.Tensor:
     return torch.expm1(x)
 
 
+@dataclass
 class _Stage:
     """Callback of an optimiser: keeps the losses, moves the progress bar, asks the user's callback.
 
     `seen` is the last iteration that the user's callback saw; this stage goes on counting from there.
     """
 
-    def __init__(
-        self,
-        name: str,
-        n_iter: int,
-        config: TransferConfig,
-        bar: tqdm,
-        callback: Callback | None,
-        seen: int = -1,
-    ) -> None:
-        self.name, self.n_iter, self.config = name, n_iter, config
-        self.bar, self.callback, self.seen = bar, callback, seen
-        self.rows: list[dict] = []
+    name: str
+    n_iter: int
+    config: TransferConfig
+    bar: tqdm
+    callback: Callback | None
+    seen: int = -1
+    rows: list[dict] = field(default_factory=list)
 
     def __call__(self, iteration: int, value: Evaluation, x: torch.Tensor) -> bool:
         if iteration == 0:

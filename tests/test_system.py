@@ -43,14 +43,6 @@ def test_every_module_of_librosa_that_compiles_on_import_is_imported_before_proc
     assert found == set(audiostyle.system._COMPILED_ON_IMPORT)
 
 
-@pytest.mark.parametrize(("n_jobs", "times"), [(1, 0), (2, 1)])
-def test_librosa_is_compiled_before_several_processes_start(monkeypatch, n_jobs, times):
-    calls = []
-    monkeypatch.setattr(audiostyle.system, "compile_librosa", lambda: calls.append(1))
-    with processes(n_jobs):
-        assert len(calls) == times
-
-
 def test_failed_write_keeps_the_old_file(tmp_path):
     path = tmp_path / "kept.txt"
     path.write_text("old")

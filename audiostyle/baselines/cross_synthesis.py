@@ -2,7 +2,6 @@
 
 import numpy as np
 import torch
-from librosa.util import fix_length
 
 from audiostyle.spectrogram import istft, stft
 
@@ -42,7 +41,7 @@ def cross_synthesis(content: np.ndarray, style: np.ndarray) -> np.ndarray:
 
     Notebook: 13_trade_offs_and_neighbours.ipynb
     """
-    repeated = fix_length(np.tile(style, -(-len(content) // len(style))), size=len(content))
+    repeated = np.resize(style, len(content))
     C, A = (stft(y).numpy() for y in (content, repeated))
     envelopes = []
     for D in (C, A):

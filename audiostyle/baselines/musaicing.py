@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-import librosa
 import numpy as np
 import scipy.ndimage
 
 from audiostyle.phase.griffin_lim import griffin_lim
+from audiostyle.sound.samples import resample
 from audiostyle.spectrogram import stft
 
 _LEAST = 1e-8
@@ -79,7 +79,7 @@ def transposed(y: np.ndarray, semitones: float) -> np.ndarray:
     """
     if semitones == 0:
         return y
-    return librosa.resample(y, orig_sr=2 ** (semitones / 12), target_sr=1.0)
+    return resample(y, 2 ** (semitones / 12), 1.0)
 
 
 def _templates(style: np.ndarray) -> np.ndarray:

@@ -51,9 +51,7 @@ def add(commands) -> None:
     style = "sound file to take the style from; several are one style"
     add("--style", type=Path, action="append", help=style)
     add("--weights", help="shares of the files of one style, such as 2,1 (all of each)")
-    output = (
-        ".wav, .flac, .ogg, .mp3 or .aiff; of several results a folder, where existing results are skipped"
-    )
+    output = ".wav, .flac, .ogg, .mp3 or .aiff; of several results a folder, where those there are skipped"
     add("-o", "--output", type=Path, required=True, help=output)
     uses = ", ".join(f"{name} ({label})" for name, (label, _) in presets.USES.items())
     add("--preset", help=f"settings for a purpose: {uses}")
@@ -63,9 +61,7 @@ def add(commands) -> None:
         add(f"--{name}", type=float, help=f"of all files, {text}")
         for clip in ("content", "style"):
             add(f"--{clip}-{name}", type=float, help=f"of the {clip} alone")
-    add(
-        "--report", type=Path, help="page (.html) with a player, pictures, numbers and settings of one result"
-    )
+    add("--report", type=Path, help="page (.html) with player, pictures, numbers and settings of one result")
     add("--quiet", action="store_true", help="no progress bar")
     add("-j", "--jobs", type=int, default=1, help="processes for several results (%(default)s)")
     add = parser.add_argument_group("what is written, by default as the content came").add_argument

@@ -5,13 +5,13 @@ import html
 import io
 from pathlib import Path
 
-import librosa
 import matplotlib.pyplot as plt
 import numpy as np
 
 from audiostyle.figures.players import common_gain, mp3_bytes
 from audiostyle.figures.spectrograms import show_spectrograms
 from audiostyle.sound.channels import mid_signal
+from audiostyle.sound.samples import resample
 from audiostyle.spectrogram import magnitudes
 from audiostyle.system import whole_file
 
@@ -106,7 +106,7 @@ def write_report(
 
 def _mp3(y: np.ndarray, sr: int) -> str:
     if sr > _MOST_RATE:
-        y, sr = librosa.resample(y, orig_sr=sr, target_sr=_MOST_RATE), _MOST_RATE
+        y, sr = resample(y, sr, _MOST_RATE), _MOST_RATE
     return base64.b64encode(mp3_bytes(y[:2].T if y.ndim == 2 else y, sr)).decode()
 
 

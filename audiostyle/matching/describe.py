@@ -2,6 +2,8 @@
 
 A clip of any length is described half a minute at a time. A first pass finds what a frame's description takes from the
 whole clip (`Clip`). After it a frame depends on a few frames beside it alone, so blocks join seamlessly.
+
+Mel filters and onsets are librosa's, written out: to import it takes longer than to match ten seconds.
 """
 
 import math
@@ -9,10 +11,12 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
-import librosa
 import numpy as np
 import torch
+from numpy.lib.stride_tricks import sliding_window_view as _windows
 from scipy import fft
+
+from audiostyle.sound.samples import resample
 
 SR, N_FFT, HOP = 22050, 2048, 512
 N_BANDS = 80
@@ -112,7 +116,7 @@ class Library:
         n_frames, device = len(A.age), A.bands.device
         kept = torch.linspace(0, n_frames - 1, min(n_frames, STYLE_FRAMES)).round().long()
         self.fine, self.course, bands = [], [], []
-        centres = librosa.mel_frequencies(N_BANDS + 2, fmin=0, fmax=SR / 2)[1:-1]
+        centres = _mel_frequencies(N_BANDS + 2)[1:-1]
         for semitones in SEMITONES:
             rate = 2 ** (semitones / 12)
             S = magnitudes(transposed(y, semitones), n_frames, rate, device)
@@ -150,7 +154,7 @@ def transposed(y: np.ndarray, semitones: float, *, sr: int = SR) -> np.ndarray:
     if semitones == 0:
         return y
     played = round(sr * 2 ** (semitones / 12))
-    return librosa.resample(y, orig_sr=played, target_sr=sr, res_type="soxr_mq")
+    return resample(y, played, sr, quality="MQ")
 
 
 def magnitudes(y: np.ndarray, n_frames: int, rate: float, device: str | torch.device) -> torch.Tensor:
@@ -185,8 +189,18 @@ def course(bands: torch.Tensor, clip: torch.Tensor) -> torch.Tensor:
 
 @lru_cache(maxsize=4)
 def mel_filters(device: torch.device, n_bands: int = N_BANDS) -> torch.Tensor:
-    """Return the mel filters [shape=(n_bands, 1025)]."""
-    return torch.as_tensor(librosa.filters.mel(sr=SR, n_fft=N_FFT, n_mels=n_bands), device=device)
+    """Return the mel filters [shape=(n_bands, 1025)], of unit area."""
+    hz, edges = np.fft.rfftfreq(N_FFT, 1 / SR), _mel_frequencies(n_bands + 2)[:, None]
+    steps = np.diff(edges, axis=0)
+    rising, falling = (hz - edges[:-2]) / steps[:-1], (edges[2:] - hz) / steps[1:]
+    filters = np.minimum(rising, falling).clip(0) * 2 / (edges[2:] - edges[:-2])
+    return torch.as_tensor(filters, dtype=torch.float32, device=device)
+
+
+def _mel_frequencies(n: int) -> np.ndarray:
+    """Return n frequencies in Hz from 0 to 11 025, equally spaced in mel (Slaney 1998): linear up to 1 kHz."""
+    mels = np.linspace(0, 15 + 27 * np.log(SR / 2000) / np.log(6.4), n)
+    return np.where(mels < 15, mels * 200 / 3, 1000 * 6.4 ** ((mels - 15) / 27))
 
 
 def smooth(F: torch.Tensor, n_kept: int) -> torch.Tensor:
@@ -203,18 +217,21 @@ def _cosines(n: int, n_kept: int, device: torch.device) -> torch.Tensor:
 
 def _rise(S: torch.Tensor) -> torch.Tensor:
     """Return how much narrow bands rise over two frames [shape=(n_frames,)], vibrato apart (Böck & Widmer 2013)."""
-    levels = (mel_filters(S.device, 2 * N_BANDS) @ S.square() + 3e-4).log().cpu().numpy()
-    risen = librosa.onset.onset_strength(S=levels, sr=SR, lag=2, max_size=3, center=False)
-    return torch.as_tensor(risen, device=S.device)
+    levels = (mel_filters(S.device, 2 * N_BANDS) @ S.square() + 3e-4).log()
+    highest = torch.nn.functional.pad(levels, (0, 0, 1, 1), value=-torch.inf).unfold(0, 3, 1).amax(-1)
+    return torch.nn.functional.pad((levels[:, 2:] - highest[:, :-2]).clamp_min(0).mean(0), (2, 0))
 
 
 def _age(rises: torch.Tensor) -> torch.Tensor:
-    """Return the log age of the last onset [shape=(n_frames,)], a peak of the rise."""
+    """Return the log age of the last onset [shape=(n_frames,)], a peak of the rise (Böck, Krebs & Schedl 2012)."""
     y = rises.cpu().numpy().astype(np.float64)
-    least = float(0.12 * np.percentile(y, 99))
-    onsets = librosa.util.peak_pick(y, pre_max=3, post_max=3, pre_avg=8, post_avg=8, delta=least, wait=4)
-    onsets = np.unique(np.concatenate([[-3], onsets]))  # a clip may begin within a note
-    frames = np.arange(len(y))
+    highest = _windows(np.pad(y, (3, 2), constant_values=-np.inf), 6).max(1)
+    mean = np.nanmean(_windows(np.pad(y, (8, 7), constant_values=np.nan), 16), 1)
+    onsets = []
+    for n in np.flatnonzero((y == highest) & (y >= mean + 0.12 * np.percentile(y, 99))):
+        if not onsets or n > onsets[-1] + 4:
+            onsets.append(n)
+    frames, onsets = np.arange(len(y)), np.array([-3, *onsets])  # a clip may begin within a note
     since = frames - onsets[np.searchsorted(onsets, frames, side="right") - 1]
     return torch.as_tensor(np.log(since + 2.0), dtype=torch.float32, device=rises.device)
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-import librosa
 import numpy as np
 import torch
 
@@ -12,6 +11,7 @@ from audiostyle.matching.describe import N_BANDS, SEMITONES, SILENT, SR, Clip, D
 from audiostyle.matching.gain import Gain, fitted_gain
 from audiostyle.sound.levels import set_level
 from audiostyle.sound.read import check_waveform
+from audiostyle.sound.samples import resample
 from audiostyle.system import single_precision
 
 LEVEL = 0.07
@@ -157,7 +157,7 @@ def match_blocks(content: Clip, style: np.ndarray, *, kind: str | None = None) -
 def to_analysis(y: np.ndarray, sr: int, name: str) -> np.ndarray:
     """Return a waveform at the rate and the level at which it is described, or say that it is silent."""
     y = set_level(y, LEVEL, name=name)
-    return y if sr == SR else librosa.resample(y, orig_sr=sr, target_sr=SR)
+    return y if sr == SR else resample(y, sr, SR)
 
 
 def kind_of(content: float, style: float) -> str:

@@ -6,7 +6,6 @@ the gain of the top band goes on over time, times a constant for every band.
 
 import itertools
 
-import librosa
 import numpy as np
 from scipy import signal
 
@@ -14,7 +13,7 @@ from audiostyle.matching.describe import N_FFT, SR
 from audiostyle.matching.gain import TOP_BIN, frame_sizes
 from audiostyle.sound.channels import mid_sound
 from audiostyle.sound.levels import rms, set_level
-from audiostyle.sound.samples import Sound
+from audiostyle.sound.samples import Sound, of_length, resample
 from audiostyle.spectrogram import istft, stft
 
 # Hz up to which the gain of the top band was found, from which the style's own bands count, and their width.
@@ -54,7 +53,7 @@ def _treble(sound: Sound, edges: np.ndarray) -> np.ndarray:
     """Return the mean power between neighbouring edges over that below 10.4 kHz, in dB (Welch 1967)."""
     n, power, weight = round(_FRAME * sound.sr), 0.0, 0
     for y in sound.blocks():
-        y = librosa.util.fix_length(y, size=max(n, y.shape[-1]))
+        y = of_length(y, max(n, y.shape[-1]))
         hz, found = signal.welch(y, fs=sound.sr, nperseg=n, detrend=False)
         power, weight = power + found.sum(axis=0) * y.shape[1], weight + y.shape[1]
     bands = [power[(hz >= low) & (hz < high)].sum() for low, high in itertools.pairwise(edges)]
@@ -70,10 +69,8 @@ def regained(sound: Sound, *, before: np.ndarray, after: np.ndarray, found_at: i
     n_fft, hop = frame_sizes(sound.sr)
     mid = mid_sound(sound)[0].waveform()
     after = set_level(after, rms(before), name="after")
-    after = librosa.resample(after, orig_sr=found_at, target_sr=sound.sr)
-    A, B = (
-        stft(y, n_fft=n_fft, hop_length=hop) for y in (librosa.util.fix_length(after, size=len(mid)), mid)
-    )
+    after = resample(after, found_at, sound.sr)
+    A, B = (stft(y, n_fft=n_fft, hop_length=hop) for y in (of_length(after, len(mid)), mid))
     power = B.abs().square()
     gain = A * B.conj() / (power + _LEAST_POWER * power.mean())
     gain *= _MOST_GAIN / gain.abs().clamp_min(_MOST_GAIN)

@@ -133,9 +133,7 @@ def set_level(y: np.ndarray, level: float = 0.05, *, name: str = "y") -> np.ndar
 def check_audible(level: float, name: str) -> float:
     """Return a root mean square, or raise a ValueError that says that what has it is silent."""
     if level < SILENCE_RMS:
-        raise ValueError(
-            f"{name} is silent: its root mean square {level:.1e} is below {SILENCE_RMS:.0e} of full scale"
-        )
+        raise ValueError(f"{name} is silent: its root mean square {level:.1e} is below {SILENCE_RMS:.0e}")
     return level
 
 

@@ -37,9 +37,7 @@ _MOST_CHANNELS, _LONGEST = 1024, 1e9
 _SLIGHT, _LEAST = 0.005, 0.05
 # What libsndfile says of samples that should be longer than the file (W64 and RF64 tell only of the whole), and of
 # Ogg files that are not whole.
-_TRIMMED = re.compile(
-    r"^ *(?:data|SSND|BODY|Data Size|riff|Riff size) *: (\d+) \(should be (\d+)\)", re.MULTILINE
-)
+_TRIMMED = re.compile(r"(?m)^ *(?:data|SSND|BODY|Data Size|riff|Riff size) *: (\d+) \(should be (\d+)\)")
 _BROKEN = re.compile("lacks an end-of-stream bit|Corrupted bitstream|a hole at|truncated file")
 # Programs that write into a pipe leave a length they do not know near 2³¹ or 2³² bytes, or beyond any file.
 _UNKNOWN = ((2**31 - 2**20, 2**31 + 2**20), (2**32 - 2**20, 2**32), (2**40, 2**64))
@@ -317,14 +315,7 @@ def _check_file(path: Path) -> None:
 
 
 def check_rate(sr: float, name: str = "sr") -> None:
-    """Raise a ValueError unless a sample rate is one of sound.
-
-    Examples
-    --------
-    >>> check_rate(2**31)
-    Traceback (most recent call last):
-    ValueError: sr=2147483648 is not allowed; it must be from 1000 to 768000 Hz
-    """
+    """Raise a ValueError unless a sample rate is one of sound."""
     check_allowed(LOWEST_RATE <= sr <= HIGHEST_RATE, name, sr, f"from {LOWEST_RATE} to {HIGHEST_RATE} Hz")
 
 

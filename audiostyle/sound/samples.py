@@ -6,8 +6,8 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-import librosa
 import numpy as np
+import soxr
 
 # Samples of each channel that are held at a time, and samples beside a part from which resampling reaches into it.
 _STEP, _BESIDE = 1 << 20, 8192
@@ -102,11 +102,23 @@ class Sound(NamedTuple):
             stop = min(start + step, self.n_samples)
             first = max(0, start - beside)
             y = self.read(first, min(self.n_samples, stop + beside))
-            z = librosa.resample(y, orig_sr=self.sr, target_sr=sr)
+            z = resample(y, self.sr, sr)
             skipped, begin = (n // unit * (sr * unit // self.sr) for n in (start - first, start))
             end = n_new if stop == self.n_samples else stop // unit * (sr * unit // self.sr)
-            yield librosa.util.fix_length(z[:, skipped : skipped + end - begin], size=end - begin)
+            yield of_length(z[:, skipped:], end - begin)
 
     def at(self, sr: int) -> "Sound":
         """Return the sound at another sample rate."""
         return self if sr == self.sr else Sound.stored(self.resampled(sr), sr)
+
+
+def resample(y: np.ndarray, orig_sr: float, sr: float, *, quality: str = "HQ") -> np.ndarray:
+    """Return samples [shape=(..., n_samples)] at another rate, what ``librosa.resample`` gives without its imports."""
+    n_samples = math.ceil(y.shape[-1] * sr / orig_sr)
+    return of_length(np.ascontiguousarray(soxr.resample(y.T, orig_sr, sr, quality).T), n_samples)
+
+
+def of_length(y: np.ndarray, n_samples: int) -> np.ndarray:
+    """Cut samples [shape=(..., any)] to a length, or append zeros."""
+    missing = max(0, n_samples - y.shape[-1])
+    return np.pad(y[..., :n_samples], [(0, 0)] * (y.ndim - 1) + [(0, missing)])

@@ -122,19 +122,15 @@ def writable(
     choices = [subtype or usual, *(["PCM_24"] if subtype in _FINE else []), usual]
     kept = next((choice for choice in choices if _holds(found, choice, sr, channels)), None)
     if kept is None:
-        raise ValueError(
-            f"{path} cannot be written as {_named(found, sr, channels)}; {_advice(found, sr, channels)}"
-        )
+        many = f" with {channels} channels" * (channels > 1)
+        advice = _advice(found, sr, channels)
+        raise ValueError(f"{path} cannot be written as {found} at {sr} Hz{many}; {advice}")
     if found in ("WAV", "AIFF") and n_samples * channels * _BYTES.get(kept, 2) > _MOST_BYTES:
         if found == "AIFF":
             raise ValueError(f"{path} would be longer than the 4 GB that AIFF holds; use .wav or .flac")
         found = "RF64"
     note = f"{found} has no {subtype} samples: written as {kept}." if subtype not in (None, kept) else ""
     return Written(found, kept, note)
-
-
-def _named(audio_format: str, sr: int, channels: int) -> str:
-    return f"{audio_format} at {sr} Hz" + (f" with {channels} channels" if channels > 1 else "")
 
 
 def _advice(audio_format: str, sr: int, channels: int) -> str:

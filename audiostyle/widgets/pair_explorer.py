@@ -1,12 +1,12 @@
 """Compare the six pairs: content, style and result by ear, eye and number."""
 
 import ipywidgets
-import librosa
 import numpy as np
 
 from audiostyle.datasets import clips
 from audiostyle.datasets.clips import Pair, PairAudio, load_pair
 from audiostyle.files.presets import Preset, get_preset
+from audiostyle.sound.samples import of_length
 from audiostyle.widgets import parts, renders
 from audiostyle.widgets.abx import AbxPanel
 from audiostyle.widgets.jobs import Latest, Ticket
@@ -124,7 +124,7 @@ class PairExplorer(parts.Shown):
             for name, title in zip(("content", "style"), titles, strict=True)
         }
         reference, gain = self.player.show_sources(audio.content, audio.style, audio.sr, notes)
-        y = librosa.util.fix_length(result.y * gain, size=len(audio.content)).astype(np.float32)
+        y = of_length(result.y * gain, len(audio.content)).astype(np.float32)
         note = f"{self._words(key)} · {renders.described(result)}"
         self.player.show("result", y, audio.sr, reference=reference, note=note)
         self.player.show_difference("difference", audio.content * gain, y, audio.sr)

@@ -2,7 +2,6 @@
 
 import io
 
-import librosa
 import matplotlib.colors
 import matplotlib.image
 import numpy as np
@@ -12,6 +11,7 @@ import traitlets
 from audiostyle.config import TransferConfig
 from audiostyle.sound.channels import mid_signal
 from audiostyle.sound.levels import rms, set_level
+from audiostyle.sound.samples import resample
 from audiostyle.spectrogram import RANGE_DB, frequencies, magnitudes, to_decibels
 from audiostyle.widgets.parts import Element, script
 
@@ -132,7 +132,7 @@ def flac_bytes(y: np.ndarray, sr: int) -> bytes:
 
 def analysed(y: np.ndarray, sr: int, rate: int) -> np.ndarray:
     """Return a sound of any channels as one channel at another rate [shape=(n_samples,)], to be looked at."""
-    return librosa.resample(mid_signal(y), orig_sr=sr, target_sr=rate)
+    return resample(mid_signal(y), sr, rate)
 
 
 def _shown(S: np.ndarray, sr: int) -> np.ndarray:
