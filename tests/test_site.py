@@ -82,6 +82,9 @@ def test_links_lead_somewhere_and_nothing_is_loaded_from_elsewhere(site):
         )
         assert not re.search(outside, text), name
     assert seen > 30
+    assert sum(path.stat().st_size for path in (site / "notebooks").glob("*.css")) > 100_000, (
+        "kept in one place"
+    )
     for name in ("player.js", "style.css"):
         assert "http:" not in (site / name).read_text().replace("http://www.w3.org/", "")
 
