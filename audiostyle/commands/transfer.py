@@ -51,7 +51,7 @@ def add(commands) -> None:
     style = "sound file to take the style from; several are one style"
     add("--style", type=Path, action="append", help=style)
     add("--weights", help="shares of the files of one style, such as 2,1 (all of each)")
-    output = ".wav, .flac, .ogg, .mp3 or .aiff; of several results a folder, where those there are skipped"
+    output = ".wav, .flac, .ogg, .mp3 or .aiff; of several results a folder; existing ones are skipped"
     add("-o", "--output", type=Path, required=True, help=output)
     uses = ", ".join(f"{name} ({label})" for name, (label, _) in presets.USES.items())
     add("--preset", help=f"settings for a purpose: {uses}")

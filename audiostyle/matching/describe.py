@@ -3,7 +3,7 @@
 A clip of any length is described half a minute at a time. A first pass finds what a frame's description takes from the
 whole clip (`Clip`). After it a frame depends on a few frames beside it alone, so blocks join seamlessly.
 
-Mel filters and onsets are librosa's, written out: to import it takes longer than to match ten seconds.
+The mel filters and the onsets equal librosa's, whose import takes longer than the match of ten seconds.
 """
 
 import math

@@ -7,7 +7,6 @@ import librosa
 import numpy as np
 import pandas as pd
 import torch
-from librosa.util import fix_length
 
 from audiostyle.baselines.equaliser import equaliser
 from audiostyle.config import TransferConfig
@@ -18,6 +17,7 @@ from audiostyle.measures.content import chroma_similarity, onset_f_measure
 from audiostyle.measures.timbre import copied_from, mfcc_frechet_distance, style_distance, texture_distance
 from audiostyle.measures.truth import log_spectral_distance
 from audiostyle.sound.levels import SILENCE_RMS, rms, set_level
+from audiostyle.sound.samples import of_length
 from audiostyle.spectrogram import log_magnitude
 from audiostyle.transfer import TransferResult
 
@@ -129,7 +129,7 @@ def evaluate_sound(
     from at any; `config` gives sample rate, level and STFT. Without a target ``target_distance_db`` is NaN.
     """
     config = config or TransferConfig()
-    y, sr = fix_length(np.asarray(y, dtype=np.float32), size=len(content)), config.sr
+    y, sr = of_length(np.asarray(y, dtype=np.float32), len(content)), config.sr
     judged = judge_losses(y, content, style, config=config)
     return {
         "style_distance": style_distance(y, style, sr),
@@ -193,7 +193,7 @@ def references_and_result(content: np.ndarray, style: np.ndarray, result: Transf
     config = result.config
     return {
         COPY_CONTENT: set_level(content, config.level),
-        COPY_STYLE: fix_length(set_level(style, config.level), size=len(content)),
+        COPY_STYLE: of_length(set_level(style, config.level), len(content)),
         EQUALISER: set_level(equaliser(content, style), config.level),
         method_name(config): result.y_computed,
     }

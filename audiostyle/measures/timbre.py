@@ -15,6 +15,7 @@ import torch
 
 from audiostyle.encoders.infinite import InfiniteEncoder
 from audiostyle.sound.levels import rms, set_level
+from audiostyle.sound.samples import resample
 from audiostyle.spectrogram import log_magnitude
 
 _HOP = 1024
@@ -59,9 +60,7 @@ def _loud_frames(y: np.ndarray, name: str, sr: int) -> torch.Tensor:
     """Log magnitudes of at least one patch [shape=(1025, n_frames)]."""
     if len(y) < _SHORTEST * sr:
         raise ValueError(f"{name} lasts {len(y) / sr:.3f} s; at least {_SHORTEST} s are needed")
-    y = set_level(
-        librosa.resample(np.asarray(y, dtype=np.float32), orig_sr=sr, target_sr=_SR), _LEVEL, name=name
-    )
+    y = set_level(resample(np.asarray(y, dtype=np.float32), sr, _SR), _LEVEL, name=name)
     X = log_magnitude(y)
     return torch.nn.functional.pad(X, (0, max(0, _PATCH - X.shape[1])))
 

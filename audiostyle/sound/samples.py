@@ -113,7 +113,7 @@ class Sound(NamedTuple):
 
 
 def resample(y: np.ndarray, orig_sr: float, sr: float, *, quality: str = "HQ") -> np.ndarray:
-    """Return samples [shape=(..., n_samples)] at another rate, what ``librosa.resample`` gives without its imports."""
+    """Return samples [shape=(..., n_samples)] at another rate, as ``librosa.resample``, whose import takes seconds."""
     n_samples = math.ceil(y.shape[-1] * sr / orig_sr)
     return of_length(np.ascontiguousarray(soxr.resample(y.T, orig_sr, sr, quality).T), n_samples)
 

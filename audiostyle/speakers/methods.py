@@ -12,12 +12,12 @@ from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import torch
-from librosa.util import fix_length
 
 from audiostyle.config import check_positive
 from audiostyle.datasets.corpora import SAMPLE_RATE
 from audiostyle.encoders.infinite import InfiniteEncoder
 from audiostyle.encoders.random import RandomEncoder
+from audiostyle.sound.samples import of_length
 from audiostyle.speakers.gram_distance import pairwise_gram_inner
 from audiostyle.spectrogram import n_samples_for, stft
 
@@ -175,7 +175,7 @@ def similarity(
         encoder = RandomEncoder(method.width, seed=seed, **options)
     ys, kernels = list(ys), []
     for end in method.front_ends:
-        frames = (end(fix_length(y, size=max(len(y), end.shortest(method.kernel_size)))) for y in ys)
+        frames = (end(of_length(y, max(len(y), end.shortest(method.kernel_size)))) for y in ys)
         settings = {"method": asdict(replace(method, front_ends=(end,))), "seed": seed}
         inner = pairwise_gram_inner(encoder, frames, cache=cache, settings=settings, progress=progress)
         kernels.append(cosine(inner) if method.cosine else inner)

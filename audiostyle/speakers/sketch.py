@@ -20,16 +20,15 @@ import joblib
 import numpy as np
 import torch
 from joblib.externals.loky import get_reusable_executor
-from librosa.util import fix_length
 from torch.nn import functional
 from tqdm import tqdm
 
 from audiostyle.cache import cache_key, read_arrays, write_arrays
 from audiostyle.datasets.corpora import Corpus, Recordings, Utterance, collect, read_utterance
+from audiostyle.sound.samples import of_length
 from audiostyle.speakers.methods import SpeakerMethod
-from audiostyle.system import compile_librosa
 
-# Of 20 speakers of LibriSpeech 512 already name as many test items rightly (`sketch.csv` of `experiments.table1`).
+# On 20 speakers of LibriSpeech, 512 pairs already name as many test items (`sketch.csv` of `experiments.table1`).
 N_PAIRS = 2048
 # Utterances of a task: a second's work, and what a stopped run repeats.
 CHUNK = 32
@@ -113,7 +112,7 @@ class Sketcher:
         of the inner product.
         """
         method = self.method
-        y = torch.as_tensor(fix_length(y, size=max(len(y), method.shortest)), device=self.device)
+        y = torch.as_tensor(of_length(y, max(len(y), method.shortest)), device=self.device)
         rows, magnitudes = [], {}
         for view in method.views:
             for end in view.front_ends:
@@ -247,13 +246,11 @@ def workers(n_jobs: int = 1, scheduler: str | None = None) -> Iterator[None]:
             raise ValueError(
                 "a scheduler needs dask.distributed; `pip install 'audiostyle[dask]'` installs it"
             ) from error
-        with Client(scheduler) as client, joblib.parallel_config(backend="dask"):
-            client.run(compile_librosa)
+        with Client(scheduler), joblib.parallel_config(backend="dask"):
             yield
     elif n_jobs == 1:
         yield
     else:
-        compile_librosa()
         try:
             with joblib.parallel_config(backend="loky", n_jobs=n_jobs):
                 yield
