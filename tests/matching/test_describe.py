@@ -34,10 +34,10 @@ def test_rates_change_as_librosas_do(rng, rates):
 
 def test_neither_transfers_nor_sketches_compile():
     """Processes side by side would spoil numba's cache (`audiostyle.system.compile_librosa`)."""
-    code = """import sys, numpy as np; from audiostyle import TransferConfig, datasets, speaker_table, transfer_style
-speaker_table(datasets.paths.registry_dir() / "mini_corpus", speakers=2, per_speaker=4, methods=("paper", "best"))
+    code = """import sys, audiostyle, numpy as np; from audiostyle.speakers import table
+table.score_methods(table.paths.registry_dir() / "mini_corpus", ["best"], sketch_from=1, speakers=2, per_speaker=4)
 y = np.random.default_rng(0).normal(size=(2, 2, 48000))
 for settings in ({}, {"balance": 0.8, "n_iter": 2}, {"method": "gram", "n_iter": 2}):
-    transfer_style(*y, 48000, TransferConfig(**settings), progress=False)
+    audiostyle.transfer_style(*y, 48000, audiostyle.TransferConfig(**settings), progress=False)
 sys.exit("numba" in sys.modules)"""
     subprocess.run([sys.executable, "-c", code], check=True)
