@@ -7,8 +7,9 @@ writes every setting tried, with its distance on every set, to ``results/paper/f
 costs to do without each constant, to halve and to double it. An instrument's `noise` is not searched: what it is for,
 no haze, is not in the distance.
 
-Training: the bundled triples that choose; the odd ones of the triples of real notes in the folder that
-``AUDIOSTYLE_TRUTH`` names; odd sentences of CMU ARCTIC in ``AUDIOSTYLE_MIRROR``, for voices. The others confirm.
+Training: the bundled triples that choose; the odd ones of the triples of real notes in the first folder that
+``AUDIOSTYLE_TRUTH`` names; odd sentences of CMU ARCTIC in ``AUDIOSTYLE_MIRROR``, for voices. The others confirm, and
+those of further folders.
 """
 
 import csv
@@ -30,6 +31,7 @@ from audiostyle.datasets.triples import triples
 from audiostyle.matching.describe import N_FFT, SR, Clip, Description
 from audiostyle.matching.match import CONSTANTS, Constants, Library, expected_bands, to_analysis
 from audiostyle.sound.read import load_audio
+from experiments.results import truth_folders
 
 DECIBELS = 10 / np.log(10)
 # Nepers of power under the target's peak (60 dB) within which levels are told apart, and within which frames sound.
@@ -121,10 +123,11 @@ def tasks() -> Iterator[Task]:
     """Yield all triples and voices that there are."""
     for t in triples():
         yield prepare(t.name, t.split, "instrument", t.split == "choose", t.content, [t.style], t.target)
-    if folder := os.environ.get("AUDIOSTYLE_TRUTH"):
+    for n, folder in enumerate(truth_folders()):
         for i, t in enumerate(triples(folder=folder)):
-            which = f"real notes, {'even' if i % 2 else 'odd'}"
-            yield prepare(t.name, which, "instrument", i % 2 == 0, t.content, [t.style], t.target)
+            trains = i % 2 == n == 0
+            which = f"{folder.name}, {'odd' if trains else 'even'}" if n == 0 else folder.name
+            yield prepare(t.name, which, "instrument", trains, t.content, [t.style], t.target)
     if (mirror := os.environ.get("AUDIOSTYLE_MIRROR")) and (Path(mirror) / "arctic").is_dir():
         for a, b in (SPEAKERS, SPEAKERS[::-1]):
             read = [sorted((Path(mirror) / "arctic" / s).glob("*.wav")) for s in (a, b)]

@@ -3,7 +3,8 @@
 Each stage is a command of its own. Studies run at once, one on each core; what needs them comes after. A stage that
 finished with the same code is passed over (``--again`` does it anyway), so that a run which was stopped continues; long
 stages keep their own intermediate results too. ``results/paper/manifest.json`` says of each stage with which releases,
-on how many cores, in how many seconds and with how much memory it was made.
+on how many cores, in how many seconds and with how much memory it was made. What was tried and not kept, in
+``results/tried``, is not made again.
 """
 
 import argparse
@@ -20,8 +21,11 @@ from pathlib import Path
 
 from audiostyle.datasets import paths
 from audiostyle.system import whole_file
-from experiments.results import RELEASES, alone
+from experiments.results import RELEASES, alone, truth_folders
 
+# What is measured on triples of other folders.
+_METHODS = "copy the content,equaliser,paper's setting,default"
+_OF_FOLDERS = ("-m", "experiments.truth", "--methods", _METHODS, "--folder")
 # One after the other; the stages of each, with the words after ``python``, share the cores, the longest first.
 WAVES: list[dict[str, tuple[str, ...]]] = [
     {f"fetch {what}": ("-m", "audiostyle", "fetch", what) for what in ("clips", "listening")},
@@ -31,11 +35,14 @@ WAVES: list[dict[str, tuple[str, ...]]] = [
         "width": ("-m", "experiments.width"),
         "table1": ("-m", "experiments.table1"),
         "truth": ("-m", "experiments.truth"),
+        **{f"truth of {folder.name}": (*_OF_FOLDERS, f"{folder}") for folder in truth_folders()},
         "listening": ("-m", "experiments.listening"),
         "neighbours": ("-m", "experiments.neighbours"),
+        "fit": ("-m", "experiments.fit_matching"),
         "own rate": ("-m", "experiments.own_rate"),
     },
     {"sounds": ("-m", "website.sounds")},  # those of the triples are kept since "truth"
+    {"picture": ("-m", "website.picture")},
     {"notebooks": ("notebooks/run.py", "--keep-outputs")},
     {"tables": ("-m", "experiments.tables")},
     {"site": ("-m", "website.build")},

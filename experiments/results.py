@@ -21,6 +21,11 @@ RELEASES = ("audiostyle", "numpy", "scipy", "torch", "librosa", "soundfile", "ma
 _DPI = 110
 
 
+def truth_folders() -> list[Path]:
+    """Return the folders of triples that ``AUDIOSTYLE_TRUTH`` names, one behind the other as in ``PATH``."""
+    return [Path(folder) for folder in os.environ.get("AUDIOSTYLE_TRUTH", "").split(os.pathsep) if folder]
+
+
 class Results:
     """A folder of results, ``results/<preset>/<edition>``, or ``results/<preset>`` for what is of no edition."""
 

@@ -105,7 +105,7 @@ def test_committed_rows_reproduce_those_in_print():
 
 
 def test_the_log_of_what_was_tried_has_the_setting_chosen():
-    tried = committed("listening_tried")
+    tried = committed("../tried/listening_tried")
     chosen = tried[(tried.patch_frames.astype(str) == "22") & (tried.hop_length == 1024) & (tried.rms == 0.5)]
     row = chosen[(chosen.activation == "relu") & (chosen.centred == 0) & (chosen.lag_frames == 0)]
     assert len(row) == 1
