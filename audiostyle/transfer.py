@@ -51,16 +51,13 @@ class TransferResult:
         What was done to the level, and to rate and channels where they are not the content's, in sentences.
     seconds : dict
         Wall time of ``match``, ``optimize`` and ``phase``.
-    optimum : Optimum or None
-        What `optimise` found; None, as its losses are empty, where the content was filtered alone.
-    losses, polish_losses : pd.DataFrame, pd.DataFrame or None
-        Columns ``iteration, content, style, total``, of the optimisation and of the sound during the polish; row 0 is
-        the start.
+    optimum, polished : Optimum or None
+        What `optimise` found, and what its polish did; None where the content was filtered alone.
+    losses : pd.DataFrame
+        Columns ``iteration, content, style, total`` of the optimisation; row 0 is the start. Empty for a filter.
     convergence : np.ndarray [shape=(n,)]
         Spectral convergence in dB after 0, 1, ... Griffin-Lim iterations; with ``phase="polish"`` the last entry
         is that of the polished sound, which gives up these magnitudes for the loss.
-    stopped : bool
-        Whether the callback ended the optimisation or the polish.
     """
 
     sound: Sound
@@ -69,10 +66,9 @@ class TransferResult:
     level_note: str
     seconds: dict = field(default_factory=dict)
     optimum: Optimum | None = None
+    polished: Optimum | None = None
     losses: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=_LOSSES))
-    polish_losses: pd.DataFrame | None = None
     convergence: np.ndarray = field(default_factory=lambda: np.empty(0))
-    stopped: bool = False
 
     @property
     def sr(self) -> int:
@@ -104,35 +100,25 @@ class TransferResult:
         return torch.expm1(_log_magnitude(mid, "y", self.config)).numpy()
 
     @property
-    def content_unit(self) -> float:
-        """E, by which the content loss is divided to compare pairs (`audiostyle.losses.TransferLoss`)."""
-        return self.optimum.loss.content_unit
-
-    @property
-    def style_unit(self) -> float:
-        """The style loss s0 of what the optimisation held on to: the content, or its matched sound."""
-        return self.optimum.loss.style_unit
-
-    @property
     def n_iter(self) -> int:
         """Iterations of the optimiser, those of the polish apart; 0 where the content was filtered."""
-        return max(len(self.losses) - 1, 0)
+        return self.optimum.n_iter if self.optimum else 0
 
     @property
     def reason(self) -> str:
         """Why the optimiser stopped: ``"callback"`` also if the polish was ended; ``"matched"`` after a filter."""
-        return "matched" if self.optimum is None else "callback" if self.stopped else self.optimum.reason
+        reasons = [found.reason for found in (self.optimum, self.polished) if found]
+        return "callback" if "callback" in reasons else (reasons or ["matched"])[0]
 
     @property
     def style_removed(self) -> float:
-        """Share of the style loss s0 that is gone, 0 to 1; NaN for a filter.
+        """Share that is gone of the style loss s0 of what the optimisation held on to, 0 to 1; NaN for a filter.
 
         Of the sound; with ``phase="griffin_lim"`` of the magnitudes, before a phase was found.
         """
         if self.optimum is None:
             return float("nan")
-        last = (self.losses if self.polish_losses is None else self.polish_losses).iloc[-1]
-        return max(0.0, 1 - last["style"] / self.style_unit)
+        return max(0.0, 1 - (self.polished or self.optimum).value.style / self.optimum.loss.style_unit)
 
 
 def transfer_style(
@@ -302,20 +288,15 @@ def _optimised(
     if config.method == "matched":  # the upper half of the slider is the optimisation's own
         config = replace(config, method="gram", balance=2 * config.balance - 1)
     check_memory(config, len(held), len(style))
-    search = _Stage("transfer", config.n_iter, config, bar, callback)
-    started = time.perf_counter()
-    optimum = optimise(held, style, config, callback=search)
+    rows, started = [], time.perf_counter()
+    watch = _watched("transfer", config.n_iter, config, bar, callback, rows)
+    optimum = optimise(held, style, config, callback=watch)
     seconds["optimize"] = time.perf_counter() - started
-    last = _Stage("polish", POLISH_ITER, config, bar, callback, seen=len(search.rows) - 1)
-    y, convergence, polished = make_sound(optimum, held, config, callback=last)
+    watch = _watched("polish", POLISH_ITER, config, bar, callback, [], first=optimum.n_iter)
+    y, convergence, polished = make_sound(optimum, held, config, callback=watch)
     seconds["phase"] = time.perf_counter() - started - seconds["optimize"]
-    return y, {
-        "optimum": optimum,
-        "losses": pd.DataFrame(search.rows, columns=_LOSSES),
-        "polish_losses": pd.DataFrame(last.rows, columns=_LOSSES) if polished else None,
-        "convergence": convergence,
-        "stopped": "callback" in (optimum.reason, polished and polished.reason),
-    }
+    losses = pd.DataFrame(rows, columns=_LOSSES)
+    return y, {"optimum": optimum, "polished": polished, "losses": losses, "convergence": convergence}
 
 
 @single_precision()
@@ -414,30 +395,30 @@ def _magnitudes(x: torch.Tensor, config: TransferConfig) -> torch.Tensor:
     return torch.expm1(x)
 
 
-@dataclass
-class _Stage:
-    """Callback of an optimiser: keeps the losses, moves the progress bar, asks the user's callback.
+def _watched(
+    name: str,
+    n_iter: int,
+    config: TransferConfig,
+    bar: tqdm,
+    callback: Callback | None,
+    rows: list[dict],
+    first: int | None = None,
+) -> Callable:
+    """Return what an optimiser calls: it keeps the losses, moves the progress bar, asks the user's callback.
 
-    `seen` is the last iteration that the user's callback saw; this stage goes on counting from there.
+    A polish counts on from `first`, an iteration that the user's callback has seen.
     """
 
-    name: str
-    n_iter: int
-    config: TransferConfig
-    bar: tqdm
-    callback: Callback | None
-    seen: int = -1
-    rows: list[dict] = field(default_factory=list)
-
-    def __call__(self, iteration: int, value: Evaluation, x: torch.Tensor) -> bool:
+    def watch(iteration: int, value: Evaluation, x: torch.Tensor) -> bool:
         if iteration == 0:
-            self.bar.total = self.bar.n + self.n_iter
-            self.bar.set_description(self.name)
-        losses = {name: getattr(value, name) for name in ("content", "style", "total")}
-        self.rows.append({"iteration": iteration, **losses})
-        iteration += max(self.seen, 0)
-        self.bar.update(iteration - self.bar.n)
-        self.bar.set_postfix(content=f"{losses['content']:.3g}", style=f"{losses['style']:.3g}")
-        if self.callback is None or iteration <= self.seen:
+            bar.total = bar.n + n_iter
+            bar.set_description(name)
+        losses = {key: getattr(value, key) for key in ("content", "style", "total")}
+        rows.append({"iteration": iteration, **losses})
+        bar.update(iteration > 0)
+        bar.set_postfix(content=f"{losses['content']:.3g}", style=f"{losses['style']:.3g}")
+        if callback is None or (first is not None and iteration == 0):
             return False
-        return bool(self.callback(iteration, losses, _magnitudes(x, self.config)))
+        return bool(callback((first or 0) + iteration, losses, _magnitudes(x, config)))
+
+    return watch

@@ -139,7 +139,8 @@ def test_settings_of_the_encoder_reach_the_losses(content, style, kind):
     made = RandomEncoder(32, seed=3, **settings) if kind == "random" else InfiniteEncoder(**settings)
     config = replace(SMALL[kind], n_filters=32, seed=3, n_iter=0, **settings)
     C, A = (log_magnitude(set_level(y)) for y in (content, style))
-    assert run(content, style, config).style_unit == pytest.approx(float(style_loss(made, C, A)), rel=1e-4)
+    unit = run(content, style, config).optimum.loss.style_unit
+    assert unit == pytest.approx(float(style_loss(made, C, A)), rel=1e-4)
 
 
 def test_the_seed_reaches_griffin_lim_and_fixes_the_samples(content, style, config):
@@ -179,17 +180,17 @@ def test_callback_sees_losses_and_stops_the_optimisation_and_the_polish(content,
     assert result.reason == "callback"
     assert [row[0] for row in seen] == list(range(len(seen)))
     assert len(result.losses) == min(last, 12) + 1
-    assert len(result.polish_losses) == n_polished + 1
-    totals = [*result.losses["total"], *result.polish_losses["total"][1:]]
-    assert totals == [row[1] for row in seen]
+    assert result.polished.n_iter == n_polished
+    assert result.losses["total"].tolist() == [row[1] for row in seen[: len(result.losses)]]
+    assert seen[-1][1] == result.polished.value.total
 
 
 def test_style_removed_is_of_the_sound_where_it_is_polished(content, style):
     config = replace(SMALL["infinite"], phase="polish")
-    polished = run(content, style, config)
-    assert polished.style_removed == 1 - polished.polish_losses["style"].iloc[-1] / polished.style_unit
-    plain = run(content, style, replace(config, phase="griffin_lim"))
-    assert plain.style_removed == 1 - plain.losses["style"].iloc[-1] / plain.style_unit
+    for phase in ("polish", "griffin_lim"):
+        result = run(content, style, replace(config, phase=phase))
+        last = result.polished.value.style if phase == "polish" else result.losses["style"].iloc[-1]
+        assert result.style_removed == 1 - last / result.optimum.loss.style_unit
     assert run(content, style, replace(config, balance=0.0)).style_removed == pytest.approx(0, abs=1e-6)
     assert np.isnan(run(content, style, TransferConfig()).style_removed)
 
@@ -249,7 +250,7 @@ def test_what_was_filtered_has_no_losses(content, style):
     result = run(content, style, TransferConfig())
     X = log_magnitude(set_level(result.y))
     np.testing.assert_allclose(result.S, torch.expm1(X).numpy(), rtol=1e-3, atol=1e-4)
-    assert (len(result.losses), len(result.convergence), result.polish_losses) == (0, 0, None)
+    assert (len(result.losses), len(result.convergence), result.polished) == (0, 0, None)
     assert (result.reason, result.n_iter, result.optimum) == ("matched", 0, None)
     assert set(result.seconds) == {"match"}
 
@@ -257,8 +258,8 @@ def test_what_was_filtered_has_no_losses(content, style):
 def test_above_one_half_the_optimisation_starts_from_the_matched_sound(content, style):
     result = run(content, style, ALL["optimised"])
     assert result.losses["content"].iloc[0] == pytest.approx(0, abs=1e-9)
-    assert result.losses["style"].iloc[0] == pytest.approx(result.style_unit, rel=1e-4)
-    assert result.losses["style"].iloc[-1] < 0.5 * result.style_unit
+    assert result.losses["style"].iloc[0] == pytest.approx(result.optimum.loss.style_unit, rel=1e-4)
+    assert result.losses["style"].iloc[-1] < 0.5 * result.losses["style"].iloc[0]
 
 
 def test_balance_has_no_jump_at_the_matched_timbre(content, style):

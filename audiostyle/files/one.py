@@ -147,10 +147,6 @@ def numbers_of(result: TransferResult) -> dict[str, float]:
         "gain_db": float(20 * np.log10(result.gain)),
         "took": float(sum(result.seconds.values())),
     }
-    if not result.losses.empty:
-        losses = result.losses if result.polish_losses is None else result.polish_losses
-        numbers |= {
-            "style_removed": float(result.style_removed),
-            "content_loss": float(losses["content"].iloc[-1]),
-        }
+    if last := result.polished or result.optimum:
+        numbers |= {"style_removed": result.style_removed, "content_loss": last.value.content}
     return numbers

@@ -232,7 +232,7 @@ def score(
     own = table["method"] == method_name(config)
     optimised = len(result.convergence) > 0  # a filtered content needs no phase
     table.loc[own, "style_share_optimised"] = (
-        float(result.losses["style"].iloc[-1] / result.style_unit) if optimised else np.nan
+        result.optimum.value.style / result.optimum.loss.style_unit if optimised else np.nan
     )
     table["spectral_convergence_db"], table["phase"] = np.nan, None
     if optimised:

@@ -19,22 +19,19 @@ from audiostyle.spectrogram import as_tensor, log_magnitude
 POLISH_ITER = 80
 
 
-class WaveformLoss:
-    """A loss of log magnitudes, such as `TransferLoss`, taken of a waveform, with its gradient in the samples."""
+def of_samples(
+    loss: Callable[[torch.Tensor], Evaluation], *, n_fft: int = 2048, hop_length: int = 1024
+) -> Callable[[torch.Tensor], Evaluation]:
+    """Return a loss of log magnitudes, such as `TransferLoss`, as one of samples [shape=(n_samples,)]."""
 
-    def __init__(
-        self, loss: Callable[[torch.Tensor], Evaluation], *, n_fft: int = 2048, hop_length: int = 1024
-    ) -> None:
-        self.loss, self.frames = loss, {"n_fft": n_fft, "hop_length": hop_length}
-
-    def __call__(self, y: torch.Tensor) -> Evaluation:
-        """Evaluate at a waveform y [shape=(n_samples,)]; the gradient has its shape."""
+    def evaluate(y: torch.Tensor) -> Evaluation:
         y = y.detach().requires_grad_(True)
-        X = log_magnitude(y, **self.frames)
-        value = self.loss(X.detach())
+        X = log_magnitude(y, n_fft=n_fft, hop_length=hop_length)
+        value = loss(X.detach())
         # The loss has its own gradient; autograd takes it on through log1p, magnitude and STFT.
-        (gradient,) = torch.autograd.grad(X, y, value.gradient)
-        return value._replace(gradient=gradient)
+        return value._replace(gradient=torch.autograd.grad(X, y, value.gradient)[0])
+
+    return evaluate
 
 
 def polish(
@@ -52,5 +49,5 @@ def polish(
 
     Notebook: 01_spectrogram_and_phase.ipynb
     """
-    objective = WaveformLoss(loss, n_fft=n_fft, hop_length=hop_length)
+    objective = of_samples(loss, n_fft=n_fft, hop_length=hop_length)
     return minimize(objective, as_tensor(y), n_iter=n_iter, lower=-math.inf, callback=callback)

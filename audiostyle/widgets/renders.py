@@ -56,7 +56,7 @@ def rendered(result: TransferResult, content: np.ndarray, style: np.ndarray, sr:
     numbers = {"seconds": float(sum(result.seconds.values()))}
     with contextlib.suppress(ValueError):  # too short for a distance of patches
         numbers |= sound_numbers(heard, analysed(content, sr, rate), analysed(style, sr, rate), config)
-    config = replace(config, n_iter=result.n_iter) if result.stopped else config
+    config = replace(config, n_iter=result.n_iter) if result.reason == "callback" else config
     return Rendered(result.y, result.sr, config, numbers)
 
 

@@ -7,7 +7,7 @@ import torch
 
 from audiostyle import InfiniteEncoder, RandomEncoder, TransferConfig
 from audiostyle.losses import TransferLoss, content_loss, loss_units, style_loss
-from audiostyle.phase.polish import WaveformLoss
+from audiostyle.phase.polish import of_samples
 from audiostyle.spectrogram import log_magnitude
 from experiments.front_ends import (
     LOWEST,
@@ -64,7 +64,7 @@ def test_an_encoder_behind_a_front_end_keeps_to_the_contract(encoder):
         v = clip(seed, 9) - 0.5
         assert float((gradient * v).sum()) == pytest.approx(slope(loss, X, v), rel=1e-6)
     c, y, v = 0.05 * torch.randn(3, 2000, generator=torch.Generator().manual_seed(0), dtype=DOUBLE)
-    waveform = WaveformLoss(TransferLoss(encoder, log_magnitude(c, **STFT), A), **STFT)
+    waveform = of_samples(TransferLoss(encoder, log_magnitude(c, **STFT), A), **STFT)
     assert float(waveform(y).gradient @ v) == pytest.approx(slope(waveform, y, v, 1e-6), rel=1e-6)
 
 
