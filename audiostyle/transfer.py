@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
-import pandas as pd
 import torch
 from tqdm.std import tqdm
 
@@ -31,7 +30,6 @@ _USED = 0.3
 # What `optimise` starts from.
 STARTS = ("content", "noise")
 Callback = Callable[[int, dict, torch.Tensor], bool]
-_LOSSES = ("iteration", "content", "style", "total")
 _CANCELLED = "Its channels cancel in their mean: the loudest one stands for them."
 
 
@@ -53,8 +51,8 @@ class TransferResult:
         Wall time of ``match``, ``optimize`` and ``phase``.
     optimum, polished : Optimum or None
         What `optimise` found, and what its polish did; None where the content was filtered alone.
-    losses : pd.DataFrame
-        Columns ``iteration, content, style, total`` of the optimisation; row 0 is the start. Empty for a filter.
+    history : list of dict
+        The rows of `losses`.
     convergence : np.ndarray [shape=(n,)]
         Spectral convergence in dB after 0, 1, ... Griffin-Lim iterations; with ``phase="polish"`` the last entry
         is that of the polished sound, which gives up these magnitudes for the loss.
@@ -67,7 +65,7 @@ class TransferResult:
     seconds: dict = field(default_factory=dict)
     optimum: Optimum | None = None
     polished: Optimum | None = None
-    losses: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=_LOSSES))
+    history: list[dict] = field(default_factory=list)
     convergence: np.ndarray = field(default_factory=lambda: np.empty(0))
 
     @property
@@ -87,6 +85,13 @@ class TransferResult:
         ``log1p`` is not homogeneous: 3 dB more or less can double the style loss of one and the same sound.
         """
         return (self.y / self.gain).astype(np.float32)
+
+    @cached_property
+    def losses(self):
+        """A table, ``iteration, content, style, total``, of the optimisation; row 0 is the start, a filter has none."""
+        import pandas as pd  # a fifth of a second that a filter needs not wait for
+
+        return pd.DataFrame(self.history, columns=["iteration", "content", "style", "total"])
 
     @cached_property
     def S(self) -> np.ndarray:
@@ -295,8 +300,7 @@ def _optimised(
     watch = _watched("polish", POLISH_ITER, config, bar, callback, [], first=optimum.n_iter)
     y, convergence, polished = make_sound(optimum, held, config, callback=watch)
     seconds["phase"] = time.perf_counter() - started - seconds["optimize"]
-    losses = pd.DataFrame(rows, columns=_LOSSES)
-    return y, {"optimum": optimum, "polished": polished, "losses": losses, "convergence": convergence}
+    return y, {"optimum": optimum, "polished": polished, "history": rows, "convergence": convergence}
 
 
 @single_precision()
