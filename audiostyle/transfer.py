@@ -267,7 +267,7 @@ def _matched(
 ) -> tuple[Sound, list[int]]:
     """Filter the content to the matched timbre; returns the pitches at which the style was used, too."""
     mid, A = mid.at(SR), style.at(SR).waveform()
-    clip = Clip(lambda start, stop: mid.read(start, stop)[0], mid.n_samples, device=config.device)
+    clip = Clip(mid, device=config.device)
     bar.total = clip.n_frames
     shares = np.zeros(len(SEMITONES))
 

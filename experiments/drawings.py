@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from audiostyle.figures.charts import COLOURS, show_matrix
 from audiostyle.figures.spectrograms import DIFFERENCE
 from audiostyle.matching import HOP, N_BANDS, SEMITONES, SR, Description, Match
+from audiostyle.matching.describe import FINE, cosines
 
 _DB = 20 / np.log(10)
 
@@ -20,10 +21,10 @@ def show_match(match: Match, *, content: Description, style: Description, title:
         shown = {"xlabel": "time (s)", "ylabel": "mel band", "cmap": "magma", "vmin": -60, "vmax": 0}
         extent = (0, _seconds(bands), 0, N_BANDS)
         show_matrix(decibels, ax=ax, title=f"levels, {name}", extent=extent, label="dB", **shown)
-    cosines = (content.fine.T @ style.fine).cpu().numpy()
+    alike = cosines(content.fine, style.fine, FINE).cpu().numpy()
     axis = {"xlabel": "time in the style (s)", "ylabel": "time in the content (s)", "vmin": 0, "vmax": 1}
-    axis |= {"extent": (0, _seconds(style.fine), 0, _seconds(content.fine)), "label": "cosine"}
-    show_matrix(cosines, ax=axes[0, 2], title="alike in fine structure", **axis)
+    axis |= {"extent": (0, _seconds(style.bands), 0, _seconds(content.bands)), "label": "cosine"}
+    show_matrix(alike, ax=axes[0, 2], title="alike in fine structure", **axis)
     axes[1, 0].bar(list(SEMITONES), match.semitones, color=COLOURS["style"])
     axis = {"xlabel": "transposition of the style (semitones)", "ylabel": "share of the weights"}
     axes[1, 0].set(title="pitches of the style that were used", **axis)

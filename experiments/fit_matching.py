@@ -31,6 +31,7 @@ from audiostyle.datasets.triples import triples
 from audiostyle.matching.describe import N_FFT, SR, Clip, Description
 from audiostyle.matching.match import CONSTANTS, Constants, Library, expected_bands, to_analysis
 from audiostyle.sound.read import load_audio
+from audiostyle.sound.samples import Sound
 from experiments.results import truth_folders
 
 DECIBELS = 10 / np.log(10)
@@ -52,14 +53,15 @@ class Candidates:
         self.bands, self.own = library.bands, library.own
         self.loudness, self.semitones = library.loudness, library.semitones
         parts = []
-        for frames in torch.arange(len(C.age)).split(128):
+        for first in range(0, len(C.age), 128):
+            frames = slice(first, min(first + 128, len(C.age)))
             which, _, fine = library.most_similar(C, frames, CONSTANTS[kind][:4], KEPT)
-            courses = torch.cat([C.course[:, frames].T @ part.float() for part in library.course], 1)
+            courses = library.cosines(C, frames)[1]
             ages = (C.age[frames, None] - library.age[which]).abs()
             parts.append((fine, courses.gather(1, which), ages, which))
         self.fine, self.course, self.ages, self.which = (torch.cat(x) for x in zip(*parts, strict=True))
 
-    def most_similar(self, C: Description, frames: torch.Tensor, factors: tuple, n: int) -> tuple:
+    def most_similar(self, C: Description, frames: slice, factors: tuple, n: int) -> tuple:
         """As `Library.most_similar`."""
         which, fine = self.which[frames], self.fine[frames]
         similarity = factors[0] * fine + factors[1] * self.course[frames] - factors[2] * self.ages[frames]
@@ -113,7 +115,7 @@ def prepare(
     """Describe three sounds and keep how alike they are."""
     sounds = [load_audio(path, sr=SR)[0] for path in (content, target, *styles)]
     y, target, style = (to_analysis(x, SR, name) for x in (sounds[0], sounds[1], np.concatenate(sounds[2:])))
-    clips = [Clip(lambda a, b, x=x: x[a:b], len(x)) for x in (y, style, target)]
+    clips = [Clip(Sound.of(x, SR)) for x in (y, style, target)]
     C, A = (clip.describe() for clip in clips[:2])
     candidates = Candidates(Library(style, A), C, kind)
     return Task(name, which, kind, trains, clips[0], C, clips[1].bands, candidates, clips[2].bands)

@@ -21,18 +21,6 @@ from audiostyle.matching.gain import Gain, filtered
 from audiostyle.matching.match import LEVEL, Match, match_blocks, match_timbre
 
 __all__ = [
-    "HOP",
-    "LEVEL",
-    "N_BANDS",
-    "SEMITONES",
-    "SR",
-    "Clip",
-    "Description",
-    "Gain",
-    "Match",
-    "describe",
-    "filtered",
-    "match_blocks",
-    "match_timbre",
-    "transposed",
-]
+    "HOP", "LEVEL", "N_BANDS", "SEMITONES", "SR", "Clip", "Description", "Gain", "Match", "describe", "filtered",
+    "match_blocks", "match_timbre", "transposed",
+]  # fmt: skip

@@ -7,7 +7,6 @@ The mel filters and the onsets equal librosa's, whose import takes longer than t
 """
 
 import math
-from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -16,27 +15,28 @@ import torch
 from numpy.lib.stride_tricks import sliding_window_view as _windows
 from scipy import fft
 
-from audiostyle.sound.samples import resample
+from audiostyle.encoders.patches import box_1d, box_sum, frame_products, patch_norms
+from audiostyle.sound.samples import Sound, resample
 
 SR, N_FFT, HOP = 22050, 2048, 512
 N_BANDS = 80
-# Transpositions of the style, and frames of it that are used, at most.
-SEMITONES, STYLE_FRAMES = range(-18, 19), 1000
+# Transpositions of the style, and frames of it that are used, at most; of a longer one so many stretches.
+SEMITONES, STYLE_FRAMES, _STRETCHES = range(-18, 19), 1000, 16
 # Frames that are analysed or filtered at a time, and frames of a block.
-CHUNK, _BLOCK = 768, 1536
+CHUNK, BLOCK = 768, 1536
 # Cosines of an envelope along bins; frames of a fine structure and of a course; upper end of the former in Hz.
-_LINE, _FINE, _COURSE, _FINE_TOP = 20, 3, 11, 4000
+_LINE, FINE, COURSE, _FINE_TOP = 20, 3, 11, 4000
 # Lag in frames at which steadiness is measured; frames beside a block that reach into it.
 _LAG, _BESIDE = 6, 7
 # Nepers of power under the loudest frame: 30 dB, within which a frame sounds; 80 dB, under which it is silent.
-_SOUNDS, SILENT = 6.9, 18.4
+_SOUNDS, _SILENT = 6.9, 18.4
 
 
 class Description(NamedTuple):
-    """Frames of 2048 samples, every 512, at 22 050 Hz; columns of `fine` and `course` have unit norm."""
+    """Frames of 2048 samples, every 512, at 22 050 Hz; those of `fine` and `course` are compared in patches."""
 
-    fine: torch.Tensor  # [shape=(1116, n_frames)] log magnitudes less their envelope, of three frames
-    course: torch.Tensor  # [shape=(880, n_frames)] standardised log energies of the bands, of eleven frames
+    fine: torch.Tensor  # [shape=(372, n_frames + 2)] log magnitudes less envelope; one frame beside each end
+    course: torch.Tensor  # [shape=(80, n_frames + 10)] standardised log energies of the bands, five beside
     age: torch.Tensor  # [shape=(n_frames,)] natural logarithm of the frames since the last onset, plus 2
     bands: torch.Tensor  # [shape=(80, n_frames)] log energies (natural) of the mel bands
     S: torch.Tensor  # [shape=(1025, n_frames)] magnitudes
@@ -47,9 +47,8 @@ class Clip:
 
     Parameters
     ----------
-    read : callable
-        ``read(start, stop)`` returns samples [shape=(stop - start,)] at 22 050 Hz, at the level of the analysis.
-    n_samples : int > 0
+    sound : Sound
+        Of one channel, at 22 050 Hz and at the level of the analysis.
 
     Attributes
     ----------
@@ -57,35 +56,34 @@ class Clip:
         As in `Description`.
     quietest : torch.Tensor [shape=(80, 1)]
         Lowest levels of the bands, but for silence and for one frame in 50.
+    blocks : list of (int, int)
+        First frame of every block, and the one after its last.
+    floor : float
+        Log energy 80 dB under the loudest band, below which nothing is heard.
     steadiness : float
         Cosine of the fine structure with that 140 ms earlier that one sounding frame in ten exceeds.
     """
 
-    def __init__(
-        self, read: Callable[[int, int], np.ndarray], n_samples: int, *, device: str | torch.device = "cpu"
-    ) -> None:
-        self._read, self.n_samples, self.device = read, n_samples, device
-        self.n_frames = 1 + math.ceil(n_samples / HOP)
+    def __init__(self, sound: Sound, *, device: str | torch.device = "cpu") -> None:
+        self.sound, self.device, self.n_frames = sound, device, 1 + math.ceil(sound.n_samples / HOP)
+        self.blocks = [(n, min(n + BLOCK, self.n_frames)) for n in range(0, self.n_frames, BLOCK)]
         parts = []
-        for first, last in self.blocks():
+        for first, last in self.blocks:
             begin, S = self._frames_around(first, last)
-            fine = fine_structure(S)
-            lagged = torch.nn.functional.pad(fine, (_LAG, 0))[:, : fine.shape[1]]
-            found = log_bands(S), (fine * lagged).sum(0), _rise(S)
-            parts.append([x[..., first - begin : last - begin] for x in found])
-        self.bands, cosines, rises = (torch.cat(x, -1) for x in zip(*parts, strict=True))
+            fine = _with_beside(fine_structure(S), FINE)
+            before = torch.nn.functional.pad(fine, (_LAG, 0))[:, : fine.shape[1]]
+            norms = patch_norms(fine, FINE) * patch_norms(before, FINE)
+            steady = box_1d(frame_products(fine, before), FINE) / norms
+            parts.append([x[..., first - begin : last - begin] for x in (log_bands(S), steady, _rise(S))])
+        self.bands, steady, rises = (torch.cat(x, -1) for x in zip(*parts, strict=True))
         self.age = _age(rises)
         loudness = self.bands.logsumexp(0)
         sounds = loudness > loudness.max() - _SOUNDS
-        steady = cosines[_LAG:][sounds[_LAG:] & sounds[:-_LAG]]
+        steady = steady[_LAG:][sounds[_LAG:] & sounds[:-_LAG]]
         self.steadiness = float(steady.quantile(0.9)) if len(steady) else 1.0
-        heard = self.bands[:, loudness > loudness.max() - SILENT]
+        self.floor = float(self.bands.max()) - _SILENT
+        heard = self.bands[:, loudness > loudness.max() - _SILENT]
         self.quietest = heard.kthvalue(1 + round(0.02 * (heard.shape[1] - 1)), 1, keepdim=True).values
-
-    def blocks(self, size: int = _BLOCK) -> Iterator[tuple[int, int]]:
-        """Yield the first frame of every block and the one after its last."""
-        for first in range(0, self.n_frames, size):
-            yield first, min(first + size, self.n_frames)
 
     def describe(self, first: int = 0, last: int | None = None) -> Description:
         """Describe the frames from `first` to before `last`, all by default."""
@@ -93,68 +91,87 @@ class Clip:
         begin, S = self._frames_around(first, last)
         end = begin + S.shape[1]
         bands, age = self.bands[:, begin:end], self.age[begin:end]
-        found = fine_structure(S), course(bands, self.bands), age, bands, S
-        return Description(*(x[..., first - begin : last - begin] for x in found))
+        fine, moved = _with_beside(fine_structure(S), FINE), _with_beside(course(bands, self.bands), COURSE)
+        found = (fine, FINE), (moved, COURSE), (age, 1), (bands, 1), (S, 1)
+        return Description(*(x[..., first - begin : last - begin + k - 1] for x, k in found))
 
     def _frames_around(self, first: int, last: int) -> tuple[int, torch.Tensor]:
         """Return the magnitudes of frames that reach into a block, and the number of the first of them."""
         begin, end = max(0, first - _BESIDE), min(self.n_frames, last + _BESIDE)
         start = max(0, begin - 2)  # a window covers two hops to either side
-        y = self._read(start * HOP, min(self.n_samples, (end + 2) * HOP))
-        return begin, magnitudes(y, end - start, 1.0, self.device)[:, begin - start :]
+        y = self.sound.read(start * HOP, min(self.sound.n_samples, (end + 2) * HOP))
+        return begin, magnitudes(y[0], end - start, 1.0, self.device)[:, begin - start :]
 
 
 def describe(y: np.ndarray, *, device: str | torch.device = "cpu") -> Description:
     """Describe a waveform [shape=(n_samples,)] at 22 050 Hz."""
-    return Clip(lambda start, stop: y[start:stop], len(y), device=device).describe()
+    return Clip(Sound.of(y, SR), device=device).describe()
 
 
 class Library:
-    """The style's frames at every transposition, one after the other; `own` are the bands of the untransposed ones."""
+    """The style's frames, or stretches of a long one's, at every transposition, behind each other as one clip.
+
+    `own` are the bands of the untransposed frames; a patch at a `seam` is of no transposition.
+    """
 
     def __init__(self, y: np.ndarray, A: Description) -> None:
-        n_frames, device = len(A.age), A.bands.device
-        kept = torch.linspace(0, n_frames - 1, min(n_frames, STYLE_FRAMES)).round().long()
-        self.fine, self.course, bands = [], [], []
-        centres = _mel_frequencies(N_BANDS + 2)[1:-1]
+        n_frames, device, beside = len(A.age), A.bands.device, COURSE // 2
+        n = n_frames if n_frames <= STYLE_FRAMES else STYLE_FRAMES // _STRETCHES
+        starts = torch.linspace(0, n_frames - n, 1 if n == n_frames else _STRETCHES).round().long()
+        kept = (starts[:, None] + torch.arange(-beside, n + beside)).clamp(0, n_frames - 1).flatten()
+        parts, centres = [], _mel_frequencies(N_BANDS + 2)[1:-1]
         for semitones in SEMITONES:
             rate = 2 ** (semitones / 12)
             S = magnitudes(transposed(y, semitones), n_frames, rate, device)
             b = log_bands(S)
-            self.fine.append(fine_structure(S)[:, kept].half())
-            self.course.append(course(b, b)[:, kept].half())
             # Played slower it ends below half the sample rate; above, the style itself stands in.
             top = int(np.searchsorted(centres, SR / 2 * rate * 0.97)) if rate < 1 else N_BANDS
-            bands.append(torch.cat([b[:top], A.bands[top:]])[:, kept])
-        self.bands, self.own = torch.cat(bands, 1), A.bands[:, kept].repeat(1, len(SEMITONES))
-        self.loudness, self.age = self.bands.logsumexp(0), A.age[kept].repeat(len(SEMITONES))
-        self.semitones = torch.tensor(SEMITONES, device=device).repeat_interleave(len(kept))
+            found = fine_structure(S), course(b, b), torch.cat([b[:top], A.bands[top:]])
+            parts.append([x[:, kept] for x in (*found, A.bands)])
+        fine, self.course, bands, own = (torch.cat(x, 1) for x in zip(*parts, strict=True))
+        self.fine = fine[:, beside - FINE // 2 : FINE // 2 - beside].contiguous()
+        self.norms = patch_norms(self.fine, FINE), patch_norms(self.course, COURSE)
+        self.bands, self.own = (x[:, beside:-beside] for x in (bands, own))
+        self.loudness, self.age = self.bands.logsumexp(0), A.age[kept].repeat(len(SEMITONES))[beside:-beside]
+        self.semitones = torch.tensor(SEMITONES, device=device).repeat_interleave(len(kept))[beside:-beside]
+        self.seam = torch.arange(len(self.age), device=device) % (n + 2 * beside) >= n
+
+    def cosines(self, C: Description, frames: slice) -> list[torch.Tensor]:
+        """Return those of the fine structure and of the course with frames of a content, each [shape=(n_frames, n)]."""
+        parts = zip((C.fine, C.course), (self.fine, self.course), self.norms, (FINE, COURSE), strict=True)
+        return [cosines(X[:, frames.start : frames.stop + k - 1], Y, k, norms) for X, Y, norms, k in parts]
 
     def most_similar(
-        self, C: Description, frames: torch.Tensor, factors: tuple[float, ...], n: int
+        self, C: Description, frames: slice, factors: tuple[float, ...], n: int
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Return numbers of the n frames most like those of a content, weights and cosines of fine structures.
+        """Return numbers of the n frames most like those of a content, weights that add up to 1, cosines of the fine.
 
-        Each [shape=(n_frames, n)]; the weights of a frame add up to 1. The factors of a log weight are those of the two
-        cosines and, subtracted, of the difference in age and of semitones.
+        Each [shape=(n_frames, n)]. Factors of a log weight: of both cosines and, subtracted, of ages and semitones.
         """
-        fine, courses = (
-            torch.cat([of_content[:, frames].T @ part.float() for part in parts], 1)
-            for of_content, parts in ((C.fine, self.fine), (C.course, self.course))
-        )
+        fine, courses = self.cosines(C, frames)
         by_fine, by_course, by_age, by_semitone = factors
-        similarity = by_fine * fine + by_course * courses - by_age * (C.age[frames, None] - self.age).abs()
-        similarity -= by_semitone * self.semitones.abs()
-        weights, which = similarity.topk(min(n, similarity.shape[1]), dim=1)
+        similarity = by_fine * fine - by_age * (C.age[frames, None] - self.age).abs()
+        similarity += by_course * courses - by_semitone * self.semitones.abs()
+        similarity[:, self.seam] = -torch.inf
+        weights, which = similarity.topk(min(n, int((~self.seam).sum())), dim=1)
         return which, weights.softmax(1), fine.gather(1, which)
+
+
+def cosines(X: torch.Tensor, Y: torch.Tensor, k: int, norms: torch.Tensor | None = None) -> torch.Tensor:
+    """Return the cosines between all patches of k frames [shape=(n, m)] of clips [shape=(n_bins, n or m + k - 1)]."""
+    norms = patch_norms(Y, k) if norms is None else norms
+    return box_sum(X.T @ Y, k).div_(patch_norms(X, k)[:, None]).div_(norms)
+
+
+def alike(C: Description, A: Description) -> torch.Tensor:
+    """Return, for each frame of a clip, the frame of another with the most similar fine structure."""
+    parts = (C.fine[:, n : n + CHUNK + FINE - 1] for n in range(0, len(C.age), CHUNK))
+    return torch.cat([cosines(X, A.fine, FINE).argmax(1) for X in parts])
 
 
 def transposed(y: np.ndarray, semitones: float, *, sr: int = SR) -> np.ndarray:
     """Play a waveform faster or slower, which moves its pitch by so many semitones and changes its length."""
-    if semitones == 0:
-        return y
-    played = round(sr * 2 ** (semitones / 12))
-    return resample(y, played, sr, quality="MQ")
+    return resample(y, round(sr * 2 ** (semitones / 12)), sr, quality="MQ")
 
 
 def magnitudes(y: np.ndarray, n_frames: int, rate: float, device: str | torch.device) -> torch.Tensor:
@@ -176,15 +193,15 @@ def log_bands(S: torch.Tensor) -> torch.Tensor:
 
 
 def fine_structure(S: torch.Tensor) -> torch.Tensor:
-    """Return where the partials of magnitudes lie: log magnitudes less their envelope, of three frames."""
+    """Return where the partials of magnitudes lie: log magnitudes less their envelope [shape=(372, n_frames)]."""
     line = (S + 2e-3).log()
-    return _unit(_stacked((line - smooth(line, _LINE))[: round(_FINE_TOP / SR * N_FFT)], _FINE))
+    return (line - smooth(line, _LINE))[: round(_FINE_TOP / SR * N_FFT)]
 
 
 def course(bands: torch.Tensor, clip: torch.Tensor) -> torch.Tensor:
-    """Return how bands move over a quarter of a second, standardised over all frames of their clip."""
+    """Return how bands stand [shape=(80, n_frames)], standardised over all frames of their clip."""
     std, mean = torch.std_mean(clip, 1, correction=0, keepdim=True)
-    return _unit(_stacked((bands - mean) / (std + 1e-3), _COURSE))
+    return (bands - mean) / (std + 1e-3)
 
 
 @lru_cache(maxsize=4)
@@ -236,11 +253,6 @@ def _age(rises: torch.Tensor) -> torch.Tensor:
     return torch.as_tensor(np.log(since + 2.0), dtype=torch.float32, device=rises.device)
 
 
-def _stacked(F: torch.Tensor, n: int) -> torch.Tensor:
-    """Put n neighbouring frames into one column; the ends are repeated."""
-    padded = torch.nn.functional.pad(F[None], (n // 2, n // 2), mode="replicate")[0]
-    return torch.cat([padded[:, i : i + F.shape[1]] for i in range(n)])
-
-
-def _unit(F: torch.Tensor) -> torch.Tensor:
-    return F / (F.norm(dim=0, keepdim=True) + 1e-6)
+def _with_beside(F: torch.Tensor, k: int) -> torch.Tensor:
+    """Repeat the first and the last frame, so that each is the middle of a patch of k frames."""
+    return F[..., torch.arange(-(k // 2), F.shape[-1] + k // 2).clamp(0, F.shape[-1] - 1)]

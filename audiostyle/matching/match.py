@@ -7,11 +7,11 @@ import numpy as np
 import torch
 
 from audiostyle.config import check_allowed
-from audiostyle.matching.describe import N_BANDS, SEMITONES, SILENT, SR, Clip, Description, Library, smooth
+from audiostyle.matching.describe import N_BANDS, SEMITONES, SR, Clip, Description, Library, alike, smooth
 from audiostyle.matching.gain import Gain, fitted_gain
 from audiostyle.sound.levels import set_level
 from audiostyle.sound.read import check_waveform
-from audiostyle.sound.samples import resample
+from audiostyle.sound.samples import Sound, resample
 from audiostyle.system import single_precision
 
 LEVEL = 0.07
@@ -121,8 +121,7 @@ def match_timbre(
         to_analysis(check_waveform(y, name=name), sr, name)
         for y, name in ((content, "content"), (style, "style"))
     )
-    clip = Clip(lambda start, stop: content[start:stop], len(content), device=device)
-    parts = list(match_blocks(clip, style, kind=kind))
+    parts = list(match_blocks(Clip(Sound.of(content, SR), device=device), style, kind=kind))
     counts = [part.bands.shape[1] for part in parts]
     return Match(
         Gain(torch.cat([part.gain.log_gain for part in parts], 1)),
@@ -138,19 +137,18 @@ def match_blocks(content: Clip, style: np.ndarray, *, kind: str | None = None) -
     The style [shape=(n_samples,)] is at 22 050 Hz and at the level of the analysis (`to_analysis`).
     """
     check_allowed(kind in (None, *CONSTANTS), "kind", kind, f"one of {', '.join(CONSTANTS)}")
-    clip = Clip(lambda start, stop: style[start:stop], len(style), device=content.device)
+    clip = Clip(Sound.of(style, SR), device=content.device)
     k = CONSTANTS[kind or kind_of(content.steadiness, clip.steadiness)]
     A = clip.describe()
     library = Library(style, A)
-    floor = float(content.bands.max()) - SILENT
     beside = k.frames // 2  # that the average over frames needs
-    for first, last in content.blocks():
+    for first, last in content.blocks:
         begin = max(0, first - beside)
         inner = slice(first - begin, last - begin)
         C = content.describe(begin, min(content.n_frames, last + beside))
         expected, shares, similarity = expected_bands(content, C, clip.bands, library, k)
         expected = _where_it_differs(expected, C, A)[:, inner]
-        log_gain = fitted_gain(C.S[:, inner], expected, floor)
+        log_gain = fitted_gain(C.S[:, inner], expected, content.floor)
         yield Match(Gain(log_gain.cpu(), first), expected, shares, similarity)
 
 
@@ -180,7 +178,8 @@ def expected_bands(
     plain_loudness = C.bands.logsumexp(0) + _level(style) - _level(content.bands)
     known, expected, similarities = levels(library, k), torch.empty_like(C.bands), []
     shares = C.bands.new_zeros(len(SEMITONES))
-    for frames in torch.arange(C.bands.shape[1], device=C.bands.device).split(_COMPARED):
+    for first in range(0, C.bands.shape[1], _COMPARED):
+        frames = slice(first, min(first + _COMPARED, C.bands.shape[1]))
         which, weights, cosines = library.most_similar(C, frames, k[:4], _NEIGHBOURS)
         fine, loudness = ((weights * x).sum(1) for x in (cosines, library.loudness[which]))
         shape = torch.bmm(weights[:, None], known[which])[:, 0].T - loudness
@@ -228,6 +227,6 @@ def _without_noise(
 
 def _where_it_differs(expected: torch.Tensor, C: Description, A: Description) -> torch.Tensor:
     """Expect of a frame that the style holds itself, to within half a decibel in all bands, what it holds."""
-    same = torch.cat([A.bands[:, (fine.T @ A.fine).argmax(1)] for fine in C.fine.split(_COMPARED, 1)], 1)
+    same = A.bands[:, alike(C, A)]
     apart = (C.bands - same).square().mean(0).sqrt()
     return torch.lerp(expected, same, torch.exp(-(apart / _SAME).square()))

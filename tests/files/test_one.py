@@ -1,12 +1,13 @@
 """Sound files in, a sound file out."""
 
+import sys
+
 import numpy as np
 import pytest
 import soundfile
 
 from audiostyle import TransferConfig, load_audio, transfer_style
 from audiostyle.files.one import Delivery, Part, Sources, transfer_files
-from audiostyle.matching import Clip
 from audiostyle.sound.levels import loudness_difference, rms
 from audiostyle.sound.samples import Sound
 
@@ -116,7 +117,7 @@ def test_a_file_and_an_array_give_the_same_samples_whole_or_in_blocks(folder, mo
     np.testing.assert_array_equal(of_file, whole)
     monkeypatch.setattr("audiostyle.sound.samples._STEP", 1 << 14)
     monkeypatch.setattr(Sound.blocks, "__defaults__", (1 << 14,))
-    monkeypatch.setattr(Clip.blocks, "__defaults__", (48,))
+    monkeypatch.setattr(sys.modules["audiostyle.matching.describe"], "BLOCK", 48)
     _, _, y = run(folder, config=config, subtype="FLOAT")
     # The treble's filter is designed on spectra of blocks, the rest differs by rounding.
     assert rms(y - whole) < 3e-3 * rms(whole)
