@@ -2,8 +2,9 @@
 
 Usage, from anywhere: ``python data/make_clips.py [CLIP ...]``; without a name all clips are rendered.
 ``python data/make_clips.py --truth [NAME ...]`` renders the triples that `truth.csv` plans (its first six columns;
-the others are filled in). Needs the programs and packages listed in `synthesis.py`, for the triples FluidSynth only.
-Same versions of these tools, same bytes.
+the others are filled in). ``--second FOLDER`` writes second targets: the tune of every triple, played by the style's
+instrument of another one, for ``python -m experiments.two_styles FOLDER``. Needs the programs and packages listed in
+`synthesis.py`, for the triples and second targets FluidSynth only. Same versions of these tools, same bytes.
 """
 
 import csv
@@ -168,6 +169,20 @@ def make_triple(row):
     return row
 
 
+def second_styles(rows):
+    """Yield each row with the next one, in a circle, whose style's instrument is a third one and can play its tune."""
+    for k, row in enumerate(rows):
+        used = {row["content_instrument"], row["style_instrument"]}
+        for other in rows[k + 1 :] + rows[:k]:
+            try:
+                parts(row["tune"], other["style_instrument"])
+            except ValueError:
+                continue
+            if other["style_instrument"] not in used:
+                yield row, other
+                break
+
+
 def _sha256(path):
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
@@ -213,6 +228,14 @@ def main_truth(names):
         _write_table(table, TRUTH_COLUMNS, rows.values())
 
 
+def main_second(folder):
+    """Render the second target of every triple as ``FOLDER/TRIPLE+OTHER.ogg``."""
+    for row, other in second_styles(_read_table(DATA / "truth.csv")[1]):
+        path = Path(folder) / f"{row['name']}+{other['name']}.ogg"
+        y = play(row["tune"], other["style_instrument"])
+        _finish(path, y, max_bytes=TRUTH_MAX_BYTES, noise_db=-74.0, quality=0.6)
+
+
 def main(names):
     """Render the named clips, or all."""
     for name in _known(names, CLIPS):
@@ -225,5 +248,7 @@ if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     if sys.argv[1:2] == ["--truth"]:
         main_truth(sys.argv[2:])
+    elif sys.argv[1:2] == ["--second"]:
+        main_second(*sys.argv[2:])
     else:
         main(sys.argv[1:])
