@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import time
@@ -39,6 +40,7 @@ WAVES: list[dict[str, tuple[str, ...]]] = [
         "listening": ("-m", "experiments.listening"),
         "neighbours": ("-m", "experiments.neighbours"),
         "fit": ("-m", "experiments.fit_matching"),
+        **({"two styles": ("-m", "experiments.two_styles")} if shutil.which("fluidsynth") else {}),
         "own rate": ("-m", "experiments.own_rate"),
     },
     {"sounds": ("-m", "website.sounds")},  # those of the triples are kept since "truth"

@@ -1,23 +1,23 @@
-"""Half of one instrument and half of another: ``python -m experiments.two_styles FOLDER``.
+"""Half of one instrument and half of another: ``python -m experiments.two_styles``, which needs FluidSynth.
 
-``python data/make_clips.py --second FOLDER`` (with FluidSynth) plays the tune of every triple on a third instrument,
-which another triple has as its style: the second style. The truth at a share of it is the mix of both targets. Two ways
-lead there: both styles as one, as the command takes them with ``--weights``, or each style alone and the results mixed.
+``data/make_clips.py --second`` plays the tune of every triple on a third instrument, which another triple has as its
+style: the second style. The truth at a share of it is the mix of both targets. Two ways
+lead there: both styles as one clip, each its share of the seconds, or each style alone and the results mixed.
 
 Writes ``results/paper/two_styles.csv``, a row for each triple, method, way and share: log-spectral distance and
 `style_distance` to the two targets, to their mix at this share, and to their mix at one half.
 """
 
+import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from audiostyle.config import TransferConfig
+from audiostyle.datasets import paths
 from audiostyle.datasets.triples import Triple, load_triple, triples
-from audiostyle.files.one import Part, Sources
 from audiostyle.measures.timbre import style_distance
 from audiostyle.measures.truth import log_spectral_distance
 from audiostyle.sound.levels import set_level
@@ -44,13 +44,14 @@ def rows(triple: Triple, other: Triple, second: np.ndarray, method: str) -> Iter
     def transferred(style: np.ndarray) -> np.ndarray:
         return transfer_style(audio.content, style, audio.sr, config, progress=False).y
 
-    alone = transferred(audio.style), transferred(load_triple(other).style)
+    other_style = load_triple(other).style
+    alone = transferred(audio.style), transferred(other_style)
     for share in SHARES:
         made = {ONE_STYLE: alone[round(share)], MIXED: mixed(*alone, share)}
         if 0 < share < 1:
-            styles = Part(triple.style), Part(other.style)
-            both, _ = Sources(Part(triple.content), styles, (1 - share, share)).style(audio.sr)
-            made[ONE_STYLE] = transferred(both.waveform())
+            shares = zip((audio.style, other_style), (1 - share, share), strict=True)
+            parts = [set_level(y[: round(len(y) * own / max(share, 1 - share))]) for y, own in shares]
+            made[ONE_STYLE] = transferred(np.concatenate(parts))
         truths = {"first": audio.target, "second": second, "mix": mixed(audio.target, second, share)}
         truths["half"] = mixed(audio.target, second, 0.5)
         for way, y in made.items():
@@ -74,10 +75,13 @@ def gains(table: pd.DataFrame, measure: str) -> pd.DataFrame:
     return of.agg(mean="mean", sem="sem", nearer=lambda gain: int((gain > 0).sum()), triples="count")
 
 
-def main(folder: str) -> None:
-    """Measure every second target of a folder."""
+def main() -> None:
+    """Render the second targets and measure all."""
+    folder = paths.cache_dir() / "two_styles"
+    command = [sys.executable, paths.root() / "data" / "make_clips.py", "--second", folder]
+    subprocess.run(command, check=True)
     known, made = {triple.name: triple for triple in triples()}, []
-    for path in sorted(Path(folder).glob("*+*.ogg")):
+    for path in sorted(folder.glob("*+*.ogg")):
         triple, other = (known[name] for name in path.stem.split("+"))
         second, _ = load_audio(path, sr=22050)
         for method in METHODS:
@@ -92,4 +96,4 @@ def main(folder: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

@@ -50,7 +50,6 @@ def add(commands) -> None:
     add("sounds", type=Path, nargs="*", metavar="SOUND", help=sounds)
     style = "sound file to take the style from; several are one style"
     add("--style", type=Path, action="append", help=style)
-    add("--weights", help="shares of the files of one style, such as 2,1 (all of each)")
     output = ".wav, .flac, .ogg, .mp3 or .aiff; of several results a folder; existing ones are skipped"
     add("-o", "--output", type=Path, required=True, help=output)
     uses = ", ".join(f"{name} ({label})" for name, (label, _) in presets.USES.items())
@@ -122,7 +121,7 @@ def _run_one(args, recipe, chosen, delivery, contents: list[Path], styles: list[
     (content,), parts = (
         _parts(paths, name, args, recipe) for name, paths in (("content", contents), ("style", styles))
     )
-    sources = Sources(content, tuple(parts), _weights(args, recipe))
+    sources = Sources(content, tuple(parts))
     made, result = transfer_files(sources, args.output, chosen, delivery=delivery, progress=not args.quiet)
     if args.report is not None:
         _report(args, sources, made, chosen)
@@ -174,7 +173,6 @@ def _run_several(args, recipe, chosen, delivery, contents: list[Path], styles: l
         _parts(contents, "content", args, recipe),
         [tuple(_parts(pool, "style", args, recipe)) for pool in pools],
         args.output,
-        weights=_weights(args, recipe),
         suffix=args.format and f".{args.format.lower().lstrip('.')}",
     )
     _check_folder(args, [*contents, *(path for pool in pools for path in pool)], jobs)
@@ -259,12 +257,3 @@ def _parts(paths, name: str, args: argparse.Namespace, recipe) -> list:
         )
         parts.append(Part(path, start or 0.0, duration))
     return parts
-
-
-def _weights(args: argparse.Namespace, recipe) -> tuple[float, ...]:
-    if args.weights is None:
-        return () if recipe is None or args.style is not None else recipe.weights
-    try:
-        return tuple(float(weight) for weight in args.weights.split(","))
-    except ValueError as error:
-        raise UserError(f"--weights {args.weights} is not a list of numbers such as 2,1") from error

@@ -62,13 +62,12 @@ def make_jobs(
     styles: Sequence[tuple[Part, ...]],
     folder: Path,
     *,
-    weights: tuple[float, ...] = (),
     suffix: str | None = None,
 ) -> list[Job]:
     """Pair every content with every style, a tuple of parts; a ValueError says that two results would have one name.
 
     Results are called ``content__style.suffix`` in the folder. The suffix is by default the content's where that can be
-    written, else ``.wav``; the weights are those of `Sources`.
+    written, else ``.wav``.
     """
     jobs: dict[Path, Job] = {}
     for content in contents:
@@ -78,7 +77,7 @@ def make_jobs(
             kept = content.path.suffix.lower()
             name = f"{content.path.stem}__{'+'.join(part.path.stem for part in parts)}"
             output = folder.absolute() / (name + (suffix or (kept if kept in SUFFIXES else ".wav")))
-            job = Job(Sources(content, tuple(parts), weights), output)
+            job = Job(Sources(content, tuple(parts)), output)
             if output in jobs:
                 twice = ", ".join(
                     str(p.path) for s in (jobs[output].sources, job.sources) for p in (s.content, *s.styles)
@@ -136,7 +135,7 @@ def run_batch(
 def _run(job: Job, config: TransferConfig, delivery: Delivery) -> Outcome:
     try:
         content, style, *more = (make_cut(*part) for part in (job.sources.content, *job.sources.styles))
-        recipe = Recipe(content, style, config, tuple(more), job.sources.weights, delivery)
+        recipe = Recipe(content, style, config, tuple(more), delivery)
         made_of = json.loads(json.dumps(as_dict(recipe)))  # as it is read back
         if job.output.is_file() and _kept(job.settings).items() >= made_of.items():
             return Outcome(job, "kept")

@@ -15,9 +15,6 @@ from audiostyle.sound.samples import Sound
 from audiostyle.sound.write import open_writer, writable
 from audiostyle.transfer import TransferResult, transfer_sound
 
-# To this level parts of one style are brought; beside a share so many times its own a part is too short to be heard.
-_LEVEL, _MOST_SHARE = 0.05, 1000
-
 
 class Part(NamedTuple):
     """A part of a sound file: seconds to skip, and to read; None reads to the end."""
@@ -27,23 +24,11 @@ class Part(NamedTuple):
     duration: float | None = None
 
 
-@dataclass(frozen=True)
-class Sources:
-    """What a transfer is made of.
-
-    Several styles are one: at equal levels, one after the other, each all of it or, in seconds, its share by `weights`.
-    """
+class Sources(NamedTuple):
+    """What a transfer is made of; several styles are one, at equal levels, one after the other."""
 
     content: Part
     styles: tuple[Part, ...]
-    weights: tuple[float, ...] = ()
-
-    def __post_init__(self) -> None:
-        fits = not self.weights or len(self.weights) == len(self.styles)
-        check_allowed(fits, "weights", self.weights, f"as many as styles: {len(self.styles)}")
-        fits = all(0 < w <= _MOST_SHARE * min(self.weights) for w in self.weights)
-        allowed = f"above 0, and none more than {_MOST_SHARE} times another"
-        check_allowed(fits and np.isfinite(self.weights).all(), "weights", self.weights, allowed)
 
     def style(self, sr: int) -> tuple[Sound, list[str]]:
         """Return the style at a sample rate, and what was said when it was read.
@@ -55,11 +40,7 @@ class Sources:
         if len(opened) == 1:
             return opened[0][0].at(sr), notes
         mids = [mid_sound(without_offset(sound.at(sr)))[0].waveform() for sound, _, _ in opened]
-        if self.weights:
-            unit = min(len(y) / w for y, w in zip(mids, self.weights, strict=True))
-            mids = [y[: round(unit * w)] for y, w in zip(mids, self.weights, strict=True)]
-        named = zip(mids, self.styles, strict=True)
-        levelled = [set_level(y, _LEVEL, name=str(part.path)) for y, part in named]
+        levelled = [set_level(y, name=str(part.path)) for y, part in zip(mids, self.styles, strict=True)]
         return Sound.of(np.concatenate(levelled), sr), notes
 
 

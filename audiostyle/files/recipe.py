@@ -50,13 +50,12 @@ class Cut:
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a result is made of: clips, settings, what was pooled with the style in which shares, how it is written."""
+    """What a result is made of: clips, settings, what was pooled with the style, how it is written."""
 
     content: Cut
     style: Cut
     config: TransferConfig
     more: tuple[Cut, ...] = ()
-    weights: tuple[float, ...] = ()
     delivery: Delivery = field(default_factory=Delivery)
 
     def sources(self, folder: str | os.PathLike = ".") -> Sources:
@@ -64,7 +63,7 @@ class Recipe:
         content, *styles = (
             Part(cut.find(folder), cut.start, cut.duration) for cut in (self.content, self.style, *self.more)
         )
-        return Sources(content, tuple(styles), self.weights)
+        return Sources(content, tuple(styles))
 
     def python(self, output: str = "result.wav") -> str:
         """Return Python code that makes the result again."""
@@ -73,7 +72,6 @@ class Recipe:
             f"Part({cut.path!r}, {cut.start:.10g}, {cut.duration})"
             for cut in (self.content, self.style, *self.more)
         )
-        weights = f", {self.weights}" if self.weights else ""
         asked = zip(("rate", "channels", "subtype"), astuple(self.delivery), strict=True)
         delivery = ", ".join(f"{name}={value!r}" for name, value in asked if value is not None)
         return "\n".join(
@@ -81,7 +79,7 @@ class Recipe:
                 "from audiostyle import TransferConfig",
                 "from audiostyle.files.one import Delivery, Part, Sources, transfer_files",
                 "",
-                f"sources = Sources({content}, ({', '.join(styles)},){weights})",
+                f"sources = Sources({content}, ({', '.join(styles)},))",
                 f"config = TransferConfig({changed})",
                 f"transfer_files(sources, {output!r}, config, delivery=Delivery({delivery}))",
             ]
@@ -97,8 +95,6 @@ class Recipe:
                 words += [f"--{name}-{what}", f"{value:.10g}"] if value is not None else []
         for name, value in zip(("sr", "channels", "subtype"), astuple(self.delivery), strict=True):
             words += [f"--{name}", f"{value}"] if value is not None else []
-        if self.weights:
-            words += ["--weights", ",".join(f"{weight:.10g}" for weight in self.weights)]
         named = [self.content.path, self.style.path]
         if self.more:
             named.pop()
@@ -161,9 +157,8 @@ def load_recipe(path: str | os.PathLike) -> Recipe:
         content, style, *more = (
             _cut(part) for part in (kept["content"], kept["style"], *kept.get("more", ()))
         )
-        weights = tuple(1.0 * weight for weight in kept.get("weights", ()))
         delivery = Delivery(**kept.get("delivery", {}))
-        return Recipe(content, style, TransferConfig(**kept["config"]), tuple(more), weights, delivery)
+        return Recipe(content, style, TransferConfig(**kept["config"]), tuple(more), delivery)
     except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} holds no settings of a result ({type(error).__name__}: {error})") from error
 

@@ -168,7 +168,7 @@ def test_outputs_that_cannot_be_written(files, seen, capsys, output):
         ("--sr 12345", "out.mp3", "MP3 at 12345 Hz"), ("--sr 384000", "out.ogg", "OGG at 384000 Hz"),
         ("--report a.txt", "out.wav", ".html"), ("--report nowhere/a.html", "out.wav", "nowhere"),
         ("--recipe text.wav", "out.wav", "text.wav"), ("--recipe text.wav --preset paper", "out.wav", "text.wav"),
-        ("--weights x", "out.wav", "--weights x"), ("--format wav", "out.wav", "--output"),
+        ("--format wav", "out.wav", "--output"),
     ],
 )  # fmt: skip
 def test_what_cannot_work_is_refused_before_the_work(files, seen, capsys, words, output, quoted):

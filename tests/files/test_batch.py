@@ -84,11 +84,11 @@ def test_all_pairs_of_two_folders(work):
 
 
 def test_several_styles_are_one_and_its_recipe_makes_it_again(work):
-    words = ["--style", "style.wav", "--style", "other.wav", "--weights", "1,2"]
+    words = ["--style", "style.wav", "--style", "other.wav"]
     assert run("in/0.wav", "in/1.wav", *words, "-o", "out", "--format", "flac", "--subtype", "pcm_24") == 0
     settings = work / "out" / "0__style+other.flac.json"
     recipe = load_recipe(settings)
-    assert (len(recipe.more), recipe.weights) == (1, (1.0, 2.0))
+    assert len(recipe.more) == 1
     assert run("--recipe", str(settings), "-o", "again.flac") == 0
     first, again = (soundfile.read(name)[0] for name in ("out/0__style+other.flac", "again.flac"))
     np.testing.assert_array_equal(first, again)
@@ -152,7 +152,7 @@ def test_a_recipe_with_a_wrong_value_is_refused_in_one_line(work, capsys):
     settings = work / "out" / "0__style.wav.json"
     kept = json.loads(settings.read_text())
     for name, value in (
-        ("content", {"start": "abc"}), ("content", {"path": 5}), ("style", {"duration": "x"}), ("weights", ["a"]),
+        ("content", {"start": "abc"}), ("content", {"path": 5}), ("style", {"duration": "x"}),
         ("delivery", {"colour": 1}),
     ):  # fmt: skip
         settings.write_text(
@@ -165,9 +165,6 @@ def test_a_recipe_with_a_wrong_value_is_refused_in_one_line(work, capsys):
         assert said.count("\n") == 1
 
 
-ONE = "in/0.wav --style style.wav --style in/1.wav -o a.wav --weights"
-
-
 @pytest.mark.parametrize(
     ("words", "quoted"),
     [
@@ -177,9 +174,7 @@ ONE = "in/0.wav --style style.wav --style in/1.wav -o a.wav --weights"
         ("in style.wav -o out --format xyz", "xyz"), ("in style.wav -o out --report a.html", "of one result"),
         ("in/0.wav a/0.wav --style style.wav -o out", "called 0__style.wav"),
         ("in/0.wav in/1.wav style.wav -o out", "--style"), ("in --style in --style style.wav -o out", "one style"),
-        ("in/0.wav style.wav -o a.wav --weights 1,2", "styles: 1"),
-        (f"{ONE} 1,1e9", "1000"), (f"{ONE} 1,inf", "1000"), ("long style.wav -o out", "255 bytes"),
-        ("in missing.wav -o out/a/b", "failed"),
+        ("long style.wav -o out", "255 bytes"), ("in missing.wav -o out/a/b", "failed"),
     ],
 )  # fmt: skip
 def test_mistakes_are_one_line(work, capsys, words, quoted):

@@ -26,8 +26,8 @@ def folder(tmp_path, make_melody, rng):
     return tmp_path
 
 
-def run(folder, output="out.wav", config=None, content="c.wav", styles=("s.flac",), weights=(), **delivery):
-    sources = Sources(Part(folder / content), tuple(Part(folder / s) for s in styles), weights)
+def run(folder, output="out.wav", config=None, content="c.wav", styles=("s.flac",), **delivery):
+    sources = Sources(Part(folder / content), tuple(Part(folder / s) for s in styles))
     made, _ = transfer_files(
         sources, folder / output, config or TransferConfig(), delivery=Delivery(**delivery), progress=False
     )
@@ -94,17 +94,12 @@ def test_what_cannot_be_written_is_named(folder, delivery, quoted):
     assert not (folder / "out.wav").exists()
 
 
-def test_pooled_styles_have_their_shares_at_equal_levels(folder):
+def test_pooled_styles_are_whole_and_at_equal_levels(folder):
     s, other = (load_audio(folder / name, sr=SR)[0] for name in ("s.flac", "other.wav"))
     parts = (Part(folder / "s.flac"), Part(folder / "other.wav"))
     pooled = Sources(Part(folder / "c.wav"), parts).style(SR)[0].waveform()
     assert len(pooled) == len(s) + len(other)
     assert rms(pooled[: len(s)]) == pytest.approx(rms(pooled[len(s) :]), rel=1e-3)
-    weighed = Sources(Part(folder / "c.wav"), parts, (1, 3)).style(SR)[0].waveform()
-    assert np.corrcoef(weighed[: len(s) // 8], s[: len(s) // 8])[0, 1] == pytest.approx(1, abs=1e-3)
-    assert len(weighed) == pytest.approx(4 * min(len(s), len(other) / 3), abs=2)
-    with pytest.raises(ValueError, match=r"weights=\(1,\).*: 2"):
-        Sources(Part(folder / "c.wav"), parts, (1,))
 
 
 @pytest.mark.parametrize("balance", [0.2, 0.5])
