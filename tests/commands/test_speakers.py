@@ -10,17 +10,18 @@ import soundfile
 
 from audiostyle.__main__ import main
 from audiostyle.datasets import paths
+from tests.signals import melody
 
 HUGE = str(10**400)
 
 
 @pytest.fixture
-def corpus(tmp_path, rng, make_melody):
+def corpus(tmp_path, rng):
     for speaker, pitch, third in (("anna", 200, 1.2), ("bert", 120, 0.2)):
         (tmp_path / "talk" / speaker).mkdir(parents=True)
         for i in range(4):
             notes = pitch * (1 + 0.1 * rng.random(4))
-            y = make_melody(notes, harmonics=[1, 0.4, third], sr=16000)
+            y = melody(notes, harmonics=[1, 0.4, third], sr=16000)
             soundfile.write(tmp_path / "talk" / speaker / f"{i}.wav", y, 16000)
     return tmp_path / "talk"
 

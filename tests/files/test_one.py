@@ -9,17 +9,18 @@ from audiostyle.files.one import Delivery, Part, Sources, transfer_files
 from audiostyle.matching import Clip
 from audiostyle.sound.levels import loudness_difference, rms
 from audiostyle.sound.samples import Sound
+from tests.signals import melody
 
 SR = 48000
 PAPER = TransferConfig.paper(n_filters=8, n_iter=2, kernel_size=3)
 
 
 @pytest.fixture
-def folder(tmp_path, make_melody, rng):
-    y = make_melody([220, 330, 262, 440, 294], harmonics=[1, 0.5, 0.25, 0.3], sr=SR, seconds_each=0.4)
+def folder(tmp_path, rng):
+    y = melody([220, 330, 262, 440, 294], harmonics=[1, 0.5, 0.25, 0.3], sr=SR, seconds_each=0.4)
     hiss = 0.002 * rng.normal(size=(2, len(y)))
     soundfile.write(tmp_path / "c.wav", (np.stack([y, 0.5 * y]) + hiss).T, SR, subtype="PCM_24")
-    style = make_melody([440, 392, 349, 330], harmonics=[0.2, 1, 0.1, 0.8, 0.1, 0.6], sr=44100)
+    style = melody([440, 392, 349, 330], harmonics=[0.2, 1, 0.1, 0.8, 0.1, 0.6], sr=44100)
     soundfile.write(tmp_path / "s.flac", style + 0.004 * rng.normal(size=len(style)), 44100)
     soundfile.write(tmp_path / "other.wav", 0.1 * rng.normal(size=30000), 22050)
     return tmp_path
