@@ -23,11 +23,6 @@ def rng():
 
 
 @pytest.fixture
-def make_melody():
-    return melody
-
-
-@pytest.fixture
 def content():
     return melody([220, 247, 262, 294, 330, 294, 262, 247], harmonics=[1, 0.5, 0.25])
 
