@@ -31,7 +31,7 @@ BUDGETS = {
     "command line": (643, 500, ["audiostyle/__main__.py", "audiostyle/commands"]),
     "package": (9990, 9500, ["audiostyle"]),
     "experiments": (2755, 3500, ["experiments"]),
-    "tests": (8896, 8000, ["tests"]),
+    "tests": (8400, 8000, ["tests"]),
     "browser": (700, 700, ["audiostyle/widgets/static"]),
 }
 

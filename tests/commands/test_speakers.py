@@ -94,8 +94,9 @@ def test_speakers_identify_compares_no_more_than_was_asked_for(corpus, tmp_path,
 @pytest.mark.parametrize(
     ("words", "quoted"),
     [
-        ("--n-speakers=-1", "-1"), ("--n-speakers=0", "0"), (f"--n-speakers={HUGE}", "talk has 2"),
-        ("--per-speaker=-1", "-1"), (f"--per-speaker={HUGE}", "anna: 4"), ("--seeds=0", "n_seeds=0"),
+        ("--n-speakers=-1", "-1"), ("--n-speakers=0", "0"), ("--n-speakers=3", "speakers=3"),
+        (f"--n-speakers={HUGE}", "talk has 2"), ("--per-speaker=-1", "-1"), ("--per-speaker=1", "per_speaker=1"),
+        (f"--per-speaker={HUGE}", "anna: 4"), ("--seeds=0", "n_seeds=0"),
         ("--per-speaker=9", "anna: 4, bert: 4"), ("--methods=magic", "method='magic'"), ("--methods=", "method=''"),
         ("--methods=paper-0", "n_filters=0"), (f"--methods=paper-{HUGE}", "n_filters="), ("--jobs=0", "--jobs 0"),
         ("--jobs=-3", "--jobs -3"), ("--sketches=known", "give both"), ("--speakers=,", "no speaker"),

@@ -85,12 +85,9 @@ def test_four_gigabytes_are_those_of_the_result(folder, monkeypatch):
     assert [run(folder, rate=rate)[1].format for rate in (16000, SR)] == ["WAV", "RF64"]
 
 
-@pytest.mark.parametrize(
-    ("delivery", "quoted"), [({"channels": 3}, "channels 3"), ({"rate": 10}, "=10"), ({"channels": 0}, "=0")]
-)
-def test_what_cannot_be_written_is_named(folder, delivery, quoted):
-    with pytest.raises(ValueError, match=quoted):
-        run(folder, **delivery)
+def test_more_channels_than_the_content_has_are_refused(folder):
+    with pytest.raises(ValueError, match="--channels 3"):
+        run(folder, channels=3)
     assert not (folder / "out.wav").exists()
 
 
