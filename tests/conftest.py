@@ -1,11 +1,13 @@
-"""Fixtures shared by the tests. Every signal is made here; no test needs a recording or the network."""
+"""Fixtures shared by the tests. Every signal is made; no test needs a recording or the network."""
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
 from hypothesis import settings
 
 from audiostyle.system import compile_librosa
+from tests.signals import melody
 
 # Each worker of the tests starts with this, and one waits for the other.
 compile_librosa()
@@ -14,28 +16,10 @@ torch.set_num_threads(1)
 settings.register_profile("audiostyle", deadline=None, max_examples=25, derandomize=True)
 settings.load_profile("audiostyle")
 
-SR = 22050
-
 
 @pytest.fixture
 def rng():
     return np.random.default_rng(0)
-
-
-def melody(notes, *, harmonics, sr=SR, seconds_each=0.25):
-    """Notes in hertz with the given harmonic amplitudes and a decaying envelope."""
-    t = np.arange(int(seconds_each * sr)) / sr
-    envelope = np.minimum(1, 40 * t) * np.exp(-3 * t)
-    tones = [
-        envelope * sum(a * np.sin(2 * np.pi * f * (h + 1) * t) for h, a in enumerate(harmonics))
-        for f in notes
-    ]
-    return (0.1 * np.concatenate(tones)).astype(np.float32)
-
-
-@pytest.fixture
-def make_melody():
-    return melody
 
 
 @pytest.fixture
@@ -50,9 +34,11 @@ def style():
 
 @pytest.fixture(autouse=True)
 def own_environment(monkeypatch, tmp_path):
-    """Keep the tests away from the caller's presets and from the repository's results."""
+    """Keep the tests away from the caller's presets and the repository's results; close what they drew."""
     for name in ("AUDIOSTYLE_PRESET", "AUDIOSTYLE_DATA_DIR"):
         monkeypatch.delenv(name, raising=False)
     results = tmp_path / "results"
     results.mkdir()
     monkeypatch.setenv("AUDIOSTYLE_RESULTS_DIR", str(results))
+    yield
+    plt.close("all")  # pyplot keeps figures, and warns from the twenty-first on

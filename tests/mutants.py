@@ -73,11 +73,9 @@ def main() -> int:
         found = []
         for number, row in enumerate(FAULTS, 1):
             found.append(survives(*row, copy))
-            sys.stdout.write(f"{number:2} {row[0]:22} {found[-1] or 'noticed'}\n")
-            sys.stdout.flush()
-    survived = [why for why in found if why]
-    sys.stdout.write(f"{len(FAULTS) - len(survived)} of {len(FAULTS)} noticed\n")
-    return int(bool(survived))
+            print(f"{number:2} {row[0]:22} {found[-1] or 'noticed'}", flush=True)
+    print(f"{found.count('')} of {len(FAULTS)} noticed")
+    return int(any(found))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import re
 import subprocess
 import tomllib
 from dataclasses import fields
+from graphlib import TopologicalSorter
 
 import pytest
 from packaging.requirements import Requirement
@@ -18,19 +19,19 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 # Lines of Python, docstrings included, and of JavaScript and CSS: what a room may hold today, and what it should.
 CORE = ("config.py", "spectrogram.py", "encoders", "losses.py", "optimize.py", "phase", "transfer.py")
 BUDGETS = {
-    "core": (1845, 1600, [f"audiostyle/{name}" for name in CORE]),
+    "core": (1827, 1600, [f"audiostyle/{name}" for name in CORE]),
     "matching": (700, 700, ["audiostyle/matching"]),
     "sound": (952, 700, ["audiostyle/sound"]),
-    "files": (600, 600, ["audiostyle/files"]),
+    "files": (570, 600, ["audiostyle/files"]),
     "datasets": (866, 800, ["audiostyle/datasets"]),
     "measures, baselines": (864, 900, ["audiostyle/measures", "audiostyle/baselines"]),
     "speakers": (1197, 1200, ["audiostyle/speakers"]),
     "figures": (600, 700, ["audiostyle/figures"]),
     "widgets": (1500, 1500, ["audiostyle/widgets"]),
-    "command line": (643, 500, ["audiostyle/__main__.py", "audiostyle/commands"]),
-    "package": (9990, 9500, ["audiostyle"]),
+    "command line": (632, 500, ["audiostyle/__main__.py", "audiostyle/commands"]),
+    "package": (9931, 9500, ["audiostyle"]),
     "experiments": (2_900, 3_500, ["experiments"]),
-    "tests": (8896, 8000, ["tests"]),
+    "tests": (8420, 8000, ["tests"]),
     "browser": (700, 700, ["audiostyle/widgets/static"]),
 }
 
@@ -110,19 +111,15 @@ def test_imports_run_as_the_map_says(path):
 
 
 def test_no_circles():
+    """A circle is a CycleError that names it."""
     edges = {}
     for path in _tracked("audiostyle/*.py"):
         name = ".".join(path.relative_to(ROOT / "audiostyle").with_suffix("").parts).removesuffix(".__init__")
-        edges[name] = {inner for inner in _imports(path)}
-    modules = set(edges)
+        edges[name] = set(_imports(path))
     for name, found in edges.items():
-        short = {inner if inner in modules else inner.rpartition(".")[0] for inner in found}
-        edges[name] = (short & modules) - {name}
-    while edges:
-        leaves = [name for name, found in edges.items() if not found & edges.keys()]
-        assert leaves, f"circular imports among {sorted(edges)}"
-        for name in leaves:
-            del edges[name]
+        modules = {inner if inner in edges else inner.rpartition(".")[0] for inner in found}
+        edges[name] = (modules & edges.keys()) - {name}
+    TopologicalSorter(edges).prepare()
 
 
 def test_every_requirement_is_a_range_around_the_release_in_use():
@@ -146,13 +143,11 @@ def test_no_pickles_and_no_large_files():
 def test_package_does_not_print_or_swallow():
     for path in _tracked("audiostyle/*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-                assert node.func.id != "print", path
+            if isinstance(node, ast.Call):
+                assert ast.unparse(node.func) != "print", path
             if isinstance(node, ast.ExceptHandler):
                 assert node.type is not None, f"bare except in {path}"
-                assert not (len(node.body) == 1 and isinstance(node.body[0], ast.Pass)), (
-                    f"swallowed in {path}"
-                )
+                assert [ast.unparse(line) for line in node.body] != ["pass"], f"swallowed in {path}"
 
 
 @pytest.mark.parametrize("page", tables.pages(), ids=lambda page: str(page.relative_to(ROOT)))

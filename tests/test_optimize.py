@@ -10,8 +10,7 @@ from audiostyle.encoders.infinite import InfiniteEncoder
 from audiostyle.encoders.random import RandomEncoder
 from audiostyle.losses import TransferLoss
 from audiostyle.optimize import minimize
-
-DOUBLE = torch.float64
+from tests.signals import DOUBLE, clip
 
 
 def quadratic(target, scale):
@@ -36,10 +35,7 @@ def test_the_minimum_is_projected_onto_the_bound():
 )
 @pytest.mark.parametrize("balance", [0.3, 0.7])
 def test_same_minimum_as_scipys_lbfgsb(encoder, balance):
-    def clip(seed, n):
-        return torch.rand(8, n, generator=torch.Generator().manual_seed(seed), dtype=DOUBLE) ** 3
-
-    content, style = clip(0, 12), clip(1, 15) * 2
+    content, style = clip(0, 12, 8) ** 3, 2 * clip(1, 15, 8) ** 3
     style[::2] = 0  # bands the style does not have: the result wants to go below zero there
     loss = TransferLoss(encoder, content, style, balance=balance)
     ours = minimize(loss, content, n_iter=2000, tolerance=1e-12)
@@ -53,11 +49,9 @@ def test_same_minimum_as_scipys_lbfgsb(encoder, balance):
         return value.total, value.gradient.numpy().ravel()
 
     def scipy_from(start):
-        options = {
-            "bounds": [(0, None)] * content.numel(),
-            "options": {"maxiter": 2000, "ftol": 1e-14, "gtol": 1e-10},
-        }
-        return optimize.minimize(for_scipy, start.numpy().ravel(), jac=True, method="L-BFGS-B", **options).fun
+        options = {"maxiter": 2000, "ftol": 1e-14, "gtol": 1e-10}
+        how = {"jac": True, "method": "L-BFGS-B", "bounds": [(0, None)] * content.numel(), "options": options}
+        return optimize.minimize(for_scipy, start.numpy().ravel(), **how).fun
 
     assert bool((ours.x >= 0).all())
     assert bool((ours.x == 0).any())  # the bound is active, or this test shows nothing

@@ -17,8 +17,7 @@ import pytest
 import soundfile
 
 from audiostyle.datasets import paths
-
-SECONDS = 120  # until a page answers
+from tests.signals import WAIT, files_below
 
 
 def run(command, **options):
@@ -77,10 +76,6 @@ def audiostyle(environment, home, tmp_path):
 
     call.here, call.variables = here, variables
     return call
-
-
-def files_below(folder):
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
 
 @pytest.fixture(autouse=True)
@@ -145,14 +140,14 @@ def server(audiostyle, tmp_path):
         port = free.getsockname()[1]
     process = audiostyle("app", "--no-browser", "--port", str(port), start=start)
     try:
-        end = time.monotonic() + SECONDS
+        end = time.monotonic() + WAIT
         while not (found := re.search(r"http://\S+:(\d+)/\?token=(\w+)", log.read_text())):
             assert process.poll() is None, log.read_text()
             assert time.monotonic() < end, log.read_text()
             time.sleep(0.1)
         yield int(found[1]), found[2]
         process.send_signal(signal.SIGINT)
-        assert process.wait(SECONDS) == 0, log.read_text()
+        assert process.wait(WAIT) == 0, log.read_text()
         assert "Traceback" not in log.read_text()
     finally:
         process.kill()
@@ -161,7 +156,7 @@ def server(audiostyle, tmp_path):
 
 def test_app_answers_this_machine_alone(server, audiostyle):
     port, token = server
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/?token={token}", timeout=SECONDS) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/?token={token}", timeout=WAIT) as answer:
         page = answer.read().decode()
     assert "Style lab" in page
     assert "application/vnd.jupyter.widget-view+json" in page
@@ -169,4 +164,4 @@ def test_app_answers_this_machine_alone(server, audiostyle):
     assert files_below(audiostyle.here) == []
     # Every address of 127/8 is this machine; a server that listens to all addresses answers at each.
     with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(("127.0.0.2", port), timeout=SECONDS)
+        socket.create_connection(("127.0.0.2", port), timeout=WAIT)

@@ -15,8 +15,7 @@ import soundfile
 
 from audiostyle.__main__ import main
 from audiostyle.datasets import clips, paths
-
-SR = 22050
+from tests.signals import SR, elsewhere
 
 
 def test_help_answers_without_loading_what_computes():
@@ -24,8 +23,7 @@ def test_help_answers_without_loading_what_computes():
         "import sys; import audiostyle.__main__ as m; m.build_parser(); "
         "print(*{'torch', 'pandas', 'librosa', 'numpy', 'matplotlib'} & sys.modules.keys())"
     )
-    environment = os.environ | {"PYTHONPATH": str(paths.root())}
-    loaded = subprocess.check_output([sys.executable, "-c", code], env=environment, text=True)
+    loaded = subprocess.check_output([sys.executable, "-c", code], env=elsewhere(), text=True)
     assert loaded.split() == []
 
 
@@ -53,25 +51,20 @@ def test_ctrl_c_is_heard_where_python_drops_it(monkeypatch, error, code):
     """A KeyboardInterrupt within the callback of a weak reference is reported as ignored, and nothing stops."""
     reported = []
 
-    class Referent:
-        pass
-
     def interrupted(_):
         raise error
 
     def run(_):
-        kept = weakref.ref(Referent(), interrupted)  # let go at once
+        kept = weakref.ref(argparse.Namespace(), interrupted)  # let go at once
         assert kept() is None
         for _ in range(500 if code else 0):
             time.sleep(0.01)
 
-    def hook(dropped):
-        reported.append(dropped.exc_type)
-
     # A shell that starts this in the background has SIGINT ignored.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     command(monkeypatch, run)
-    monkeypatch.setattr(sys, "unraisablehook", hook)
+    monkeypatch.setattr(sys, "unraisablehook", lambda dropped: reported.append(dropped.exc_type))
+    hook = sys.unraisablehook
     try:
         assert main([]) == code
     finally:
@@ -89,7 +82,7 @@ def test_ctrl_c_exits_with_130_and_leaves_no_file(tmp_path, monkeypatch, content
     before = sorted(tmp_path.iterdir())
     process = subprocess.Popen(
         [sys.executable, "-m", "audiostyle", *words],
-        env=os.environ | {"PYTHONPATH": str(paths.root()), "OMP_NUM_THREADS": "1"},
+        env=elsewhere(),
         stderr=subprocess.PIPE,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )

@@ -10,17 +10,18 @@ import soundfile
 
 from audiostyle.__main__ import main
 from audiostyle.datasets import paths
+from tests.signals import melody
 
 HUGE = str(10**400)
 
 
 @pytest.fixture
-def corpus(tmp_path, rng, make_melody):
+def corpus(tmp_path, rng):
     for speaker, pitch, third in (("anna", 200, 1.2), ("bert", 120, 0.2)):
         (tmp_path / "talk" / speaker).mkdir(parents=True)
         for i in range(4):
             notes = pitch * (1 + 0.1 * rng.random(4))
-            y = make_melody(notes, harmonics=[1, 0.4, third], sr=16000)
+            y = melody(notes, harmonics=[1, 0.4, third], sr=16000)
             soundfile.write(tmp_path / "talk" / speaker / f"{i}.wav", y, 16000)
     return tmp_path / "talk"
 
@@ -93,8 +94,9 @@ def test_speakers_identify_compares_no_more_than_was_asked_for(corpus, tmp_path,
 @pytest.mark.parametrize(
     ("words", "quoted"),
     [
-        ("--n-speakers=-1", "-1"), ("--n-speakers=0", "0"), (f"--n-speakers={HUGE}", "talk has 2"),
-        ("--per-speaker=-1", "-1"), (f"--per-speaker={HUGE}", "anna: 4"), ("--seeds=0", "n_seeds=0"),
+        ("--n-speakers=-1", "-1"), ("--n-speakers=0", "0"), ("--n-speakers=3", "speakers=3"),
+        (f"--n-speakers={HUGE}", "talk has 2"), ("--per-speaker=-1", "-1"), ("--per-speaker=1", "per_speaker=1"),
+        (f"--per-speaker={HUGE}", "anna: 4"), ("--seeds=0", "n_seeds=0"),
         ("--per-speaker=9", "anna: 4, bert: 4"), ("--methods=magic", "method='magic'"), ("--methods=", "method=''"),
         ("--methods=paper-0", "n_filters=0"), (f"--methods=paper-{HUGE}", "n_filters="), ("--jobs=0", "--jobs 0"),
         ("--jobs=-3", "--jobs -3"), ("--sketches=known", "give both"), ("--speakers=,", "no speaker"),

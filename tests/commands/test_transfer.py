@@ -15,8 +15,8 @@ from audiostyle.commands.transfer import EXAMPLES
 from audiostyle.config import TransferConfig, option
 from audiostyle.datasets import paths
 from audiostyle.files import one
+from tests.signals import SR
 
-SR = 22050
 HUGE = str(10**400)
 LONG = "o" * 300
 
@@ -105,10 +105,7 @@ def test_parts_rate_channels_and_presets_reach_the_transfer(files, seen, content
 def test_an_optimisation_says_what_it_removed(files, capsys):
     quick = ["--duration", "1", "--n-iter", "3", "--balance", "0.9"]
     assert run(*quick, "--encoder", "random", "--n-filters", "32") == 0
-    first = (files / "out.wav").read_bytes()
     assert re.search(r"3 iterations, \d+% of the style loss removed, \d", capsys.readouterr().out)
-    assert run(*quick, "--n-filters", "32", "--seed", "1") == 0
-    assert (files / "out.wav").read_bytes() != first
     assert run(*quick, "--method", "gram", "--phase", "griffin_lim") == 0
     assert "style loss removed, in the magnitudes" in capsys.readouterr().out
     assert run("--balance", "0") == 0
@@ -149,22 +146,16 @@ def test_sounds_that_cannot_be_used(files, capsys, sound, place):
 
 BAD_OUTPUTS = {
     "pipe.wav": "not a regular file", "folder": "is a folder", ".": "is a folder", "nowhere/out.wav": "nowhere",
-    "content.wav/out.wav": "", f"{LONG}.wav": "255 bytes", "content.wav": "one of the sounds read",
+    "content.wav/out.wav": "content.wav is not", f"{LONG}.wav": "255 bytes", f"{'é' * 126}.wav": "255 bytes",
+    "a\0b.wav": "name", "content.wav": "one of the sounds read",
     **{f"out{suffix}": "use one of .wav" for suffix in (".htk", ".raw", ".au", ".w64", ".xyz", "")},
 }  # fmt: skip
-
-
-@pytest.mark.parametrize("output", BAD_OUTPUTS)
-def test_outputs_that_cannot_be_written(files, seen, capsys, output):
-    before = {path: path.is_file() and path.read_bytes() for path in files.iterdir()}
-    assert BAD_OUTPUTS[output] in refused(capsys, output=output)
-    assert before == {path: path.is_file() and path.read_bytes() for path in files.iterdir()}
-    assert not seen
 
 
 @pytest.mark.parametrize(
     ("words", "output", "quoted"),
     [
+        *(("", output, quoted) for output, quoted in BAD_OUTPUTS.items()),
         ("--sr 12345", "out.mp3", "MP3 at 12345 Hz"), ("--sr 384000", "out.ogg", "OGG at 384000 Hz"),
         ("--report a.txt", "out.wav", ".html"), ("--report nowhere/a.html", "out.wav", "nowhere"),
         ("--recipe text.wav", "out.wav", "text.wav"), ("--recipe text.wav --preset paper", "out.wav", "text.wav"),
@@ -172,7 +163,9 @@ def test_outputs_that_cannot_be_written(files, seen, capsys, output):
     ],
 )  # fmt: skip
 def test_what_cannot_work_is_refused_before_the_work(files, seen, capsys, words, output, quoted):
+    before = {path: path.is_file() and path.read_bytes() for path in files.iterdir()}
     assert quoted in refused(capsys, *words.split(), output=output)
+    assert before == {path: path.is_file() and path.read_bytes() for path in files.iterdir()}
     assert not seen
 
 
@@ -206,14 +199,14 @@ def _examples(*, several):
     """The transfers that README, the results and the help show, as lists of words: of one result, or of several."""
     pages = "\n".join((paths.root() / name).read_text() for name in ("README.md", "results/README.md"))
     found = re.findall(r"\baudiostyle (transfer .+ -o .+)", pages.replace("\\\n", " ") + EXAMPLES)
-    words = [shlex.split(line) for line in found if "--recipe" not in line]
+    words = [shlex.split(line) for line in dict.fromkeys(found) if "--recipe" not in line]
     assert len(words) >= 5
     return [line for line in words if several == ("results" in line)]
 
 
 @pytest.mark.parametrize("words", _examples(several=False), ids=" ".join)
 def test_every_example_works(files, seen, content, style, words):
-    for name, y in zip(words[1:3], (np.tile(content, 20), np.tile(style, 2)), strict=True):  # 40 s and 3 s
+    for name, y in ((words[1], np.tile(content, 20)), (words[2], np.tile(style, 2))):  # 40 s and 3 s
         suffix = name.rpartition(".")[2]
         soundfile.write(name, y, SR, format="OGG" if suffix in ("m4a", "opus") else None)
     main(words)

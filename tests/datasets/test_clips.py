@@ -4,6 +4,7 @@ import http.server
 import os
 import shutil
 import stat
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,9 @@ from audiostyle.__main__ import main
 from audiostyle.datasets import clips, paths
 from audiostyle.datasets.triples import ROLES, SPLITS, Triple, load_triple, triples
 from audiostyle.sound.levels import SILENCE_RMS, rms
+from tests.signals import files_below
 
+BOTH = ["music/one.ogg", "music/two.ogg"]
 PAIRS = ["speech-1", "speech-2", "symphonic-1", "symphonic-2", "instrument-1", "instrument-2"]
 
 
@@ -47,15 +50,7 @@ def recordings(tmp_path, monkeypatch):
 def served(recordings, serve):
     """The mirror behind a local HTTP server."""
     mirror, data, set_urls = recordings
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def __init__(self, *args):
-            super().__init__(*args, directory=str(mirror))
-
-        def log_message(self, *args):
-            pass
-
-    set_urls(serve(Quiet).url)
+    set_urls(serve(partial(http.server.SimpleHTTPRequestHandler, directory=str(mirror))).url)
     return mirror, data
 
 
@@ -72,9 +67,8 @@ def test_six_pairs_of_known_clips(edition):
     pairs = clips.pairs(edition)
     assert [pair.pair for pair in pairs] == PAIRS
     for pair in pairs:
-        for name in (pair.content_clip, pair.style_clip, *([pair.target_clip] if pair.target_clip else [])):
-            assert clips.get_clip(name).edition == edition
-            assert clips.get_clip(name).required == "pair"
+        for name in filter(None, (pair.content_clip, pair.style_clip, pair.target_clip)):
+            assert (clips.get_clip(name).edition, clips.get_clip(name).required) == (edition, "pair")
         assert (paths.notebooks_dir() / f"{pair.notebook}.ipynb").is_file()
 
 
@@ -104,12 +98,6 @@ def test_edition_in_use_follows_the_files(recordings, monkeypatch):
     assert clips.current_edition() == "recorded"
     (data / "music" / "one.ogg").unlink()
     assert clips.current_edition() == "bundled", "every recording is needed"
-    (data / "music" / "two.ogg").unlink()
-    assert clips.current_edition() == "bundled"
-
-
-def names_in(folder):
-    return sorted(path.name for path in folder.rglob("*") if path.is_file())
 
 
 def test_fetch_brings_every_recording_with_the_umask_and_mends_one_that_broke(served):
@@ -120,7 +108,7 @@ def test_fetch_brings_every_recording_with_the_umask_and_mends_one_that_broke(se
     finally:
         os.umask(before)
     assert {stat.S_IMODE(path.stat().st_mode) for path in fetched} == {0o640}
-    assert names_in(data) == ["one.ogg", "two.ogg"]
+    assert files_below(data) == BOTH
     assert whole("recorded")
     (data / "music" / "one.ogg").write_bytes(b"cut")
     clips.fetch_clips(progress=False)
@@ -130,8 +118,8 @@ def test_fetch_brings_every_recording_with_the_umask_and_mends_one_that_broke(se
 def test_fetch_brings_them_where_the_command_says(served, tmp_path, capsys):
     there = tmp_path / "new" / "folder"
     assert main(["fetch", "clips", "--to", str(there)]) == 0
-    assert names_in(there) == ["one.ogg", "two.ogg"]
-    assert not names_in(served[1])
+    assert files_below(there) == BOTH
+    assert not files_below(served[1])
     assert str(there) in capsys.readouterr().out
 
 
@@ -142,16 +130,15 @@ def test_a_wrong_or_absent_file_leaves_none_and_says_what_to_do(served, body):
     two.write_bytes(body) if body else two.unlink()
     with pytest.raises(RuntimeError, match=r"1 of 2 recordings.*two.*AUDIOSTYLE_MIRROR"):
         clips.fetch_clips(progress=False)
-    assert names_in(data) == ["one.ogg"]
+    assert files_below(data) == BOTH[:1]
 
 
 def test_no_network_is_said_in_one_short_line(recordings, monkeypatch):
     template, asked, get = clips.clips("recorded")[0], [], requests.get
-    rows = {
-        f"clip{i}": template._replace(clip=f"clip{i}", path=f"{i}.ogg", url=f"http://nowhere.invalid/{i}")
-        for i in range(24)
-    }
-    monkeypatch.setattr(clips, "_registry", lambda: rows)
+    names = [
+        {"clip": f"clip{i}", "path": f"{i}.ogg", "url": f"http://nowhere.invalid/{i}"} for i in range(24)
+    ]
+    monkeypatch.setattr(clips, "_registry", lambda: {row["clip"]: template._replace(**row) for row in names})
     monkeypatch.setattr(requests, "get", lambda url, **options: asked.append(url) or get(url, **options))
     said = r"24 of 24 .*\(clip0, clip1, clip2 and 21 more\): nowhere\.invalid "
     with pytest.raises(RuntimeError, match=said) as caught:
@@ -182,14 +169,12 @@ def test_relative_folders_are_those_of_the_repository_or_of_an_installed_package
 
 
 def test_what_is_unknown_or_not_fetched_is_named(recordings):
-    for ask, error, quoted in (
-        (lambda: clips.load_clip("one"), FileNotFoundError, "fetch clips"),
-        (lambda: clips.get_clip("nobody"), ValueError, "clip='nobody'"),
-        (lambda: clips.get_pair("nobody", "bundled"), ValueError, "pair='nobody'"),
-        (lambda: clips.pairs("live"), ValueError, "edition='live'"),
-    ):
-        with pytest.raises(error, match=quoted):
-            ask()
+    for ask, words, quoted in (
+        (clips.load_clip, ["one"], "fetch clips"), (clips.get_clip, ["nobody"], "clip='nobody'"),
+        (clips.get_pair, ["nobody", "bundled"], "pair='nobody'"), (clips.pairs, ["live"], "edition='live'"),
+    ):  # fmt: skip
+        with pytest.raises((ValueError, FileNotFoundError), match=quoted):
+            ask(*words)
 
 
 @pytest.mark.parametrize("edition", clips.EDITIONS)

@@ -160,18 +160,9 @@ def test_everything_is_read_at_16_khz_levelled_and_its_channels_mixed(tmp_path):
     assert rms(slow) == pytest.approx(0.05, rel=1e-4)
 
 
-@pytest.mark.parametrize(
-    ("part", "error", "quoted"),
-    [
-        ({"speakers": ["9", "c"]}, ValueError, "no speaker c; it has 10, 1089, 9"),
-        ({"speakers": ["9"]}, ValueError, "two or more"),
-        ({"speakers": 4}, ValueError, "speakers=4"),
-        ({"speakers": "910"}, TypeError, "speakers='910'"),
-        ({"per_speaker": 1}, ValueError, "per_speaker=1"),
-    ],
-)
-def test_bad_questions_get_clear_answers(corpus, part, error, quoted):
-    with pytest.raises(error, match=quoted):
-        load_recordings(corpus, **part)
+def test_bad_questions_get_clear_answers(corpus):
+    """Others are those of the command."""
+    with pytest.raises(TypeError, match="speakers='910'"):
+        load_recordings(corpus, speakers="910")
     with pytest.raises(FileNotFoundError, match="fetch vctk"):
         find_corpus(corpus / "nowhere")

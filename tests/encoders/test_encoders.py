@@ -12,12 +12,7 @@ from audiostyle.encoders import random
 from audiostyle.encoders.infinite import CLOSED_FORMS, FusedLosses, InfiniteEncoder, sine_minus_theta_cosine
 from audiostyle.encoders.random import RandomEncoder
 from audiostyle.losses import style_loss
-
-DOUBLE = torch.float64
-
-
-def clip(seed, n_frames, n_bins=6, dtype=DOUBLE):
-    return torch.rand(n_bins, n_frames, generator=torch.Generator().manual_seed(seed), dtype=DOUBLE).to(dtype)
+from tests.signals import DOUBLE, clip
 
 
 def test_arc_cosine_kernel_at_known_angles():
@@ -34,13 +29,9 @@ def test_kernel_is_the_expectation_over_filters(activation):
     p, q = np.array([1.0, 2.0]), np.array([3.0, -0.5])
     angle = np.linspace(0, 2 * np.pi, 400_000, endpoint=False)
     direction = np.stack([np.cos(angle), np.sin(angle)])
-    phi = {
-        "relu": lambda u: np.maximum(u, 0),
-        "leaky_relu": lambda u: np.where(u > 0, u, 0.2 * u),
-        "none": lambda u: u,
-    }
-    integrand = phi[activation](p @ direction) * phi[activation](q @ direction)
-    expected = 2 * integrand.mean()  # E[r²] = 2 for two normal components
+    below = {"relu": 0.0, "leaky_relu": 0.2, "none": 1.0}[activation]  # slope of negative answers
+    u, v = (np.maximum(x, 0) + below * np.minimum(x, 0) for x in (p @ direction, q @ direction))
+    expected = 2 * (u * v).mean()  # E[r²] = 2 for two normal components
     K = InfiniteEncoder(1, activation, dtype=DOUBLE).kernel(p[:, None], q[:, None])
     assert K.item() == pytest.approx(expected, rel=1e-8, abs=1e-8)
 
@@ -66,15 +57,10 @@ def test_sine_minus_theta_cosine_is_accurate_in_float32():
 def test_gradient_of_a_clip_with_a_view_of_itself(other):
     """One storage does not make one clip: the gradient is that of two clips with the same numbers."""
     encoder = InfiniteEncoder(2, dtype=DOUBLE)
-    found = []
-    for more in (
-        0.0,
-        1e-9,
-    ):  # nothing the encoder could take for one clip: the other's numbers are changed first
-        X = clip(0, 6).requires_grad_(True)
-        value = encoder.gram_inner(X, other(X).contiguous() + more if more else other(X))
-        found.append((value, *torch.autograd.grad(value, X)))
-    (value, gradient), (apart, expected) = found
+    X = clip(0, 6).requires_grad_(True)
+    # The second has other numbers than the clip: nothing that the encoder could take for it.
+    value, apart = (encoder.gram_inner(X, Y) for Y in (other(X), other(X).contiguous() + 1e-9))
+    gradient, expected = (torch.autograd.grad(loss, X)[0] for loss in (value, apart))
     assert value.item() == pytest.approx(apart.item(), rel=1e-7)
     assert torch.allclose(gradient, expected, rtol=1e-6, atol=1e-6)
 
@@ -98,32 +84,25 @@ def test_finite_at_identical_patches_and_in_digital_silence():
 @pytest.mark.parametrize("distance", [1e-4, 1e-2, 1.0])
 def test_float32_is_accurate(distance):
     """Relative to float64 on the same numbers, at the sizes of a real clip, near the content and far from it."""
-    C, A = clip(1, 216, 1025, torch.float32) * 2, clip(2, 216, 1025, torch.float32) ** 2
-    X = C + distance * clip(3, 216, 1025, torch.float32)
+    C, A, X = (clip(seed, 216, 1025).float() for seed in (1, 2, 3))
+    C, A, X = 2 * C, A**2, 2 * C + distance * X
     single = FusedLosses(InfiniteEncoder(), C, A)(X, 0.5, 0.5)
     exact = FusedLosses(InfiniteEncoder(dtype=DOUBLE), C.double(), A.double())(X.double(), 0.5, 0.5)
     assert single[:2] == pytest.approx(exact[:2], rel=1e-6)
     assert float((single[2] - exact[2]).norm() / exact[2].norm()) < 1e-5
 
 
-def test_random_layer_converges_to_the_limit():
-    """Each entry of K_N is a mean of N products f_i(p) f_i(q): its error falls as 1/√N with a known constant."""
-    X, Y = clip(0, 8), clip(1, 7)
-    limit = InfiniteEncoder(3, dtype=DOUBLE).kernel(X, Y)
+def test_random_layer_comes_as_near_to_the_limit_as_its_width_allows():
+    """Each entry of K_N is a mean of N products; that the error falls as 1/√N is tested with notebook 07's numbers."""
+    X, Y, limit = clip(0, 8), clip(1, 7), InfiniteEncoder(3, dtype=DOUBLE)
     # The variance of one product is at most E[f(p)² f(q)²] ≤ √(E f(p)⁴ E f(q)⁴) = (3/2) ‖p‖² ‖q‖² for ReLU of a
     # normal variable (E max(u, 0)⁴ = 3σ⁴/2).
-    norms2 = [2 * InfiniteEncoder(3, dtype=DOUBLE).kernel(Z, Z).diagonal() for Z in (X, Y)]
-    bound = (1.5 * norms2[0][:, None] * norms2[1]).sum()
-    errors, sizes, n_seeds = [], (64, 256, 1024, 4096), 20
-    for n in sizes:
-        layers = (RandomEncoder(n, kernel_size=3, seed=seed, dtype=DOUBLE) for seed in range(n_seeds))
-        errors.append(np.mean([float((layer.kernel(X, Y) - limit).square().sum()) for layer in layers]))
-        # the mean over seeds may exceed its expectation; it stays under twice the bound
-        assert errors[-1] < 2 * float(bound) / n
-    slope = np.polyfit(np.log(sizes), 0.5 * np.log(errors), 1)[0]
-    # Entries of one bank are correlated: take each mean square error as known to √(2/20) ≈ 32 %, that is 16 % of
-    # its root; the slope of a fit over ln 64 then has a standard error near 0.16 / 3.1 ≈ 0.05. Three of them.
-    assert slope == pytest.approx(-0.5, abs=0.15)
+    norms2 = [2 * limit.kernel(Z, Z).diagonal() for Z in (X, Y)]
+    bound = float((1.5 * norms2[0][:, None] * norms2[1]).sum()) / 4096
+    layers = (RandomEncoder(4096, kernel_size=3, seed=seed, dtype=DOUBLE) for seed in range(20))
+    off = [float((layer.kernel(X, Y) - limit.kernel(X, Y)).square().sum()) for layer in layers]
+    # the mean over seeds may exceed its expectation; it stays under twice the bound
+    assert np.mean(off) < 2 * bound
 
 
 def random_encoder(**kwargs):
@@ -194,8 +173,6 @@ def test_style_loss_is_a_distance_of_statistics(seed, infinite):
         (lambda: RandomEncoder(activation="tanh"), "activation='tanh'.*relu"),
         (lambda: InfiniteEncoder(0), "kernel_size=0"),
         (lambda: InfiniteEncoder(activation="selu"), "activation='selu'.*RandomEncoder"),
-        (lambda: RandomEncoder(2).features(torch.ones(3, 5)), "5 frames.*kernel_size=11"),
-        (lambda: InfiniteEncoder().kernel(torch.ones(3, 5), torch.ones(3, 20)), "5 frames.*kernel_size=11"),
         (lambda: RandomEncoder(2).features(torch.ones(3)), r"\(3,\)"),
         (lambda: random_encoder().patch_distance(clip(0, 5), clip(0, 6)), "3 and 4 patches"),
     ],

@@ -12,10 +12,9 @@ from experiments import reproduce, speed
 from experiments.reproduce import WAVES, fingerprint
 
 
-@pytest.fixture
-def stages(tmp_path, monkeypatch):
-    """Two waves of stages that write down that they ran; the second stage fails while a file is there."""
-    log, stop = tmp_path / "log", tmp_path / "stop"
+def test_a_run_that_was_stopped_continues(tmp_path, monkeypatch):
+    """Stages side by side take one thread each; one alone takes what there is. The second fails at first."""
+    log, stop, path = (tmp_path / name for name in ("log", "stop", "manifest.json"))
     code = (
         "import os, pathlib, sys; log, stop, name = sys.argv[1:]; "
         "name == 'two' and pathlib.Path(stop).exists() and sys.exit(3); "
@@ -24,13 +23,6 @@ def stages(tmp_path, monkeypatch):
     one, two, three = ({n: ("-c", code, str(log), str(stop), n)} for n in ("one", "two", "three"))
     monkeypatch.setattr(reproduce, "WAVES", [one | two, three])
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
-    return log, stop
-
-
-def test_a_run_that_was_stopped_continues(stages, tmp_path):
-    """Stages side by side take one thread each; one alone takes what there is."""
-    log, stop = stages
-    path = tmp_path / "manifest.json"
     stop.touch()
     with pytest.raises(subprocess.CalledProcessError):
         reproduce.reproduce(["one", "two", "three"], path)

@@ -28,6 +28,12 @@ def items(rng):
     return Recordings("noise", tuple(ys), np.repeat(NAMES, 4), texts, files)
 
 
+@pytest.fixture(scope="module")
+def bundled():
+    """Six utterances of each of five bundled voices."""
+    return load_recordings(paths.registry_dir() / "mini_corpus", speakers=5, per_speaker=6)
+
+
 @pytest.fixture
 def asked(items, monkeypatch):
     """What a classifier that is always right was asked: recordings, and the items that train and that are tested."""
@@ -67,13 +73,9 @@ def test_scores_are_those_of_the_package():
     assert few[["method", "encoder", "seed"]].to_numpy().tolist() == 2 * [["paper", "random-16", 3]]
 
 
-def test_a_part_is_scored_by_the_kernels_of_the_whole():
-    items = load_recordings(paths.registry_dir() / "mini_corpus", speakers=5, per_speaker=6)
-    chosen, own = part(items, views_of(items, ("paper", "best", "mfcc")), 1, 4, 4)
-    assert (len(chosen), chosen.paths) == (
-        12,
-        tuple(items.paths[6 * k + i] for k in (1, 2, 3) for i in range(4)),
-    )
+def test_a_part_is_scored_by_the_kernels_of_the_whole(bundled):
+    chosen, own = part(bundled, views_of(bundled, ("paper", "best", "mfcc")), 1, 4, 4)
+    assert list(chosen.paths) == [bundled.paths[6 * k + i] for k in (1, 2, 3) for i in range(4)]
     right = score(chosen, own)["n_correct"].tolist()
     assert right == score(chosen, views_of(chosen, own))["n_correct"].tolist()
     assert own["mfcc"] is None
@@ -114,9 +116,8 @@ def test_channels_do_what_they_say(rng):
     assert 10 * np.log10(decay[0] / decay[1]) == pytest.approx(30, abs=1)
 
 
-def test_best_holds_in_the_telephone_band_and_the_whole_spectrum_does_not():
-    corpus = load_recordings(paths.registry_dir() / "mini_corpus", speakers=5, per_speaker=6)
-    table = channels(corpus, methods=("ridge", "best"))
+def test_best_holds_in_the_telephone_band_and_the_whole_spectrum_does_not(bundled):
+    table = channels(bundled, methods=("ridge", "best"))
     assert len(table) == 2 * len(CHANNELS)
     right = table.set_index(["channel", "method"])["accuracy"]
     assert right["as recorded"].min() == 1
@@ -124,8 +125,7 @@ def test_best_holds_in_the_telephone_band_and_the_whole_spectrum_does_not():
     assert right["telephone band", "ridge"] < 0.5
 
 
-def test_more_numbers_of_a_sketch_name_more():
-    corpus = load_recordings(paths.registry_dir() / "mini_corpus", speakers=5, per_speaker=6)
-    right = sketches(corpus, (4, 512), n_seeds=1).set_index("value")
+def test_more_numbers_of_a_sketch_name_more(bundled):
+    right = sketches(bundled, (4, 512), n_seeds=1).set_index("value")
     assert right.loc[512, "accuracy"] > right.loc[4, "accuracy"]
     assert right["bytes_each"].tolist() == [4 * 4 * 2, 512 * 4 * 2]

@@ -13,8 +13,8 @@ from experiments import trade_offs
 from experiments.presets import GRAM
 from experiments.results import Results
 from experiments.trade_offs import PAPER, PHASES, POLISH, REFERENCES
+from tests.signals import SR
 
-SR = 22050
 OF_SOUND = {measure.name for measure in MEASURES} - {"target_distance_db"}
 
 
@@ -36,10 +36,8 @@ def test_of_the_same_magnitudes_the_polish_leaves_the_least_style_loss(pair_audi
 def test_a_sound_with_the_magnitudes_that_were_optimised_loses_nothing(pair_audio, monkeypatch):
     pair, audio = pair_audio
     y, half = set_level(audio.content), SimpleNamespace(x=log_magnitude(0.5 * set_level(audio.content)))
-    monkeypatch.setattr(
-        trade_offs, "phase_sounds", lambda optimum, content, config: {"as it is": 0.5 * y, "louder": y}
-    )
-    monkeypatch.setattr(trade_offs, "optimise", lambda content, style, config: half)
+    monkeypatch.setattr(trade_offs, "phase_sounds", lambda *_: {"as it is": 0.5 * y, "louder": y})
+    monkeypatch.setattr(trade_offs, "optimise", lambda *_: half)
     rows = list(trade_offs.curve_rows(pair, audio, balances=(0.5,), config=replace(GRAM, n_filters=64)))
     assert rows[0]["over_magnitudes"] == pytest.approx(1, rel=1e-6)
     assert rows[1]["over_magnitudes"] != pytest.approx(1, rel=0.01)
@@ -72,14 +70,11 @@ def test_kernels_are_those_asked_for_and_the_command_keeps_other_rows(pair_audio
     assert set(results.load_table("trade_offs")["method"]) == {POLISH, *REFERENCES}
 
 
-def _table(*rows):
-    return pd.DataFrame(rows, columns=["pair", "method", "balance", *trade_offs.LABELS, "over_magnitudes"])
-
-
 def test_the_figure_of_the_balance_has_the_means_over_pairs():
     curve = [["ab"[i % 2], POLISH, b, x, 0.1, 30.0, 1.1] for i, (b, x) in enumerate([(0.3, 0.8), (0.3, 0.6)])]
     others = [["a", method, np.nan, 0.5, 0.2, 40.0, np.nan] for method in (PAPER, MATCHED, *REFERENCES)]
-    ax = trade_offs.show_balance(_table(*curve, *others)).axes[0]
+    columns = ["pair", "method", "balance", *trade_offs.LABELS, "over_magnitudes"]
+    ax = trade_offs.show_balance(pd.DataFrame([*curve, *others], columns=columns)).axes[0]
     line = next(line for line in ax.get_lines() if line.get_label() == POLISH)
     assert line.get_xdata() == pytest.approx([0.7])
     assert [text.get_text() for text in ax.texts] == ["0.3"]

@@ -10,40 +10,16 @@ from audiostyle.datasets.triples import ROLES
 from audiostyle.measures.truth import truth_numbers
 from experiments import truth
 from experiments.truth import COPY_CONTENT, COPY_STYLE, EQUALISER
-
-SR = 22050
+from tests.signals import SR, melody
 
 
 @pytest.fixture
-def sounds(make_melody):
+def sounds():
     """Content, style and target: two tunes and two timbres."""
     tune, other = [220, 277, 330, 440], [330, 262, 392, 294]
     dark, bright = [1, 0.3], [0.3, 1, 0.6, 0.9, 0.4]
     parts = (tune, dark), (other, bright), (tune, bright)
-    return tuple(make_melody(notes, harmonics=harmonics) for notes, harmonics in parts)
-
-
-@pytest.fixture
-def folder(tmp_path, sounds):
-    made = tmp_path / "mine"
-    made.mkdir()
-    for name in ("first", "second"):
-        for role, y in zip(ROLES, sounds, strict=True):
-            soundfile.write(made / f"{name}_{role}.wav", y, SR)
-    return made
-
-
-@pytest.fixture
-def counted(monkeypatch):
-    """A method that says how often it was run."""
-    calls = []
-
-    def make(content, style, sr, gain):
-        calls.append((len(content), sr, gain))
-        return gain * content
-
-    monkeypatch.setitem(truth.METHODS, "counted", truth.Method(make, {"gain": 2.0}))
-    return calls
+    return tuple(melody(notes, harmonics=harmonics) for notes, harmonics in parts)
 
 
 def test_oracle_gives_every_frame_the_targets_bands(sounds, rng):
@@ -78,17 +54,24 @@ def test_a_transfer_comes_back_at_the_rate_of_the_clips(sounds):
     assert near < 0.5 * far, "the same sound, not one read at another rate"
 
 
-def test_sounds_are_made_once_for_each_setting(sounds, counted, monkeypatch):
+def test_sounds_are_made_once_for_each_setting(sounds, monkeypatch):
     content, style, target = sounds
+    calls = []
+
+    def make(content, style, sr, gain):
+        calls.append((len(content), sr, gain))
+        return gain * content
+
+    monkeypatch.setitem(truth.METHODS, "counted", truth.Method(make, {"gain": 2.0}))
     first, again = (truth.make_sound("counted", content, style, SR) for _ in range(2))
     np.testing.assert_array_equal(first, again)
     np.testing.assert_array_equal(first, 2 * content)
-    assert counted == [(len(content), SR, 2.0)]
+    assert calls == [(len(content), SR, 2.0)]
     truth.make_sound("counted", target, style, SR)
     truth.make_sound("counted", content, style, 16000)
     other = truth.METHODS["counted"]._replace(settings={"gain": 3.0})
     truth.make_sound("counted", content, style, SR, other)
-    assert len(counted) == 4
+    assert len(calls) == 4
     truth.make_sound(COPY_CONTENT, content, style, SR)
     assert len(list((paths.cache_dir() / "truth").iterdir())) == 4
 
@@ -101,12 +84,9 @@ def _table(distances, which="choose"):
 
 
 def test_means_count_the_pairs_of_a_set_that_are_nearer():
-    table = pd.concat(
-        [
-            _table({truth.FIRST: (8, 9, 13), COPY_CONTENT: (12, 12, 12), EQUALISER: (9, 9, 9), "old": (0,)}),
-            _table({truth.FIRST: (8, 9), COPY_CONTENT: (5, 5), EQUALISER: (10,)}, "confirm"),
-        ]
-    )[["set", "pair", "method", "lsd", "mcd", "chroma", "onset_f"]]
+    choose = {truth.FIRST: (8, 9, 13), COPY_CONTENT: (12, 12, 12), EQUALISER: (9, 9, 9), "old": (0,)}
+    confirm = {truth.FIRST: (8, 9), COPY_CONTENT: (5, 5), EQUALISER: (10,)}
+    table = pd.concat([_table(choose), _table(confirm, "confirm")])
     means = truth.mean_table(table).set_index(["set", "method"])
     assert list(means.loc["choose"].index) == [COPY_CONTENT, EQUALISER, truth.FIRST]
     row = means.loc["choose", truth.FIRST]
@@ -117,14 +97,17 @@ def test_means_count_the_pairs_of_a_set_that_are_nearer():
     assert np.isnan(means.loc[("confirm", truth.FIRST), "nearer_than_equaliser_lsd"])
 
 
-def test_only_means_of_a_folder_are_written_beside_those_kept(folder, sounds, capsys):
-    truth.main(["--folder", str(folder), "--methods", f"{COPY_CONTENT},{EQUALISER}"])
+def test_only_means_of_a_folder_are_written_beside_those_kept(tmp_path, sounds, capsys):
+    for name in ("first", "second"):
+        for role, y in zip(ROLES, sounds, strict=True):
+            soundfile.write(tmp_path / f"{name}_{role}.wav", y, SR)
+    truth.main(["--folder", str(tmp_path), "--methods", f"{COPY_CONTENT},{EQUALISER}"])
     file = paths.results_root() / "paper" / "truth_mean.csv"
     first, expected = pd.read_csv(file), truth_numbers(sounds[0], sounds[2], SR)
     assert first["method"].tolist() == [COPY_CONTENT, EQUALISER]
     # Both triples have the same sounds.
     assert {key: first.iloc[0][key] for key in expected} == pytest.approx(expected, rel=1e-2)
-    truth.main(["--folder", str(folder), "--methods", f"{COPY_CONTENT},oracle 20 bands"])
+    truth.main(["--folder", str(tmp_path), "--methods", f"{COPY_CONTENT},oracle 20 bands"])
     means = pd.read_csv(file)
     assert set(means["method"]) == {COPY_CONTENT, EQUALISER, "oracle 20 bands"}
     assert means.set_index("method").loc["oracle 20 bands", "nearer_than_content_lsd"] == 2
@@ -159,14 +142,10 @@ def test_truth_is_shown_beside_content_style_and_result_at_one_level(rng):
 
 def test_every_pair_has_a_dot_for_each_method_in_the_panel_of_its_set():
     lsd = {("choose", "a_b"): (10.0, 7.0), ("choose", "c_d"): (8.0, 9.0), ("confirm", "e_f"): (5.0, 4.0)}
-    rows = [
-        {"set": which, "pair": pair, "method": method, "lsd": value}
-        for (which, pair), values in lsd.items()
-        for method, value in zip((COPY_CONTENT, EQUALISER), values, strict=True)
-    ]
-    choose, confirm = truth.show_pairs(pd.DataFrame(rows)).axes
-    dots = {
-        line.get_label(): dict(zip(line.get_ydata(), line.get_xdata(), strict=True)) for line in choose.lines
-    }
+    rows = [(*where, COPY_CONTENT, x) for where, (x, _) in lsd.items()]
+    rows += [(*where, EQUALISER, x) for where, (_, x) in lsd.items()]
+    table = pd.DataFrame(rows, columns=["set", "pair", "method", "lsd"])
+    choose, confirm = truth.show_pairs(table).axes
+    dots = {ln.get_label(): dict(zip(ln.get_ydata(), ln.get_xdata(), strict=True)) for ln in choose.lines}
     assert dots == {COPY_CONTENT: {"c → d": 8, "a → b": 10}, EQUALISER: {"c → d": 9, "a → b": 7}}
     assert [line.get_xdata().tolist() for line in confirm.lines] == [[4], [5]]

@@ -18,16 +18,7 @@ from audiostyle.figures.speakers import show_map, show_shares
 from audiostyle.figures.spectrograms import show_closely, show_spectrograms, show_triptych
 from audiostyle.sound.levels import rms
 from notebooks.run import link_to_site
-
-
-@pytest.fixture(autouse=True)
-def no_figure_stays_open():
-    """Close what a test drew: pyplot keeps figures, and warns from the twenty-first on."""
-    yield
-    plt.close("all")
-
-
-SR = 22050
+from tests.signals import SR
 
 
 def test_spectrograms_side_by_side_share_the_loudest_as_0_db():
@@ -48,15 +39,12 @@ def test_spectrograms_side_by_side_share_the_loudest_as_0_db():
 
 
 def test_shares_have_their_rows_from_the_top_and_their_intervals():
-    table = pd.DataFrame(
-        {
-            "channel": ["plain", "plain", "room"],
-            "method": ["paper", "best", "best"],
-            "accuracy": [0.8, 0.9, 0.7],
-            "ci_low": [0.75, 0.85, 0.6],
-            "ci_high": [0.85, 0.95, 0.75],
-        }
+    rows = (
+        ("plain", "paper", 0.8, 0.75, 0.85),
+        ("plain", "best", 0.9, 0.85, 0.95),
+        ("room", "best", 0.7, 0.6, 0.75),
     )
+    table = pd.DataFrame(rows, columns=["channel", "method", "accuracy", "ci_low", "ci_high"])
     ax = show_shares(table, ax=plt.figure().subplots(), rows="channel", series="method", title="t")
     assert [text.get_text() for text in ax.get_yticklabels()] == ["plain", "room"]
     assert ax.yaxis_inverted()
@@ -66,11 +54,9 @@ def test_shares_have_their_rows_from_the_top_and_their_intervals():
 
 
 def test_chance_is_one_over_the_number_of_speakers():
-    rows = [
-        {"value": n, "method": "paper", "n_speakers": n, "accuracy": 0.9, "ci_low": 0.8, "ci_high": 0.95}
-        for n in (2, 4)
-    ]
-    ax = show_accuracy(pd.DataFrame(rows), ax=plt.figure().subplots(), xlabel="speakers", title="t")
+    same = {"method": "paper", "accuracy": 0.9, "ci_low": 0.8, "ci_high": 0.95}
+    table = pd.DataFrame({"value": [2, 4], "n_speakers": [2, 4]} | same)
+    ax = show_accuracy(table, ax=plt.figure().subplots(), xlabel="speakers", title="t")
     (chance,) = (line for line in ax.get_lines() if line.get_label() == "chance")
     assert chance.get_xydata().tolist() == [[2, 0.5], [4, 0.25]]
     (bars,) = ax.containers

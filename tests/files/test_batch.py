@@ -13,10 +13,9 @@ import pytest
 import soundfile
 
 from audiostyle.__main__ import main
-from audiostyle.datasets import paths
 from audiostyle.files.recipe import load_recipe
+from tests.signals import SR, elsewhere
 
-SR = 22050
 COMMAND = [sys.executable, "-m", "audiostyle", "transfer"]
 
 
@@ -35,13 +34,18 @@ def run(*words):
     return main(["transfer", *words, "--quiet"])
 
 
+def make(*more):
+    """Transfer a folder's three contents to one style."""
+    return run("in", "style.wav", "-o", "out", *more)
+
+
 def table():
     return pd.read_csv("out/results.csv")
 
 
 def test_every_content_is_made_and_a_broken_one_is_named(work, capsys):
     (work / "in" / "1.wav").write_text("no sound")
-    assert run("in", "style.wav", "-o", "out") == 1
+    assert make() == 1
     said = capsys.readouterr()
     assert "2 made, 0 there already, 1 failed" in said.out
     assert said.err.count("\n") == 1
@@ -56,21 +60,20 @@ def test_every_content_is_made_and_a_broken_one_is_named(work, capsys):
 
 
 def test_only_what_is_missing_is_made(work, capsys):
-    words = ["in", "style.wav", "-o", "out"]
-    assert run(*words) == 0
+    assert make() == 0
     made = {path.name: path.stat().st_mtime_ns for path in (work / "out").glob("*.wav")}
     (work / "out" / "1__style.wav").unlink()
-    assert run(*words) == 0
+    assert make() == 0
     assert "1 made, 2 there already, 0 failed" in capsys.readouterr().out
     again = {path.name: path.stat().st_mtime_ns for path in (work / "out").glob("*.wav")}
     assert {name for name in made if made[name] != again[name]} == {"1__style.wav"}
     assert table()["status"].tolist() == ["kept", "made", "kept"]
     assert table()["took"].notna().all()
     # of other settings, and of a content that changed, all and one are made again
-    assert run(*words, "--balance", "0.3") == 0
+    assert make("--balance", "0.3") == 0
     assert "3 made" in capsys.readouterr().out
     soundfile.write("in/2.wav", soundfile.read("other.wav")[0], SR)
-    assert run(*words, "--balance", "0.3") == 0
+    assert make("--balance", "0.3") == 0
     assert "1 made, 2 there already" in capsys.readouterr().out
 
 
@@ -78,7 +81,7 @@ def test_all_pairs_of_two_folders(work):
     (work / "styles").mkdir()
     for name in ("style.wav", "other.wav"):
         (work / name).rename(work / "styles" / name)
-    assert run("in", "styles", "-o", "out", "-j", "2") == 0
+    assert run("in", "styles", "-o", "out") == 0
     assert len(list((work / "out").glob("*__*.wav"))) == 6
     assert table()["result"].tolist()[:2] == ["0__other.wav", "0__style.wav"]
 
@@ -99,17 +102,16 @@ def test_several_styles_are_one_and_its_recipe_makes_it_again(work):
 
 
 def test_a_content_that_broke_leaves_the_earlier_result(work, capsys):
-    words = ["in", "style.wav", "-o", "out"]
-    assert run(*words) == 0
+    assert make() == 0
     kept = {path.name: path.read_bytes() for path in (work / "out").glob("1__*")}
     assert len(kept) == 2
     whole = (work / "in" / "1.wav").read_bytes()
     (work / "in" / "1.wav").write_bytes(whole[:1000])
-    assert run(*words) == 1
+    assert make() == 1
     assert kept == {path.name: path.read_bytes() for path in (work / "out").glob("1__*")}
     (work / "in" / "1.wav").write_bytes(whole)
     capsys.readouterr()
-    assert run(*words) == 0
+    assert make() == 0
     assert "0 made, 3 there already" in capsys.readouterr().out
 
 
@@ -117,8 +119,7 @@ def test_a_content_that_broke_leaves_the_earlier_result(work, capsys):
     ("stopped", "then"), [("one.open_writer", ["--balance", "0.3"]), ("batch.write_settings", [])]
 )
 def test_after_a_stop_no_older_sound_or_settings_pass_for_the_new(work, monkeypatch, capsys, stopped, then):
-    words = ["in", "style.wav", "-o", "out"]
-    assert run(*words) == 0
+    assert make() == 0
     older = (work / "out" / "1__style.wav").read_bytes()
 
     def full(*_, **__):
@@ -126,10 +127,10 @@ def test_after_a_stop_no_older_sound_or_settings_pass_for_the_new(work, monkeypa
 
     with monkeypatch.context() as broken:
         broken.setattr(f"audiostyle.files.{stopped}", full)
-        assert run(*words, "--balance", "0.3") == 1
+        assert make("--balance", "0.3") == 1
     assert ((work / "out" / "1__style.wav").read_bytes() == older) == (stopped == "one.open_writer")
     capsys.readouterr()
-    assert run(*words, *then) == 0
+    assert make(*then) == 0
     assert "3 made, 0 there already" in capsys.readouterr().out
 
 
@@ -155,9 +156,8 @@ def test_a_recipe_with_a_wrong_value_is_refused_in_one_line(work, capsys):
         ("content", {"start": "abc"}), ("content", {"path": 5}), ("style", {"duration": "x"}),
         ("delivery", {"colour": 1}),
     ):  # fmt: skip
-        settings.write_text(
-            json.dumps(kept | {name: kept[name] | value if isinstance(value, dict) else value})
-        )
+        wrong = kept[name] | value if isinstance(value, dict) else value
+        settings.write_text(json.dumps(kept | {name: wrong}))
         capsys.readouterr()
         assert run("--recipe", str(settings), "-o", "again.wav") == 2
         said = capsys.readouterr().err
@@ -193,7 +193,7 @@ def test_mistakes_are_one_line(work, capsys, words, quoted):
 
 def test_folder_without_permission(work, capsys, monkeypatch):
     monkeypatch.setattr("os.access", lambda *_: False)  # root may write anywhere
-    assert run("in", "style.wav", "-o", "out") == 2
+    assert make() == 2
     assert "no permission" in capsys.readouterr().err
 
 
@@ -211,10 +211,9 @@ def test_report_holds_sounds_numbers_and_settings_at_rates_that_no_player_takes(
 def test_killed_at_any_moment_nothing_is_half_written(work):
     """A real process, killed twice; what it leaves is whole, and the next one makes only the rest."""
     words = [*COMMAND, "in", "style.wav", "-o", "out", "--quiet"]
-    environment = os.environ | {"PYTHONPATH": str(paths.root()), "OMP_NUM_THREADS": "1"}
     wholes = {}
     for wanted in (1, 2):
-        process = subprocess.Popen(words, env=environment, stdout=subprocess.DEVNULL)
+        process = subprocess.Popen(words, env=elsewhere(), stdout=subprocess.DEVNULL)
         while process.poll() is None and len(list((work / "out").glob("*__*.json"))) < wanted:
             time.sleep(0.01)
         process.send_signal(signal.SIGKILL)
@@ -226,7 +225,7 @@ def test_killed_at_any_moment_nothing_is_half_written(work):
             if (settings := path.with_name(path.name + ".json")).exists():
                 json.loads(settings.read_text())
                 assert wholes.setdefault(path.name, path.stat().st_mtime_ns) == path.stat().st_mtime_ns
-    assert run("in", "style.wav", "-o", "out") == 0
+    assert make() == 0
     assert set(table()["status"]) <= {"made", "kept"}
     assert (table()["status"] == "kept").sum() == len(wholes) > 0
 
@@ -236,15 +235,14 @@ def test_names_that_are_no_text_do_not_stop_the_others(work, capsys):
     odd = os.fsdecode(b"m\xe9.wav")
     (work / "in" / "0.wav").rename(work / "in" / odd)
     (work / "in" / "1.wav").rename(work / "in" / "日本.wav")
-    assert run("in", "style.wav", "-o", "out") == 0
+    assert make() == 0
     assert table()["status"].tolist() == ["made"] * 3
     settings = next(path for path in (work / "out").glob("*.json") if "\udce9" in path.name)
     assert load_recipe(settings).content.path.endswith(odd)
-    assert run("in", "style.wav", "-o", "out") == 0
+    assert make() == 0
     assert "0 made, 3 there already" in capsys.readouterr().out
     words = [*COMMAND, "in/日本.wav", "style.wav", "-o", "日本.wav", "--quiet"]
-    environment = os.environ | {"PYTHONPATH": str(paths.root()), "PYTHONIOENCODING": "cp1252"}
-    assert subprocess.run(words, env=environment, check=False).returncode == 0
+    subprocess.run(words, env=elsewhere(PYTHONIOENCODING="cp1252"), check=True)
 
 
 def test_a_batch_that_moved_finds_its_sounds_beside_the_settings_unless_they_changed(work, tmp_path, capsys):

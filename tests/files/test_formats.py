@@ -11,6 +11,7 @@ from audiostyle.config import TransferConfig
 from audiostyle.datasets.corpora import SOUND_SUFFIXES, load_recordings
 from audiostyle.files.one import Part, Sources, transfer_files
 from audiostyle.sound.read import load_audio, open_sound
+from tests.signals import tone
 
 SR = 8000
 # The largest error of a sample that each way of keeping it makes; the others compress.
@@ -29,9 +30,8 @@ CODECS = {
 
 def written(folder, y):
     """Write a sound in each format that soundfile writes; yield the paths."""
-    for kind in sorted(
-        {*soundfile.available_formats()} - {"RAW", "SD2"}
-    ):  # no header, and one in another file
+    # RAW has no header, and SD2 has it in another file.
+    for kind in sorted({*soundfile.available_formats()} - {"RAW", "SD2"}):
         for subtype in soundfile.available_subtypes(kind):
             path = folder / f"{kind}-{subtype}.{kind.lower()}"
             try:
@@ -52,21 +52,16 @@ def encoded(folder, y):
             yield folder / name
 
 
-@pytest.fixture
-def tone():
-    return (0.5 * np.sin(2 * np.pi * 440 * np.arange(SR) / SR)).astype(np.float32)
-
-
-def assert_is(tone, path):
+def assert_is(heard, path):
     """The file is read as the tone that it holds, with its rate, channels and way of keeping samples."""
     sound, form, notes = open_sound(path)
     y, (kind, _, subtype) = sound.waveform(), path.stem.partition("-")
     if subtype:
         assert (form.sr, form.channels, form.subtype) == (ODD_RATES.get(kind, SR), 1, subtype)
         # blocks of ADPCM are filled up, and SDS loses its last
-        assert len(tone) - 60 <= len(y) < len(tone) + 1000
+        assert SR - 60 <= len(y) < SR + 1000
         if (subtype in STEPS and kind != "SDS") or kind == "FLAC":
-            assert np.max(np.abs(y[: len(tone)] - tone)) <= STEPS[subtype]
+            assert np.max(np.abs(y[:SR] - heard)) <= STEPS[subtype]
     else:
         assert (form.sr > 40_000, form.channels) == (True, 2)
         assert y.shape[1] / form.sr == pytest.approx(1, abs=0.15)
@@ -77,14 +72,14 @@ def assert_is(tone, path):
 
 
 @pytest.mark.filterwarnings("error")
-def test_every_format_is_content_style_and_voice(tmp_path, tone):
-    folder = tmp_path / "a"
+def test_every_format_is_content_style_and_voice(tmp_path):
+    folder, heard = tmp_path / "a", tone(sr=SR)
     folder.mkdir()
-    paths = [*written(folder, tone), *encoded(folder, tone)]
+    paths = [*written(folder, heard), *encoded(folder, heard)]
     assert len(paths) > 80
     output = tmp_path / "result.wav"
     for path in paths:  # at balance 0 the content is only read and written
-        assert_is(tone, path)
+        assert_is(heard, path)
         sources = Sources(Part(path), (Part(paths[0]),))
         made, _ = transfer_files(sources, output, TransferConfig(balance=0.0), progress=False)
         whole, sr = load_audio(path, sr=None, mono=False)

@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from audiostyle.matching.describe import SR, _age, _rise, mel_filters
-from audiostyle.sound.samples import resample
 
 
 @pytest.mark.parametrize("n_frames", [3, 9, 500])
@@ -24,12 +23,6 @@ def test_filters_and_onsets_are_librosas(rng, n_frames):
     peaks = librosa.util.peak_pick(rise.astype(float), delta=0.12 * np.percentile(rise, 99), **spans)
     assert n_frames < 500 or len(peaks) > 20
     assert np.flatnonzero(np.isclose(_age(torch.as_tensor(rise)).exp(), 2)).tolist() == peaks.tolist()
-
-
-@pytest.mark.parametrize("rates", [(44_100, 22_050), (22_050, 48_000)])
-def test_rates_change_as_librosas_do(rng, rates):
-    y = rng.normal(size=(2, 5001)).astype(np.float32)
-    assert np.array_equal(resample(y, *rates), librosa.resample(y, orig_sr=rates[0], target_sr=rates[1]))
 
 
 def test_neither_transfers_nor_sketches_compile():

@@ -10,6 +10,7 @@ from audiostyle.matching.gain import TOP_BIN
 from audiostyle.matching.own import regained, with_treble_of
 from audiostyle.sound.levels import rms
 from audiostyle.sound.samples import Sound
+from tests.signals import tone
 
 SR = 48000
 
@@ -53,21 +54,21 @@ def test_treble_goes_with_the_balance(noise):
     np.testing.assert_allclose(change(noise, style, 0.0), noise, atol=1e-5)
 
 
+def raised(nepers):
+    """A gain of the uppermost bands alone."""
+    return Gain(nepers * (torch.arange(1025)[:, None] >= TOP_BIN - 40).float().expand(-1, 44))
+
+
 def test_where_the_style_has_no_treble_the_contents_is_not_raised(noise):
-    style = signal.sosfilt(signal.butter(12, 9000, fs=SR, output="sos"), noise[0])
-    style = signal.sosfiltfilt(signal.butter(12, 9000, fs=SR, output="sos"), style).astype(np.float32)
-    raised = Gain(torch.zeros(1025, 44))
-    raised.log_gain[TOP_BIN - 40 :] = 2.0
-    y = change(noise, style, gain=raised)
+    style = signal.sosfiltfilt(signal.butter(18, 9000, fs=SR, output="sos"), noise[0]).astype(np.float32)
+    y = change(noise, style, gain=raised(2.0))
     assert treble(y) <= treble(noise) + 0.5
 
 
 def test_treble_that_the_top_band_raised_from_little_comes_down_again(noise):
-    raised = Gain(torch.zeros(1025, 44))
-    raised.log_gain[TOP_BIN - 40 :] = 45 / 20 * np.log(10)
     low = signal.sosfiltfilt(signal.butter(12, 6000, fs=SR, output="sos"), noise)
     dark = (low + 10 ** (-70 / 20) * noise).astype(np.float32)
-    y = change(dark, dark[0], gain=raised)
+    y = change(dark, dark[0], gain=raised(45 / 20 * np.log(10)))
     assert treble(y) == pytest.approx(treble(dark), abs=1.5)
 
 
@@ -76,11 +77,10 @@ def test_no_rate_below_24_khz_has_treble(noise):
 
 
 def test_gain_of_the_top_band_is_held_above_it():
-    tone = np.sin(2 * np.pi * 15000 * np.arange(SR) / SR).astype(np.float32)
     gain = torch.zeros(1025, 44)
     gain[TOP_BIN - 1 :] = -1.0
     gain[TOP_BIN + 5 :] = 5.0  # of no band
-    y = Gain(gain).apply(tone, SR)
+    y = Gain(gain).apply(tone(15000, level=1, sr=SR), SR)
     assert np.abs(y[SR // 4 : -SR // 4]).max() == pytest.approx(np.exp(-1), rel=1e-2)
 
 

@@ -1,13 +1,9 @@
 import numpy as np
 import pytest
 
-from audiostyle.measures.content import (
-    chroma_similarity,
-    note_similarity,
-    onset_f_measure,
-)
+from audiostyle.measures.content import chroma_similarity, note_similarity, onset_f_measure
+from tests.signals import SR, melody
 
-SR = 22050
 SCALE = [220, 247, 277, 294, 330, 370, 415, 440]
 
 
@@ -20,21 +16,17 @@ def clicks(times, seconds=4.0):
     return y
 
 
-def test_chroma_knows_notes_and_not_timbre(make_melody):
-    a, b = make_melody(SCALE, harmonics=[1]), make_melody(SCALE, harmonics=[1, 0.3])
-    semitone_up = make_melody([f * 2 ** (1 / 12) for f in SCALE], harmonics=[1])
-    octave_up = make_melody([2 * f for f in SCALE], harmonics=[1])
+def test_chroma_knows_notes_and_not_timbre():
+    a, b = melody(SCALE, harmonics=[1]), melody(SCALE, harmonics=[1, 0.3])
+    semitone_up = melody([f * 2 ** (1 / 12) for f in SCALE], harmonics=[1])
+    octave_up = melody([2 * f for f in SCALE], harmonics=[1])
     assert chroma_similarity(a, a, SR) == pytest.approx(1)
     assert chroma_similarity(octave_up, a, SR) > 0.9
     assert chroma_similarity(b, a, SR) > 0.9
     assert chroma_similarity(semitone_up, a, SR) < 0.5
     assert chroma_similarity(np.zeros_like(a), a, SR) == 0
-
-
-def test_a_pause_counts_in_the_chroma(make_melody):
-    a = make_melody(SCALE, harmonics=[1])
     half = np.where(np.arange(len(a)) < len(a) // 2, a, 0)
-    # Half of the frames have no notes to agree with; two at the cut hold a click.
+    # A pause counts: half of the frames have no notes to agree with; two at the cut hold a click.
     assert chroma_similarity(half, a, SR) == pytest.approx(0.5, abs=0.1)
 
 
@@ -50,11 +42,11 @@ def test_onsets_agree_where_and_as_far_as_both_rise():
     assert onset_f_measure(np.zeros_like(a), a, SR) == 0
 
 
-def test_note_similarity_knows_which_notes_and_not_when(make_melody):
+def test_note_similarity_knows_which_notes_and_not_when():
     scale = [4 * f for f in SCALE]  # up where bins are narrower than semitones
-    up, down = make_melody(scale, harmonics=[1]), make_melody(scale[::-1], harmonics=[1])
+    up, down = melody(scale, harmonics=[1]), melody(scale[::-1], harmonics=[1])
     assert note_similarity(down, up, SR) > 0.99
     assert chroma_similarity(down, up, SR) < 0.7
-    other = make_melody([932, 1245, 1397], harmonics=[1])  # B flat, E flat, F: none of the scale's
+    other = melody([932, 1245, 1397], harmonics=[1])  # B flat, E flat, F: none of the scale's
     assert note_similarity(other, up, SR) < 0.6 * note_similarity(down, up, SR)
     assert note_similarity(np.zeros_like(up), up, SR) == 0

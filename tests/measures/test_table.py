@@ -11,45 +11,29 @@ from audiostyle import RandomEncoder, TransferConfig
 from audiostyle.encoders.infinite import InfiniteEncoder
 from audiostyle.files.presets import get_preset
 from audiostyle.losses import TransferLoss
-from audiostyle.measures.table import (
-    COPY_CONTENT,
-    COPY_STYLE,
-    EQUALISER,
-    MATCHED,
-    artefacts,
-    evaluate_sound,
-    fresh_encoder,
-    judge_losses,
-    score,
-    sound_numbers,
-)
+from audiostyle.measures import table
+from audiostyle.measures.table import artefacts, evaluate_sound, fresh_encoder, judge_losses, sound_numbers
 from audiostyle.sound.levels import set_level
 from audiostyle.spectrogram import log_magnitude
 from audiostyle.transfer import transfer_style
+from tests.signals import melody
 
 
 def test_evaluate_sound_of_the_two_copies(content, style):
-    style = style[: len(content)]
-    of_content = evaluate_sound(set_level(content), content, style, target=content)
-    short = content[: len(style)]
-    of_style = evaluate_sound(set_level(style), short, style, target=content)
-    for name, value in {
-        "style_share_limit": 1,
-        "content_share_limit": 0,
-        "chroma_similarity": 1,
-        "onset_f": 1,
-        "haze_db": 0,
-        "dropout": 0,
-        "target_distance_db": 0,
-    }.items():
-        assert of_content[name] == pytest.approx(value, abs=1e-5), name
+    content = content[: len(style)]
+    clips = {"content": content, "style": style, "target": content}
+    of_content, of_style = (evaluate_sound(set_level(y), **clips) for y in (content, style))
+    for name in ("style_share_limit", "chroma_similarity", "onset_f"):
+        assert of_content[name] == pytest.approx(1, abs=1e-5), name
+    for name in ("content_share_limit", "haze_db", "dropout", "target_distance_db"):
+        assert of_content[name] == pytest.approx(0, abs=1e-5), name
     for name in ("style_share_limit", "style_distance", "mfcc_frechet", "texture_distance"):
         assert of_style[name] < 0.05 * of_content[name], name
     assert of_style["copied_from_style"] == pytest.approx(1)
 
 
-def test_artefacts_are_lifted_noise_and_missing_frames(make_melody, rng):
-    y = make_melody([440, 660], harmonics=[1], seconds_each=1.0)
+def test_artefacts_are_lifted_noise_and_missing_frames(rng):
+    y = melody([440, 660], harmonics=[1], seconds_each=1.0)
     noise = (1e-5 * rng.standard_normal(len(y))).astype(np.float32)
     found = artefacts(y + noise, y + noise, 22050)
     assert found == {"haze_db": 0, "dropout": 0}
@@ -99,11 +83,13 @@ def test_every_score_has_the_references_and_its_own_method(content, style):
     """Of a transfer by every method of a preset, as `audiostyle pairs` makes them."""
     configs = [replace(config, n_iter=3) for config in get_preset("smoke").methods().values()]
     clips = content, style[: len(content)]
-    scored = [score(transfer_style(*clips, config=c, progress=False), *clips, n_fresh=64) for c in configs]
-    references, own = [COPY_CONTENT, COPY_STYLE, EQUALISER], [table.iloc[-1] for table in scored]
-    assert all(table["method"].tolist()[:3] == references for table in scored)
-    assert [row.method for row in own[1:]] == ["infinite, Griffin-Lim", "infinite, polish", MATCHED]
+    results = (transfer_style(*clips, config=config, progress=False) for config in configs)
+    scored = [table.score(result, *clips, n_fresh=64) for result in results]
+    references = [table.COPY_CONTENT, table.COPY_STYLE, table.EQUALISER]
+    assert all(rows["method"].tolist()[:3] == references for rows in scored)
+    own = [rows.iloc[-1] for rows in scored]
+    assert [row.method for row in own[1:]] == ["infinite, Griffin-Lim", "infinite, polish", table.MATCHED]
     assert [row.phase for row in own] == ["griffin_lim", "griffin_lim", "polish", None]
     assert pd.isna(own[-1].spectral_convergence_db)
     assert own[0].style_share_optimised < 1
-    assert 0 < scored[0].set_index("method").loc[COPY_STYLE, "style_floor"] < 1
+    assert 0 < scored[0].set_index("method").loc[table.COPY_STYLE, "style_floor"] < 1

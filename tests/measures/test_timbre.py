@@ -2,39 +2,25 @@ import numpy as np
 import pytest
 from scipy import signal
 
-from audiostyle.measures import style_distance
-from audiostyle.measures.timbre import (
-    MODULATION_EDGES,
-    copied_from,
-    frechet_distance,
-    mfcc_frechet_distance,
-    texture,
-    texture_distance,
-)
+from audiostyle.measures import style_distance, timbre
+from audiostyle.measures.timbre import copied_from, frechet_distance, mfcc_frechet_distance, texture_distance
+from tests.signals import SR, melody, noise
 
-SR = 22050
 SCALE = [220, 247, 277, 294, 330, 370, 415, 440]
 
 
-def noise(rng, seconds=2.0):
-    return rng.normal(size=int(seconds * SR)).astype(np.float32) * 0.1
-
-
-def test_style_distance_knows_timbre_not_tune_nor_level(make_melody):
+def test_style_distance_knows_timbre_not_tune_nor_level():
     bright, dull = [0.2, 1, 0.5, 0.8, 0.3], [1, 0.1]
-    a, other = make_melody(SCALE, harmonics=bright), make_melody(SCALE, harmonics=dull)
+    a, other = melody(SCALE, harmonics=bright), melody(SCALE, harmonics=dull)
     assert style_distance(a, a.copy(), SR) == pytest.approx(0, abs=1e-6)
     assert style_distance(0.01 * other, a, SR) == pytest.approx(style_distance(other, a, SR), abs=1e-5)
     assert style_distance(other, a, SR) == pytest.approx(style_distance(a, other, SR), abs=1e-6)
-    assert (
-        style_distance(make_melody(SCALE[::-1], harmonics=bright), a, SR)
-        < 0.6 * style_distance(other, a, SR)
-        <= 1
-    )
+    backwards = melody(SCALE[::-1], harmonics=bright)
+    assert style_distance(backwards, a, SR) < 0.6 * style_distance(other, a, SR) <= 1
 
 
-def test_style_distance_of_other_lengths_and_rates(rng, make_melody):
-    a = make_melody(SCALE, harmonics=[1, 0.5])
+def test_style_distance_of_other_lengths_and_rates(rng):
+    a = melody(SCALE, harmonics=[1, 0.5])
     click, hiss = a[: int(0.1 * SR)], noise(rng)
     assert 0 <= style_distance(click, a, SR) < style_distance(click, hiss, SR) <= 1
     at_48k = signal.resample_poly(a, 320, 147).astype(np.float32)
@@ -60,21 +46,14 @@ def test_frechet_distance_of_moved_and_of_widened_clouds(rng):
     assert frechet_distance(x, widened) == pytest.approx(frechet_distance(widened, x))
 
 
-def test_mfcc_measures_tell_timbres_apart_but_not_notes(make_melody):
+def test_mfcc_measures_tell_timbres_apart_but_not_notes():
     bright, dull = [0.2, 1, 0.5, 0.8, 0.3], [1, 0.1]
-    same_timbre = make_melody(SCALE[::-1], harmonics=bright)
-    a, other = make_melody(SCALE, harmonics=bright), make_melody(SCALE, harmonics=dull)
+    same_timbre = melody(SCALE[::-1], harmonics=bright)
+    a, other = melody(SCALE, harmonics=bright), melody(SCALE, harmonics=dull)
     assert mfcc_frechet_distance(a, a, SR) == pytest.approx(0, abs=1e-2)
     assert mfcc_frechet_distance(same_timbre, a, SR) < 0.25 * mfcc_frechet_distance(other, a, SR)
     rests = np.concatenate([a[: len(a) // 2], np.zeros(2 * SR, np.float32), a[len(a) // 2 :]])
     assert mfcc_frechet_distance(rests, a, SR) < 0.1 * mfcc_frechet_distance(other, a, SR)
-
-
-@pytest.mark.parametrize("gain", [0.1, 3.0])
-def test_level_leaves_the_mfcc_measures(gain, rng, make_melody):
-    a, b = noise(rng), make_melody(SCALE, harmonics=[1, 0.5])
-    b = b + 0.01 * noise(rng, len(b) / SR)[: len(b)]
-    assert mfcc_frechet_distance(gain * b, a, SR) == pytest.approx(mfcc_frechet_distance(b, a, SR), rel=0.05)
 
 
 def test_what_lies_under_the_floor_of_the_frechet_distance_does_not_count(rng):
@@ -89,24 +68,23 @@ def test_texture_finds_the_rate_of_modulation(rng):
     t = np.arange(8 * SR) / SR
     for rate in (3.0, 12.0):
         y = noise(rng, 8) * (1 + np.sin(2 * np.pi * rate * t))
-        shares = texture(y, SR)["modulation"].reshape(32, -1).mean(axis=0)
-        assert shares.argmax() == np.searchsorted(MODULATION_EDGES, rate) - 1
+        shares = timbre.texture(y, SR)["modulation"].reshape(32, -1).mean(axis=0)
+        assert shares.argmax() == np.searchsorted(timbre.MODULATION_EDGES, rate) - 1
 
 
 def test_texture_of_noise_and_of_one_common_envelope(rng):
-    still = texture(noise(rng, 8), SR)
+    still = timbre.texture(noise(rng, 8), SR)
     assert abs(still["correlation"]).mean() < 0.1
     t = np.arange(8 * SR) / SR
-    together = texture(noise(rng, 8) * (1 + 0.95 * np.sin(2 * np.pi * 2 * t)), SR)
+    together = timbre.texture(noise(rng, 8) * (1 + 0.95 * np.sin(2 * np.pi * 2 * t)), SR)
     assert together["correlation"].min() > 0.5
     assert together["variation"].min() > still["variation"].max()
 
 
-def test_texture_distance_ignores_time_and_level(rng, make_melody):
+def test_texture_distance_ignores_time(rng):
     a, b = noise(rng, 8), noise(rng, 8)
-    tone = make_melody(SCALE * 4, harmonics=[1, 0.5])
+    tone = melody(SCALE * 4, harmonics=[1, 0.5])
     assert texture_distance(a, a, SR) == 0
-    assert texture_distance(0.2 * a, a, SR) == pytest.approx(0, abs=1e-6)
     assert texture_distance(np.roll(tone, 2 * SR), tone, SR) < 0.1
     assert texture_distance(b, a, SR) < 0.2 < 0.6 < texture_distance(tone, a, SR)
 

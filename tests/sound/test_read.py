@@ -14,18 +14,12 @@ import soundfile
 from audiostyle.sound import read
 from audiostyle.sound.read import check_waveform, load_audio, open_sound
 from experiments import fuzz
-
-SR = 22050
+from tests.signals import SR
 
 
 @pytest.fixture
 def noise(rng):
     return (0.1 * rng.standard_normal(2 * SR)).astype(np.float32)
-
-
-@pytest.fixture
-def tone():
-    return (0.5 * np.sin(2 * np.pi * 440 * np.arange(2 * SR) / SR)).astype(np.float32)
 
 
 def encoded(y, kind="WAV", subtype=None, sr=SR, **options):
@@ -170,14 +164,14 @@ def test_a_part_is_in_seconds_of_the_file(tmp_path, noise):
             load_audio(tmp_path / "a.wav", **part)
 
 
-def test_channels_become_one_signal(tmp_path, tone):
-    five = np.stack([tone, -tone, tone, tone, tone], axis=1)
+def test_channels_become_one_signal(tmp_path, noise):
+    five = np.stack([noise, -noise, noise, noise, noise], axis=1)
     soundfile.write(tmp_path / "a.wav", five, SR, subtype="FLOAT")
-    assert load_audio(tmp_path / "a.wav")[0] == pytest.approx(0.6 * tone, abs=1e-6)
-    assert load_audio(tmp_path / "a.wav", mono=False)[0].shape == (5, len(tone))
-    soundfile.write(tmp_path / "b.wav", np.stack([tone, -tone], axis=1), SR, subtype="FLOAT")
+    assert load_audio(tmp_path / "a.wav")[0] == pytest.approx(0.6 * noise, abs=1e-6)
+    assert load_audio(tmp_path / "a.wav", mono=False)[0].shape == (5, len(noise))
+    soundfile.write(tmp_path / "b.wav", np.stack([noise, -noise], axis=1), SR, subtype="FLOAT")
     with pytest.warns(UserWarning, match="cancel"):
-        assert np.abs(load_audio(tmp_path / "b.wav")[0]) == pytest.approx(np.abs(tone), abs=1e-6)
+        assert np.abs(load_audio(tmp_path / "b.wav")[0]) == pytest.approx(np.abs(noise), abs=1e-6)
 
 
 # What is no sound
@@ -219,8 +213,8 @@ def test_what_is_no_sound_is_refused_with_its_name(tmp_path, message):
         load_audio(tmp_path / "bad.wav")
 
 
-def test_a_file_that_may_not_be_read_is_not_called_no_sound(tmp_path, tone, monkeypatch):
-    soundfile.write(tmp_path / "a.wav", tone, SR)
+def test_a_file_that_may_not_be_read_is_not_called_no_sound(tmp_path, noise, monkeypatch):
+    soundfile.write(tmp_path / "a.wav", noise, SR)
     monkeypatch.setattr("os.access", lambda path, mode: False)  # root may read everything
     with pytest.raises(PermissionError, match=r"a.wav cannot be read: no permission"):
         load_audio(tmp_path / "a.wav")

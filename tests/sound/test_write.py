@@ -1,7 +1,6 @@
 """Writing: what a format cannot hold is told before the work, and ten samples tell what it can."""
 
 import logging
-import os
 
 import numpy as np
 import pytest
@@ -9,14 +8,14 @@ import soundfile
 
 from audiostyle.sound import write
 from audiostyle.sound.read import load_audio
-from audiostyle.sound.write import SUFFIXES, open_writer, save_audio, writable
-
-SR = 22050
+from audiostyle.sound.write import SUFFIXES, save_audio, writable
+from tests import signals
+from tests.signals import SR
 
 
 @pytest.fixture
 def tone():
-    return (0.5 * np.sin(2 * np.pi * 440 * np.arange(SR) / SR)).astype(np.float32)
+    return signals.tone()
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
@@ -26,18 +25,8 @@ def test_what_is_written_is_read_with_its_length_rate_and_channels(tmp_path, ton
     assert (y.shape, sr) == ((2, SR), SR)
     # lossy formats take the first and the last moment for a click
     exact = suffix not in (".ogg", ".mp3")
-    np.testing.assert_allclose(
-        y[:, 2000:-2000], [tone[2000:-2000], -0.5 * tone[2000:-2000]], atol=1e-4 if exact else 0.1
-    )
-
-
-def test_blocks_make_the_same_file_as_the_whole(tmp_path, tone):
-    written = writable(tmp_path / "a.wav", SR, subtype="PCM_24")
-    with open_writer(tmp_path / "a.wav", written, SR, 1) as put:
-        for start in range(0, SR, 1000):
-            put(tone[None, start : start + 1000])
-    save_audio(tmp_path / "b.wav", tone, SR, subtype="PCM_24")
-    assert (tmp_path / "a.wav").read_bytes() == (tmp_path / "b.wav").read_bytes()
+    inner = np.s_[2000:-2000]
+    np.testing.assert_allclose(y[:, inner], [tone[inner], -0.5 * tone[inner]], atol=1e-4 if exact else 0.1)
 
 
 @pytest.mark.parametrize(
@@ -85,13 +74,6 @@ def test_four_gigabytes_are_rf64_or_refused_before_the_work(tmp_path, tone, monk
         writable("a.aif", 192_000, 2, "FLOAT", hour)
     monkeypatch.setattr(write, "_MOST_BYTES", 1000)
     assert load_audio(save_audio(tmp_path / "a.wav", tone, SR))[0] == pytest.approx(tone, abs=1e-4)
-
-
-def test_a_name_that_is_not_utf8_is_written_and_read(tmp_path, tone):
-    folder = tmp_path / os.fsdecode(b"\xfc")
-    folder.mkdir()
-    path = save_audio(folder / os.fsdecode(b"m\xe9.wav"), tone, SR)
-    assert len(load_audio(path)[0]) == SR
 
 
 @pytest.mark.parametrize(("peak", "kept"), [(1.5, 10 ** (-1 / 20)), (-1.5, 10 ** (-1 / 20)), (1.0, 1.0)])

@@ -23,11 +23,6 @@ def _vowel(pitch, formants, rng, seconds):
     return (0.05 * y / np.sqrt(np.mean(y**2))).astype(np.float32)
 
 
-@pytest.fixture
-def vowel():
-    return _vowel
-
-
 def _voices(n_each=6, seconds=0.9, *, texts=None, name="synthetic"):
     rng = np.random.default_rng(3)
     speakers = {"ann": (210, (700, 1800)), "bob": (110, (500, 1300)), "cyd": (150, (400, 2300))}

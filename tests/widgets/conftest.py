@@ -9,9 +9,7 @@ from audiostyle.files.one import transfer_files
 from audiostyle.files.presets import get_preset
 from audiostyle.widgets.lab import StyleLab
 from audiostyle.widgets.pair_explorer import PairExplorer
-
-SR = 22050
-WAIT = 120
+from tests.signals import SR, WAIT
 
 
 @pytest.fixture

@@ -11,10 +11,14 @@ from audiostyle.datasets.corpora import Recordings
 from audiostyle.files.presets import get_preset
 from audiostyle.widgets.renders import Rendered, load_stored, method_config, store
 from audiostyle.widgets.speaker_explorer import SpeakerExplorer
+from tests.signals import SR, WAIT
 
-SR = 22050
-WAIT = 120
 SMOKE = get_preset("smoke")
+
+
+def select(explorer, **values):
+    explorer.select(**values)
+    assert explorer.wait(WAIT)
 
 
 def test_explorer_opens_with_matched_timbre_and_computes_what_is_asked_for(explorer, samples):
@@ -25,8 +29,7 @@ def test_explorer_opens_with_matched_timbre_and_computes_what_is_asked_for(explo
     share = explorer.shown.numbers["style_share_limit"]
     assert f"style loss {share:.3f} · chroma" in explorer.player["result"]["note"]
     before = explorer.player["content"], explorer.player["result"]
-    explorer.select(method="infinite", balance=0.8)
-    assert explorer.wait(WAIT)
+    select(explorer, method="infinite", balance=0.8)
     assert (explorer.shown.config.method, explorer.shown.config.balance) == ("gram", 0.8)
     assert "infinite width, polished, balance 0.80, computed here" in explorer.status.text
     assert explorer.player["content"] == before[0]
@@ -34,17 +37,14 @@ def test_explorer_opens_with_matched_timbre_and_computes_what_is_asked_for(explo
 
 
 def test_explorer_reads_what_is_stored_and_says_what_is_not(explorer, content):
-    explorer.select(method="random", balance=0.4)
-    assert explorer.wait(WAIT)
+    select(explorer, method="random", balance=0.4)
     assert "is not stored" in explorer.status.text
     assert explorer.shown.config.encoder == "infinite"
     pair, config = get_pair("instrument-1", "bundled"), method_config("random", 0.4, SMOKE)
-    marked = np.resize(content, 3 * SR)
-    numbers = {"style_share_limit": 0.123, "seconds": 1.0}
+    marked, numbers = np.resize(content, 3 * SR), {"style_share_limit": 0.123, "seconds": 1.0}
     store(pair, SMOKE.duration, Rendered(marked, SR, config, numbers))
     explorer.select(balance=0.5)
-    explorer.select(balance=0.4)
-    assert explorer.wait(WAIT)
+    select(explorer, balance=0.4)
     assert explorer.status.text.endswith("balance 0.40, stored.")
     assert "style loss 0.123" in explorer.player["result"]["note"]
     np.testing.assert_array_equal(explorer.shown.y, marked)
@@ -61,8 +61,7 @@ def test_explorer_blind_test_uses_its_sounds(explorer, samples):
     # Both are scaled to one peak, from two levels: they may differ by a step of 16 bits.
     heard = [samples(p, n) for p, n in ((explorer.abx.player, "a"), (explorer.player, "content"))]
     np.testing.assert_allclose(*heard, atol=1.01 / 2**15)
-    explorer.select(pair="symphonic-1")
-    assert explorer.wait(WAIT)
+    select(explorer, pair="symphonic-1")
     assert explorer.abx.test is None
     controls["a"].value = "random"
     explorer.abx.begin()

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import nbformat
 import numpy as np
-import pytest
 import soundfile
 
 from audiostyle.__main__ import build_parser
@@ -19,15 +18,13 @@ from audiostyle.sound.read import load_audio
 from audiostyle.widgets import app
 from audiostyle.widgets.jobs import Ticket
 from audiostyle.widgets.lab import StyleLab
-
-SR = 22050
-WAIT = 120
+from tests.signals import SR, WAIT
 
 
-def run(lab, **options):
+def run(lab, *, ends="info", **options):
     lab.run(**options)
     assert lab.wait(WAIT)
-    assert lab.status.kind == "info", lab.status.text
+    assert lab.status.kind == ends, lab.status.text
 
 
 def move(lab, **values):
@@ -104,25 +101,19 @@ def test_what_is_put_back_is_not_out_of_date_and_other_settings_and_sounds_are(l
     assert lab.result is shown  # sounds are not previewed
 
 
-@pytest.fixture
-def running(lab):
-    """The lab in the midst of a long optimisation."""
+def test_a_whole_transfer_is_not_given_up_for_a_preview_and_a_stop_can_be_made_again(lab, again):
     lab.select(content="violin_canon", style="piano_fur_elise", n_iter=2000, balance=0.97)
     seen = threading.Event()
     lab.status.observe(lambda change: "Iteration" in change["new"] and seen.set(), "text")
     lab.run()
     assert seen.wait(WAIT)
-    return lab
-
-
-def test_a_whole_transfer_is_not_given_up_for_a_preview_and_a_stop_can_be_made_again(running, again):
-    move(running, balance=0.3)
-    running.controls["stop"].click()
-    assert running.wait(WAIT)
-    assert running.status.text.startswith("Stopped")
-    made, rendered = running.result
+    move(lab, balance=0.3)
+    lab.controls["stop"].click()
+    assert lab.wait(WAIT)
+    assert lab.status.text.startswith("Stopped")
+    made, rendered = lab.result
     assert made.config.balance == 0.97
-    assert running.player.stale == [2]
+    assert lab.player.stale == [2]
     assert 0 < made.config.n_iter < 2000
     np.testing.assert_array_equal(again(made), rendered.y)
 
@@ -146,9 +137,7 @@ def test_silence_gives_a_message_and_keeps_the_result(lab, tmp_path):
     kept = lab.result
     soundfile.write(tmp_path / "silent.wav", np.zeros(2 * SR), SR)
     lab.select(content=str(tmp_path / "silent.wav"))
-    lab.run()
-    assert lab.wait(WAIT)
-    assert lab.status.kind == "error"
+    run(lab, ends="error")
     assert "silent" in lab.status.text
     assert lab.result == kept
     assert lab.controls["stop"].disabled
@@ -165,14 +154,6 @@ def test_page_is_a_notebook_that_saves_where_the_command_was_called(tmp_path, mo
     assert made["lab"].config() == TransferConfig()
     assert made["lab"].saving._folder == paths.results_root() / "saved"
     assert made["lab"].wait(WAIT)
-
-
-@pytest.fixture
-def made(lab):
-    """The lab with a result at balance 0.4."""
-    lab.select(balance=0.4)
-    run(lab)
-    return lab
 
 
 def press(lab, button, **values):
@@ -207,21 +188,21 @@ def test_what_cannot_be_saved_is_said(lab):
     assert not lab.saving._folder.exists()
 
 
-def test_nothing_is_overwritten_and_names_say_what_it_is(made):
+def test_nothing_is_overwritten_and_names_say_what_it_is(lab, tmp_path):
+    lab.select(balance=0.4)
+    run(lab)
     for number in ("", "_2", "_3"):
         name = f"content__style_balance0.40{number}"
-        assert f"{name}.wav and {name}.json" in press(made, "save").text
-    folder = made.saving._folder
-    assert len(list(folder.iterdir())) == 6
+        assert f"{name}.wav and {name}.json" in press(lab, "save").text
+    kept = {path: path.read_bytes() for path in (tmp_path / "saved").iterdir()}
+    assert len(kept) == 6
+    lab.select(balance=0.2)
+    run(lab, preview=True)
+    assert lab.saving.controls["name"].value == "content__style_balance0.20_preview"
     # Of another format, the settings would be overwritten.
-    before = (folder / "content__style_balance0.40.json").read_bytes()
-    made.select(balance=0.2)
-    made.run(preview=True)
-    assert made.wait(WAIT)
-    assert made.saving.controls["name"].value == "content__style_balance0.20_preview"
-    press(made, "save", name="content__style_balance0.40", format="flac")
-    assert (folder / "content__style_balance0.40_4.flac").is_file()
-    assert (folder / "content__style_balance0.40.json").read_bytes() == before
+    press(lab, "save", name="content__style_balance0.40", format="flac")
+    assert (tmp_path / "saved" / "content__style_balance0.40_4.flac").is_file()
+    assert kept == {path: path.read_bytes() for path in kept}
 
 
 def test_result_comes_as_the_content_came(lab, tmp_path, content, samples, again):
@@ -252,32 +233,21 @@ def parsed(shell):
     return build_parser().parse_args(shlex.split(shell)[3:])
 
 
-def test_equivalents_have_the_settings_of_the_recipe(lab):
-    for given in (
-        {},
-        {"method": "gram"},
-        {"encoder": "random"},
-        {"encoder": "random", "phase": "griffin_lim"},
-    ):
-        made = replace(lab.recipe(), config=TransferConfig(**given))
-        (line,) = [line for line in made.python().splitlines() if line.startswith("config = ")]
-        assert eval(line.removeprefix("config = ")) == made.config
-        assert settings(parsed(made.shell())) == made.config
-
-
-def test_shell_equivalent_says_the_same_to_the_command_line(lab):
-    lab.select(kernel_size=11, n_iter=300, balance=0.8)
-    assert lab.config() == TransferConfig(balance=0.8)
+def test_equivalents_have_the_settings_and_the_cuts_of_the_recipe(lab):
     lab.content.length, lab.content.start = 1.0, 0.5
     lab.style.length, lab.style.start = 1.2, 0.25
-    args = parsed(lab.recipe().shell())
-    assert settings(args) == lab.config()
-    assert args.sounds[0] == lab.content.cut.path
-    assert (args.content_start, args.content_duration) == (0.5, 1.0)
-    assert (args.style_start, args.style_duration) == (0.25, 1.2)
-    lab.select(kernel_size=5, method="paper")
-    args = parsed(lab.recipe().shell())
-    assert settings(args) == TransferConfig.paper(balance=0.8, kernel_size=5)
+    for given in (
+        {}, {"method": "gram"}, {"encoder": "random"}, {"encoder": "random", "phase": "griffin_lim"}, {"balance": 0.8},
+    ):  # fmt: skip
+        made = replace(lab.recipe(), config=TransferConfig(**given))
+        (line,) = [line for line in made.python().splitlines() if line.startswith("config = ")]
+        args = parsed(made.shell())
+        assert eval(line.removeprefix("config = ")) == settings(args) == made.config
+        assert args.sounds[0] == lab.content.cut.path
+        assert (args.content_start, args.content_duration) == (0.5, 1.0)
+        assert (args.style_start, args.style_duration) == (0.25, 1.2)
+    lab.select(kernel_size=5, n_iter=300, balance=0.8, method="paper")
+    assert settings(parsed(lab.recipe().shell())) == TransferConfig.paper(balance=0.8, kernel_size=5)
 
 
 def test_shell_equivalent_takes_no_file_name_for_an_option(lab):

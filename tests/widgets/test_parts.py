@@ -15,8 +15,7 @@ from audiostyle.widgets.abx import AbxPanel
 from audiostyle.widgets.jobs import Latest
 from audiostyle.widgets.parts import STATIC, Slider, Status, dropdown, put, whole_number
 from audiostyle.widgets.player import SyncPlayer
-
-WAIT = 120
+from tests.signals import SR, WAIT
 
 
 def started(jobs, work):
@@ -115,9 +114,6 @@ def test_page_asks_no_other_machine_for_anything():
         assert text.count("http") == (path.name == "index.html.j2"), path.name
 
 
-SR = 22050
-
-
 def test_player_shows_and_plays_what_it_is_given(content, style, samples):
     player = SyncPlayer("Test", {"a": "A", "b": "B"})
     player.show("a", content, SR, note="first")
@@ -126,7 +122,6 @@ def test_player_shows_and_plays_what_it_is_given(content, style, samples):
     np.testing.assert_allclose(heard / np.abs(heard).max(), content / np.abs(content).max(), atol=2e-4)
     assert slot["rms"] == pytest.approx(rms(heard), rel=1e-3)
     assert slot["duration"] == pytest.approx(len(content) / SR)
-    assert "A".lower() in slot["alt"]
     assert player["b"] == {}
     before = slot["image"]
     player.show("a", style, SR)

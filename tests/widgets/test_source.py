@@ -8,9 +8,7 @@ from audiostyle.datasets import clips, paths
 from audiostyle.sound.read import load_audio
 from audiostyle.widgets.lab import StyleLab
 from audiostyle.widgets.source import MAX_MEGABYTES, SoundSource, load
-
-SR = 22050
-WAIT = 120
+from tests.signals import SR, WAIT
 
 
 @pytest.fixture
@@ -39,16 +37,6 @@ def upload(source, path, piece=20_000):
     for at in range(0, max(1, len(data)), piece):
         send(source, data[at : at + piece], name=path.name, size=len(data), at=at)
     assert source.jobs.wait(WAIT)
-
-
-@pytest.fixture
-def usable_part(monkeypatch):
-    """A registry in which 4 s of a clip are usable, from 1.5 s on; returns the whole."""
-    rows = {name: clip for name, clip in clips._registry().items() if clip.edition == "bundled"}
-    rows["violin_canon"] = rows["violin_canon"]._replace(start_s=1.5, duration_s=4.0)
-    whole, _ = load_audio(clips.locate(rows["violin_canon"]))
-    monkeypatch.setattr(clips, "_registry", lambda: rows)
-    return whole
 
 
 @pytest.mark.parametrize(
@@ -130,13 +118,18 @@ def test_cut_stays_inside_the_sound_and_is_what_is_loaded(source):
     assert source.length == pytest.approx(0.1)
 
 
-def test_only_the_usable_part_of_a_clip_is_offered_and_the_lab_says_where_it_lies(usable_part):
+def test_only_the_usable_part_of_a_clip_is_offered_and_the_lab_says_where_it_lies(monkeypatch):
+    """Of a registry in which 4 s of the clip are usable, from 1.5 s on."""
+    rows = {clip.clip: clip for clip in clips.clips("bundled")}
+    whole, _ = clips.load_clip("violin_canon")
+    rows["violin_canon"] = rows["violin_canon"]._replace(start_s=1.5, duration_s=4.0)
+    monkeypatch.setattr(clips, "_registry", lambda: rows)
     lab = StyleLab()
     source = lab.content
     assert source.duration == pytest.approx(4, abs=1e-3)
     source.length, source.start = 2.0, 1.0
     y, sr = read(source)
-    np.testing.assert_allclose(y, usable_part[round(2.5 * sr) : round(4.5 * sr)], atol=1e-6)
+    np.testing.assert_allclose(y, whole[round(2.5 * sr) : round(4.5 * sr)], atol=1e-6)
     cut = lab.recipe().content
     assert (cut.start, cut.duration) == (2.5, 2.0)
     kept, _ = load_audio(paths.root() / cut.path, start=cut.start, duration=cut.duration)
