@@ -19,7 +19,7 @@ from audiostyle.optimize import Optimum, minimize
 from audiostyle.phase.griffin_lim import FAST_ITER, FAST_MOMENTUM, griffin_lim, phase_of, spectral_convergence
 from audiostyle.phase.polish import POLISH_ITER, polish
 from audiostyle.sound.channels import in_channels, keep_balance, mid_sound
-from audiostyle.sound.levels import Meter, check_audible, match_loudness, set_level, without_offset
+from audiostyle.sound.levels import Meter, at_level, match_loudness, set_level, without_offset
 from audiostyle.sound.read import check_waveform
 from audiostyle.sound.samples import Sound
 from audiostyle.spectrogram import as_tensor, log_magnitude, stft
@@ -213,19 +213,13 @@ def transfer_sound(
     if config.balance > 0:  # else the content stays as it is
         content, style = without_offset(content), without_offset(style)
     (mid, cancels), (style_mid, _) = mid_sound(content), mid_sound(style)
-    level, style_level = (
-        check_audible(Meter(x).rms, name) for x, name in ((mid, "content"), (style_mid, "style"))
-    )
+    analysed = at_level(mid, LEVEL, name="content"), at_level(style_mid, LEVEL, name="style")
     seconds, started = {}, time.perf_counter()
     sound, note, found, found_alone = content, _CANCELLED * cancels, {}, False
     with tqdm(desc="transfer", disable=not progress) as bar:
         used = (0,)
         if config.method == "matched" and config.balance > 0:
-            clips = (
-                mid.filtered(lambda y: y * (LEVEL / level)),
-                style_mid.filtered(lambda y: y * (LEVEL / style_level)),
-            )
-            sound, used = _matched(content, *clips, config, bar)
+            sound, used = _matched(content, *analysed, config, bar)
         seconds["match"] = time.perf_counter() - started
         if not config.filters:
             held, A = (
@@ -256,7 +250,7 @@ def transfer_sound(
     met = Meter(sound)
     gain, level_note = 1.0, "The content as it was."
     if met.peak > 1 or not (config.filters and config.balance == 0):
-        sound, gain, level_note = match_loudness(sound, Meter(content))
+        sound, gain, level_note = match_loudness(sound, met, Meter(content))
     # That gain starts from the sound as it was found; `TransferResult.gain` starts from the level of the computation.
     gain *= 1.0 if found_alone else met.rms / config.level
     return TransferResult(sound, config, gain, f"{level_note} {note}".strip(), seconds, **found)
@@ -266,8 +260,7 @@ def _matched(
     content: Sound, mid: Sound, style: Sound, config: TransferConfig, bar: tqdm
 ) -> tuple[Sound, list[int]]:
     """Filter the content to the matched timbre; returns the pitches at which the style was used, too."""
-    mid, A = mid.at(SR), style.at(SR).waveform()
-    clip = Clip(mid, device=config.device)
+    clip, A = Clip(mid.at(SR), device=config.device), style.at(SR).waveform()
     bar.total = clip.n_frames
     shares = np.zeros(len(SEMITONES))
 

@@ -228,4 +228,5 @@ def transfer(
     )
     optimum = optimise(content, style, config, **make_terms(config, C, A, **terms))
     y, *_ = make_sound(optimum, content, config)
-    return match_loudness(Sound.of(y, sr), Meter(Sound.of(content, sr)))[0].waveform()
+    sounds = [Sound.of(x, sr) for x in (y, content)]
+    return match_loudness(sounds[0], *map(Meter, sounds))[0].waveform()

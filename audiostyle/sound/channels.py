@@ -45,7 +45,7 @@ def keep_balance(sound: Sound, content: Sound) -> Sound:
     """
     if sound.n_channels == 1:
         return sound
-    levels, wanted = (Meter(x).channel_rms for x in (sound, content))
+    levels, wanted = (Meter(x, loudness=False).channel_rms for x in (sound, content))
     sounds = (levels > _LEAST) & (wanted > _LEAST)
     change = np.zeros(len(levels))
     change[sounds] = 20 * np.log10(levels[sounds] / wanted[sounds])

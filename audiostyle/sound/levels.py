@@ -42,18 +42,14 @@ _LEAST_OFFSET, _LEAST_FOR_OFFSET = 0.01, 0.1
 
 
 def rms(y: np.ndarray) -> float:
-    """Return the root mean square of a waveform; full scale is 1.
-
-    Examples
-    --------
-    >>> rms(np.array([0.5, -0.5]))
-    0.5
-    """
+    """Return the root mean square of a waveform; full scale is 1."""
     return float(np.sqrt(np.mean(np.square(y, dtype=np.float64))))
 
 
 class Meter:
     """Loudness, peak and level of a sound, read once and block by block; all channels together if not said.
+
+    Filters for the loudness take most of the time: with ``loudness=False`` there is no `louder_than`.
 
     Attributes
     ----------
@@ -63,7 +59,7 @@ class Meter:
         Mean and root mean square of each channel.
     """
 
-    def __init__(self, sound: Sound) -> None:
+    def __init__(self, sound: Sound, *, loudness: bool = True) -> None:
         self.sr, n_channels, n_samples = sound.sr, sound.n_channels, max(1, sound.n_samples)
         weighted = self.sr >= _LEAST_SR and n_channels <= len(_CHANNEL_WEIGHTS)
         stages = [pyloudnorm.IIRfilter(*s[:3], self.sr, s[3]) for s in _STAGES] if weighted else []
@@ -72,11 +68,13 @@ class Meter:
         self._frames, hops = (np.zeros(1 + int(n_samples / (s * self.sr))) for s in (_FRAME, _HOP))
         for y in sound.blocks():
             y = y.astype(np.float64)
-            seconds = (at + np.arange(y.shape[1])) / self.sr
-            at += y.shape[1]
             power = np.square(y)
             self.peak = max(self.peak, float(np.abs(y).max(initial=0.0)))
             sums, squares = sums + y.sum(axis=1), squares + power.sum(axis=1)
+            if not loudness:
+                continue
+            seconds = (at + np.arange(y.shape[1])) / self.sr
+            at += y.shape[1]
             self._frames += _summed(power.mean(axis=0), seconds / _FRAME, len(self._frames))
             for i, stage in enumerate(stages):
                 y, states[i] = signal.lfilter(stage.b, stage.a, y, zi=states[i])
@@ -120,14 +118,14 @@ def _summed(values: np.ndarray, spans: np.ndarray, n: int) -> np.ndarray:
 
 
 def set_level(y: np.ndarray, level: float = 0.05, *, name: str = "y") -> np.ndarray:
-    """Scale a waveform [any shape] to a root mean square of `level`; a silent one is a ValueError that calls it `name`.
-
-    Examples
-    --------
-    >>> round(rms(set_level(np.array([1.0, -1.0]), 0.05)), 6)
-    0.05
-    """
+    """Scale a waveform [any shape] to a root mean square; a silent one is a ValueError that calls it `name`."""
     return (np.asarray(y) * (level / check_audible(rms(y), name))).astype(np.float32)
+
+
+def at_level(sound: Sound, level: float, *, name: str) -> Sound:
+    """Scale a sound of any length, as `set_level`."""
+    factor = level / check_audible(Meter(sound, loudness=False).rms, name)
+    return sound.filtered(lambda y: y * factor)
 
 
 def check_audible(level: float, name: str) -> float:
@@ -151,7 +149,7 @@ def loudness_difference(y: np.ndarray, reference: np.ndarray, sr: int) -> float:
     return Meter(Sound.of(y, sr)).louder_than(Meter(Sound.of(reference, sr)))
 
 
-def match_loudness(sound: Sound, content: Meter) -> tuple[Sound, float, str]:
+def match_loudness(sound: Sound, found: Meter, content: Meter) -> tuple[Sound, float, str]:
     """Bring a sound to the loudness of the content, with no peak above −1 dBFS.
 
     Peaks above are turned down by a limiter, up to 12 dB, and the loudness that takes is made up for. What would
@@ -160,9 +158,9 @@ def match_loudness(sound: Sound, content: Meter) -> tuple[Sound, float, str]:
     Parameters
     ----------
     sound : Sound
-        Read once for each round: one where no peak is limited.
-    content : Meter
-        Of the content, which is not silent.
+        Read once for each round in which a peak is limited.
+    found, content : Meter
+        Of the sound, and of the content, which is not silent.
 
     Returns
     -------
@@ -172,7 +170,6 @@ def match_loudness(sound: Sound, content: Meter) -> tuple[Sound, float, str]:
     note : str
         What was done, in one sentence.
     """
-    found = Meter(sound)
     if found.peak == 0:
         return sound, 1.0, "The sound is silent."
     louder = found.louder_than(content)
@@ -246,7 +243,7 @@ def without_offset(sound: Sound) -> Sound:
     """
     if sound.n_samples < _LEAST_FOR_OFFSET * sound.sr:
         return sound
-    found = Meter(sound)
+    found = Meter(sound, loudness=False)
     if np.abs(found.means).max() < max(_LEAST_OFFSET * found.rms, _TINY):
         return sound
     return sound.filtered(lambda y: y - found.means[:, None].astype(np.float32))

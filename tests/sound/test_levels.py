@@ -15,7 +15,8 @@ CEILING = 10 ** (-1 / 20)
 
 
 def match_loudness(y, content, sr=SR):
-    sound, gain, note = levels.match_loudness(Sound.of(y, sr), Meter(Sound.of(content, sr)))
+    sounds = [Sound.of(x, sr) for x in (y, content)]
+    sound, gain, note = levels.match_loudness(sounds[0], *map(Meter, sounds))
     return sound.waveform(), gain, note
 
 
