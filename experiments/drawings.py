@@ -1,15 +1,30 @@
-"""The steps of matched timbre, drawn for notebook 09."""
+"""Figures that one notebook alone uses: the steps of matched timbre (09), accuracies and a map of speakers (12)."""
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 
 from audiostyle.figures.charts import COLOURS, show_matrix
+from audiostyle.figures.labels import place_labels
 from audiostyle.figures.spectrograms import DIFFERENCE
 from audiostyle.matching import HOP, N_BANDS, SEMITONES, SR, Description, Match
 from audiostyle.matching.describe import FINE, cosines
 
 _DB = 20 / np.log(10)
+# Methods, and splits.
+_LOOKS = dict(
+    paper=("#c8553d", "s"),
+    linear=("#d18f00", "v"),
+    best=("#1b6ca8", "o"),
+    ridge=("#8a5aa8", "D"),
+    gmm=("#3d7a4b", "^"),
+    alternate=("#1b6ca8", "o"),
+    halves=("#c8553d", "s"),
+)
+_OTHER = ("#3a3a3a", "x")
 
 
 def show_match(match: Match, *, content: Description, style: Description, title: str = "") -> Figure:
@@ -38,3 +53,99 @@ def show_match(match: Match, *, content: Description, style: Description, title:
 
 def _seconds(frames) -> float:
     return frames.shape[1] * HOP / SR
+
+
+def _spread(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Return accuracies and their distances to both ends of the interval [shape=(2, n)]."""
+    accuracy = table["accuracy"].to_numpy(float)
+    # Rounding leaves an end of the interval a hair on the wrong side.
+    ends = np.stack([accuracy - table["ci_low"], table["ci_high"] - accuracy])
+    return accuracy, np.maximum(ends, 0.0)
+
+
+def show_curves(table: pd.DataFrame, *, ax: Axes, xlabel: str, title: str) -> Axes:
+    """Draw accuracy with its interval against the column ``value``, a line for each method, and chance."""
+    methods, step = table["method"].unique(), np.ptp(table["value"]) / 60
+    aside = dict(zip(methods, step * (np.arange(len(methods)) - (len(methods) - 1) / 2), strict=True))
+    for method, part in table.groupby("method", sort=False):
+        colour, marker = _LOOKS.get(method, _OTHER)
+        accuracy, ends = _spread(part)
+        # Side by side, or the last of equal ones hides the others.
+        place = part["value"] + aside[method]
+        ax.errorbar(place, accuracy, ends, label=method, color=colour, marker=marker, capsize=3)
+    chance = table.groupby("value")["n_speakers"].first()
+    ax.plot(chance.index, 1 / chance, color="0.4", ls=":", label="chance")
+    ax.set_xticks(chance.index, [f"{value:g}" for value in chance.index])
+    ax.set(xlabel=xlabel, ylabel="named rightly", title=title, ylim=(0, 1.03))
+    ax.grid(alpha=0.3)
+    ax.legend()
+    return ax
+
+
+def show_sketches(table: pd.DataFrame, *, ax: Axes, title: str) -> Axes:
+    """Draw each accuracy against the numbers of a sketch, ``value``, and their mean."""
+    colour, marker = _LOOKS["best"]
+    ax.plot(table["value"], table["accuracy"], ".", color=colour, alpha=0.5, label="a draw")
+    mean = table.groupby("value")["accuracy"].mean()
+    ax.plot(mean.index, mean, color=colour, marker=marker, label="mean of the draws")
+    ax.set_xscale("log")
+    ax.set_xticks(mean.index, [f"{value:g}" for value in mean.index])
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.set(xlabel="numbers of a sketch, D", ylabel="named rightly", title=title)
+    ax.grid(alpha=0.3)
+    ax.legend()
+    return ax
+
+
+def show_shares(table: pd.DataFrame, *, ax: Axes, rows: str, series: str, title: str) -> Axes:
+    """Draw accuracies with their intervals: `rows` from top to bottom and `series` by colour, both names of columns."""
+    names, others = (list(dict.fromkeys(table[column])) for column in (rows, series))
+    for k, name in enumerate(others):
+        part, (colour, marker) = table[table[series] == name], _LOOKS.get(name, _OTHER)
+        accuracy, ends = _spread(part)
+        height = [names.index(row) + 0.16 * (k - (len(others) - 1) / 2) for row in part[rows]]
+        ax.errorbar(accuracy, height, xerr=ends, fmt=marker, color=colour, capsize=3, label=name)
+    ax.set_yticks(range(len(names)), names)
+    ax.invert_yaxis()
+    ax.set(xlabel="named rightly, with 95 % interval", title=title)
+    ax.grid(alpha=0.3)
+    ax.legend()
+    return ax
+
+
+def show_map(
+    place: np.ndarray, speakers: np.ndarray, test: np.ndarray, wrong: np.ndarray, *, ax: Axes, title: str
+) -> Axes:
+    """Draw utterances on a plane [shape=(n_items, 2)]: dots train, rings are tested, crosses were named wrongly.
+
+    `test` and `wrong` number the items that are tested, and those of them with a neighbour who is another speaker.
+    """
+    tested = np.isin(np.arange(len(place)), test)
+    for k, name in enumerate(np.unique(speakers)):
+        own, colour = speakers == name, f"C{k % 10}"
+        ax.plot(*place[own & ~tested].T, "o", ms=4, color=colour)
+        ax.plot(*place[own & tested].T, "o", ms=6, mfc="none", color=colour)
+    ax.plot(*place[wrong].T, "kx", ms=8)
+    ax.set(title=title, aspect="equal", xticks=[], yticks=[])
+    box = {"boxstyle": "round,pad=0.15", "fc": "w", "ec": "none", "alpha": 0.8}
+    for k, name in enumerate(np.unique(speakers)):
+        centre = place[speakers == name].mean(axis=0)
+        ax.text(*centre, name, weight="bold", color=f"C{k % 10}", ha="center", va="center", bbox=box)
+    separate_labels(ax, place)
+    return ax
+
+
+def separate_labels(ax: Axes, points: np.ndarray) -> None:
+    """Move the texts of some axes apart, into the axes, and beside points [shape=(n_points, 2)] where that is near.
+
+    Texts and points have data coordinates. To be called when the figure is complete: what matters is where texts
+    stand in pixels.
+    """
+    ax.figure.draw_without_rendering()
+    extents = [text.get_window_extent() for text in ax.texts]
+    anchors = ax.transData.transform([text.get_position() for text in ax.texts])
+    sizes = np.array([extent.size for extent in extents]) + 4
+    marks = np.pad(ax.transData.transform(points), ((0, 0), (0, 2)), constant_values=8 * ax.figure.dpi / 72)
+    centres = place_labels(anchors, sizes, bounds=ax.get_window_extent().extents, points=marks)
+    for text, position in zip(ax.texts, ax.transData.inverted().transform(centres), strict=True):
+        text.set_position(position)

@@ -17,7 +17,6 @@ from audiostyle.config import TransferConfig
 from audiostyle.datasets import clips
 from audiostyle.datasets.clips import Pair, PairAudio
 from audiostyle.figures.charts import LINE_COLOURS, MARKERS
-from audiostyle.figures.labels import separate_labels
 from audiostyle.losses import style_loss
 from audiostyle.measures.table import (
     COPY_CONTENT,
@@ -32,6 +31,7 @@ from audiostyle.phase.griffin_lim import FAST_MOMENTUM, griffin_lim, phase_of
 from audiostyle.sound.levels import set_level
 from audiostyle.spectrogram import log_magnitude
 from audiostyle.transfer import make_sound, optimise, transfer_style
+from experiments.drawings import separate_labels
 from experiments.pairs import PLAIN, POLISH, by_the_paper
 from experiments.presets import GRAM, get_preset
 from experiments.results import Results

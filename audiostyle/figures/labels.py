@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 
 import numpy as np
-from matplotlib.axes import Axes
 
 _ANGLES = np.linspace(0, 2 * np.pi, 24, endpoint=False)
 _RINGS = 200
@@ -43,22 +42,6 @@ def place_labels(
         places.append(_beside(points, size, free, anchor))
         boxes.append(np.concatenate([places[-1], size]))
     return np.array(places).reshape(-1, 2)
-
-
-def separate_labels(ax: Axes, points: np.ndarray) -> None:
-    """Move the texts of some axes apart, into the axes, and beside points [shape=(n_points, 2)] where that is near.
-
-    Texts and points have data coordinates. To be called when the figure is complete: what matters is where texts
-    stand in pixels.
-    """
-    ax.figure.draw_without_rendering()
-    extents = [text.get_window_extent() for text in ax.texts]
-    anchors = ax.transData.transform([text.get_position() for text in ax.texts])
-    sizes = np.array([extent.size for extent in extents]) + 4
-    marks = np.pad(ax.transData.transform(points), ((0, 0), (0, 2)), constant_values=8 * ax.figure.dpi / 72)
-    centres = place_labels(anchors, sizes, bounds=ax.get_window_extent().extents, points=marks)
-    for text, position in zip(ax.texts, ax.transData.inverted().transform(centres), strict=True):
-        text.set_position(position)
 
 
 def _beside(points, size: np.ndarray, free: Iterator[np.ndarray], anchor: np.ndarray) -> np.ndarray:

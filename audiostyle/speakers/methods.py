@@ -4,7 +4,6 @@ The inner product of two Gram matrices, ‖K_ab‖² with each divided by its nu
 utterances; the distance of the paper is ‖K_aa‖² + ‖K_bb‖² − 2 ‖K_ab‖².
 """
 
-import itertools
 import math
 import os
 from collections.abc import Iterable
@@ -107,25 +106,17 @@ class SpeakerMethod:
 TELEPHONE_BAND = (300.0, 3400.0)
 _LONG = FrontEnd(exponent=0.1, unit=True, centre=True)
 _SHORT = FrontEnd(n_fft=512, hop_length=256, exponent=0.1, pool=4, unit=True, centre=True)
-# From the paper's distance to the best one, one change at a time.
-_CHANGES = {
-    "paper": {},
-    "cosine": {"cosine": True},
-    "frames": {"kernel_size": 1},
-    "nearest": {"front_ends": (FrontEnd(exponent=0.3),)},
-    "unit": {"front_ends": (FrontEnd(exponent=0.3, unit=True),)},
-    "centred": {"front_ends": (FrontEnd(exponent=0.3, unit=True, centre=True),)},
-    "compressed": {"front_ends": (_LONG,)},
-    "windows": {"front_ends": (_LONG, _SHORT)},
-    "ridge": {"classifier": "ridge"},
-    "floored": {"front_ends": tuple(replace(end, floor_db=-20.0) for end in (_LONG, _SHORT))},
-    "best": {"second": tuple(replace(end, band=TELEPHONE_BAND) for end in (_LONG, _SHORT))},
+_BEST = tuple(replace(end, floor_db=-20.0) for end in (_LONG, _SHORT))
+_RIDGE = SpeakerMethod(front_ends=(_LONG, _SHORT), kernel_size=1, cosine=True, classifier="ridge")
+SPEAKER_METHODS = {
+    "paper": SpeakerMethod(),
+    "cosine": SpeakerMethod(cosine=True),
+    "linear": SpeakerMethod(activation="none"),
+    "ridge": _RIDGE,
+    "best": replace(
+        _RIDGE, front_ends=_BEST, second=tuple(replace(end, band=TELEPHONE_BAND) for end in (_LONG, _SHORT))
+    ),
 }
-_STEPS = itertools.accumulate(
-    _CHANGES.values(), lambda method, change: replace(method, **change), initial=SpeakerMethod()
-)
-ABLATION = dict(zip(_CHANGES, itertools.islice(_STEPS, 1, None), strict=True))
-SPEAKER_METHODS = {**ABLATION, "linear": SpeakerMethod(activation="none")}
 BASELINES = ("chance", "spectrum", "mfcc", "gmm", "linear")
 
 

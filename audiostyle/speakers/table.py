@@ -55,10 +55,10 @@ def speaker_table(
         Which part of it; see `audiostyle.datasets.corpora.collect`.
     methods : sequence of str
         ``"paper"``: nearest neighbour under the paper's distance; ``"paper-4096"``: the same with so many random
-        filters. ``"best"``: the recommended one. Others: ``"nearest"``, ``"ridge"`` and the steps between
-        (`ABLATION`), and the baselines ``"chance"``, ``"spectrum"`` (long-term average), ``"mfcc"`` (mean and
-        deviation), both nearest neighbour, ``"gmm"`` (a mixture of MFCC for each speaker) and ``"linear"`` (the
-        paper's without its activation).
+        filters. ``"best"``: the recommended one. Others: ``"cosine"``, the paper's divided by both norms, ``"ridge"``,
+        and the baselines ``"chance"``, ``"spectrum"`` (long-term average), ``"mfcc"`` (mean and deviation), both
+        nearest neighbour, ``"gmm"`` (a mixture of MFCC for each speaker) and ``"linear"`` (the paper's without its
+        activation).
     n_seeds : int >= 1
         Banks of random filters, seeds 0, 1, ...
     split : {"alternate", "halves"} or both of them

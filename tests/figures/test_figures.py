@@ -13,10 +13,9 @@ import soundfile
 from audiostyle.datasets.clips import pairs
 from audiostyle.figures.labels import place_labels
 from audiostyle.figures.players import player_row
-from audiostyle.figures.speakers import show_curves as show_accuracy
-from audiostyle.figures.speakers import show_map, show_shares
 from audiostyle.figures.spectrograms import show_closely, show_spectrograms, show_triptych
 from audiostyle.sound.levels import rms
+from experiments import drawings
 from notebooks.run import link_to_site
 from tests.signals import SR
 
@@ -45,7 +44,7 @@ def test_shares_have_their_rows_from_the_top_and_their_intervals():
         ("room", "best", 0.7, 0.6, 0.75),
     )
     table = pd.DataFrame(rows, columns=["channel", "method", "accuracy", "ci_low", "ci_high"])
-    ax = show_shares(table, ax=plt.figure().subplots(), rows="channel", series="method", title="t")
+    ax = drawings.show_shares(table, ax=plt.figure().subplots(), rows="channel", series="method", title="t")
     assert [text.get_text() for text in ax.get_yticklabels()] == ["plain", "room"]
     assert ax.yaxis_inverted()
     best = ax.containers[1]
@@ -56,7 +55,7 @@ def test_shares_have_their_rows_from_the_top_and_their_intervals():
 def test_chance_is_one_over_the_number_of_speakers():
     same = {"method": "paper", "accuracy": 0.9, "ci_low": 0.8, "ci_high": 0.95}
     table = pd.DataFrame({"value": [2, 4], "n_speakers": [2, 4]} | same)
-    ax = show_accuracy(table, ax=plt.figure().subplots(), xlabel="speakers", title="t")
+    ax = drawings.show_curves(table, ax=plt.figure().subplots(), xlabel="speakers", title="t")
     (chance,) = (line for line in ax.get_lines() if line.get_label() == "chance")
     assert chance.get_xydata().tolist() == [[2, 0.5], [4, 0.25]]
     (bars,) = ax.containers
@@ -164,7 +163,7 @@ def test_names_on_the_map_of_speakers_are_apart(rng):
     place[0] = 1.0, 1.0
     speakers = np.repeat([f"p{k:03d}" for k in range(10)], 4)
     fig, ax = plt.subplots(figsize=(5, 4), layout="constrained")
-    show_map(place, speakers, np.arange(0, 40, 2), np.array([2]), ax=ax, title="Map")
+    drawings.show_map(place, speakers, np.arange(0, 40, 2), np.array([2]), ax=ax, title="Map")
     fig.canvas.draw()
     texts = [text for text in ax.texts if text.get_text() in speakers]
     assert len(texts) == 10
