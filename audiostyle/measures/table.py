@@ -14,7 +14,7 @@ from audiostyle.encoders.infinite import InfiniteEncoder
 from audiostyle.encoders.random import RandomEncoder
 from audiostyle.losses import content_loss, loss_units, style_loss
 from audiostyle.measures.content import chroma_similarity, onset_f_measure
-from audiostyle.measures.timbre import copied_from, mfcc_frechet_distance, style_distance, texture_distance
+from audiostyle.measures.timbre import mfcc_frechet_distance, style_distance
 from audiostyle.measures.truth import log_spectral_distance
 from audiostyle.sound.levels import SILENCE_RMS, rms, set_level
 from audiostyle.sound.samples import of_length
@@ -51,13 +51,11 @@ MEASURES = (
     Measure("style_distance", "style", "1 − cosine", "0 to 1", "lower", "Gram matrices, as listeners hear", _STYLE),
     Measure("style_share_limit", "style", "1 (content = 1)", "≥ 0", "lower", "eq. 6, the limit", ("style",)),
     Measure("mfcc_frechet", "style", "MFCC (dB-like)", "≥ 0", "lower", "Dowson & Landau 1982, on MFCCs", _STYLE),
-    Measure("texture_distance", "style", "1", "≥ 0", "lower", "McDermott & Simoncelli 2011, reduced", _STYLE),
     Measure("content_share_limit", "content", "1 (E = 1)", "≥ 0", "lower", "eq. 1, the limit", ("self", "gap")),
     Measure("chroma_similarity", "content", "cosine", "−1 to 1", "higher", "chroma of spectral peaks", _CONTENT),
     Measure("onset_f", "content", "F-measure", "0 to 1", "higher", "rises of mel bands", _CONTENT),
     Measure("haze_db", "content", "dB", "≥ 0", "lower", "lift of what is soft in the content", ("self", "gain")),
     Measure("dropout", "content", "share of frames", "0 to 1", "lower", "18 dB under", ("self", "gain", "gap")),
-    Measure("copied_from_style", "style", "correlation", "0 to 1", "lower", "cross-correlation, 1 s", ("gain",)),
     Measure("target_distance_db", "target", "dB", "≥ 0", "lower", "log-spectral distance", ("gain", "gap")),
 )
 # fmt: on
@@ -135,12 +133,10 @@ def evaluate_sound(
         "style_distance": style_distance(y, style, sr),
         "style_share_limit": judged["style_share_limit"],
         "mfcc_frechet": mfcc_frechet_distance(y, style, sr),
-        "texture_distance": texture_distance(y, style, sr),
         "content_share_limit": judged["content_share_limit"],
         "chroma_similarity": chroma_similarity(y, content, sr),
         "onset_f": onset_f_measure(y, content, sr),
         **artefacts(y, content, sr),
-        "copied_from_style": copied_from(y, style, sr),
         "target_distance_db": float("nan") if target is None else log_spectral_distance(y, target, sr),
     }
 

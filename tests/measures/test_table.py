@@ -27,9 +27,8 @@ def test_evaluate_sound_of_the_two_copies(content, style):
         assert of_content[name] == pytest.approx(1, abs=1e-5), name
     for name in ("content_share_limit", "haze_db", "dropout", "target_distance_db"):
         assert of_content[name] == pytest.approx(0, abs=1e-5), name
-    for name in ("style_share_limit", "style_distance", "mfcc_frechet", "texture_distance"):
+    for name in ("style_share_limit", "style_distance", "mfcc_frechet"):
         assert of_style[name] < 0.05 * of_content[name], name
-    assert of_style["copied_from_style"] == pytest.approx(1)
 
 
 def test_artefacts_are_lifted_noise_and_missing_frames(rng):
