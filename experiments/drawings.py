@@ -1,4 +1,4 @@
-"""Figures that one notebook alone uses: the steps of matched timbre (09), accuracies and a map of speakers (12)."""
+"""Figures that one notebook alone uses: the steps of matched timbre (09), accuracies of speakers (12)."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -76,7 +76,7 @@ def show_curves(table: pd.DataFrame, *, ax: Axes, xlabel: str, title: str) -> Ax
     chance = table.groupby("value")["n_speakers"].first()
     ax.plot(chance.index, 1 / chance, color="0.4", ls=":", label="chance")
     ax.set_xticks(chance.index, [f"{value:g}" for value in chance.index])
-    ax.set(xlabel=xlabel, ylabel="named rightly", title=title, ylim=(0, 1.03))
+    ax.set(xlabel=xlabel, ylabel="share named correctly", title=title, ylim=(0, 1.03))
     ax.grid(alpha=0.3)
     ax.legend()
     return ax
@@ -91,7 +91,7 @@ def show_sketches(table: pd.DataFrame, *, ax: Axes, title: str) -> Axes:
     ax.set_xscale("log")
     ax.set_xticks(mean.index, [f"{value:g}" for value in mean.index])
     ax.xaxis.set_minor_locator(NullLocator())
-    ax.set(xlabel="numbers of a sketch, D", ylabel="named rightly", title=title)
+    ax.set(xlabel="numbers of a sketch, D", ylabel="share named correctly", title=title, ylim=(0.9, 1))
     ax.grid(alpha=0.3)
     ax.legend()
     return ax
@@ -107,31 +107,9 @@ def show_shares(table: pd.DataFrame, *, ax: Axes, rows: str, series: str, title:
         ax.errorbar(accuracy, height, xerr=ends, fmt=marker, color=colour, capsize=3, label=name)
     ax.set_yticks(range(len(names)), names)
     ax.invert_yaxis()
-    ax.set(xlabel="named rightly, with 95 % interval", title=title)
+    ax.set(xlabel="share named correctly, with 95 % interval", title=title)
     ax.grid(alpha=0.3)
     ax.legend()
-    return ax
-
-
-def show_map(
-    place: np.ndarray, speakers: np.ndarray, test: np.ndarray, wrong: np.ndarray, *, ax: Axes, title: str
-) -> Axes:
-    """Draw utterances on a plane [shape=(n_items, 2)]: dots train, rings are tested, crosses were named wrongly.
-
-    `test` and `wrong` number the items that are tested, and those of them with a neighbour who is another speaker.
-    """
-    tested = np.isin(np.arange(len(place)), test)
-    for k, name in enumerate(np.unique(speakers)):
-        own, colour = speakers == name, f"C{k % 10}"
-        ax.plot(*place[own & ~tested].T, "o", ms=4, color=colour)
-        ax.plot(*place[own & tested].T, "o", ms=6, mfc="none", color=colour)
-    ax.plot(*place[wrong].T, "kx", ms=8)
-    ax.set(title=title, aspect="equal", xticks=[], yticks=[])
-    box = {"boxstyle": "round,pad=0.15", "fc": "w", "ec": "none", "alpha": 0.8}
-    for k, name in enumerate(np.unique(speakers)):
-        centre = place[speakers == name].mean(axis=0)
-        ax.text(*centre, name, weight="bold", color=f"C{k % 10}", ha="center", va="center", bbox=box)
-    separate_labels(ax, place)
     return ax
 
 

@@ -2,8 +2,8 @@
 
 ``python -m experiments.listening`` writes into ``results/paper/`` ``listening.csv``, a row for each distance,
 ``listening_sets.csv`` (Kendall's tau set by set), ``listening_speakers.csv`` and ``listening.png``. The sounds:
-``audiostyle fetch listening``. ``listening_tried.csv`` is the log of what was tried, chosen on the sets at odd
-places of the alphabet.
+``audiostyle fetch listening``. The log of what was tried is ``results/tried/listening_tried.csv``; it was chosen on the
+sets at odd places of the alphabet.
 """
 
 import argparse

@@ -47,7 +47,7 @@ KERNEL_PAIRS = ("instrument-1", "symphonic-1", "speech-2")
 # By measure: what an axis says.
 LABELS = {
     "chroma_similarity": "notes kept (chroma cosine to the content) →",
-    "style_distance": "← distance to the style, as listeners hear",
+    "style_distance": "← style_distance to the style (notebook 08)",
     "mfcc_frechet": "← MFCC Fréchet distance to the style",
 }
 

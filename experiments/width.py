@@ -169,7 +169,7 @@ def show_overfitting(table: pd.DataFrame, *, title: str = "") -> Figure:
         logarithmic(ax, random["n_filters"].unique())
         ax.set(xlabel="filters N", title=pair)
     axes[0, 0].set_ylabel("style loss / that of the content")
-    axes[0, 0].legend(fontsize=9)
+    fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=9)
     fig.suptitle(title, fontsize=11)
     return fig
 

@@ -48,7 +48,7 @@ class Measure(NamedTuple):
 
 # fmt: off
 MEASURES = (
-    Measure("style_distance", "style", "1 − cosine", "0 to 1", "lower", "Gram matrices, as listeners hear", _STYLE),
+    Measure("style_distance", "style", "1 − cosine", "0 to 1", "lower", "Gram matrices by the cosine", _STYLE),
     Measure("style_share_limit", "style", "1 (content = 1)", "≥ 0", "lower", "eq. 6, the limit", ("style",)),
     Measure("mfcc_frechet", "style", "MFCC (dB-like)", "≥ 0", "lower", "Dowson & Landau 1982, on MFCCs", _STYLE),
     Measure("content_share_limit", "content", "1 (E = 1)", "≥ 0", "lower", "eq. 1, the limit", ("self", "gap")),

@@ -156,19 +156,3 @@ def test_a_label_stands_beside_a_point_unless_that_were_far(width, beside):
     (centre,) = place_labels(anchor, size, bounds=BOUNDS, points=[point])
     assert _overlap(np.array([*centre, 12, 12]), point) != beside
     assert np.linalg.norm(centre - anchor) <= (2.5 * 12 if beside else 0)
-
-
-def test_names_on_the_map_of_speakers_are_apart(rng):
-    place = 0.01 * rng.normal(size=(40, 2))
-    place[0] = 1.0, 1.0
-    speakers = np.repeat([f"p{k:03d}" for k in range(10)], 4)
-    fig, ax = plt.subplots(figsize=(5, 4), layout="constrained")
-    drawings.show_map(place, speakers, np.arange(0, 40, 2), np.array([2]), ax=ax, title="Map")
-    fig.canvas.draw()
-    texts = [text for text in ax.texts if text.get_text() in speakers]
-    assert len(texts) == 10
-    extents = [text.get_window_extent() for text in texts]
-    boxes = [np.array([*(e.max + e.min) / 2, *e.size]) for e in extents]
-    assert not _any_overlap(boxes)
-    frame = ax.get_window_extent()
-    assert all(frame.x0 <= extent.x0 < extent.x1 <= frame.x1 for extent in extents)
