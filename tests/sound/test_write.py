@@ -1,6 +1,7 @@
 """Writing: what a format cannot hold is told before the work, and ten samples tell what it can."""
 
 import logging
+import os
 
 import numpy as np
 import pytest
@@ -20,7 +21,9 @@ def tone():
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_what_is_written_is_read_with_its_length_rate_and_channels(tmp_path, tone, suffix):
-    path = save_audio(tmp_path / f"a{suffix}", np.stack([tone, -0.5 * tone]), SR)
+    folder = tmp_path / os.fsdecode(b"\xfc")  # no UTF-8, nor is the file's name
+    folder.mkdir()
+    path = save_audio(folder / f"m\udce9{suffix}", np.stack([tone, -0.5 * tone]), SR)
     y, sr = load_audio(path, sr=None, mono=False)
     assert (y.shape, sr) == ((2, SR), SR)
     # lossy formats take the first and the last moment for a click

@@ -171,12 +171,9 @@ def slowly(item):
 
 def test_what_cannot_be_identified_is_an_error_that_names_it(folder, tmp_path):
     items, rows, _ = sketch_corpus(folder, SKETCHER)
-    for file, n, quoted in (
-        (folder / "nothing.wav", 18, "nothing"),
-        (folder / "ann" / "00.wav", 6, "only ann"),
-    ):
+    for name, n, quoted in (("nothing.wav", 18, "nothing"), ("ann/00.wav", 6, "only ann")):
         with pytest.raises(ValueError, match=quoted):
-            identify.identify(rows[:n], items.speakers[:n], SKETCHER, [file])
+            identify.identify(rows[:n], items.speakers[:n], SKETCHER, [folder / name])
     assert not identify.is_known(tmp_path / "known")
     identify.save_known(tmp_path / "known", rows, items.speakers, SKETCHER)
     np.testing.assert_array_equal(identify.load_known(tmp_path / "known", SKETCHER)[0], rows)
