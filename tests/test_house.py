@@ -24,14 +24,14 @@ BUDGETS = {
     "sound": (949, 700, ["audiostyle/sound"]),
     "files": (570, 600, ["audiostyle/files"]),
     "datasets": (866, 800, ["audiostyle/datasets"]),
-    "measures, baselines": (864, 900, ["audiostyle/measures", "audiostyle/baselines"]),
+    "measures, baselines": (773, 900, ["audiostyle/measures", "audiostyle/baselines"]),
     "speakers": (1188, 1200, ["audiostyle/speakers"]),
-    "figures": (460, 700, ["audiostyle/figures"]),
+    "figures": (451, 700, ["audiostyle/figures"]),
     "widgets": (1500, 1500, ["audiostyle/widgets"]),
     "command line": (632, 500, ["audiostyle/__main__.py", "audiostyle/commands"]),
-    "package": (9795, 9500, ["audiostyle"]),
+    "package": (9704, 9500, ["audiostyle"]),
     "experiments": (3_000, 3_500, ["experiments"]),
-    "tests": (8420, 8000, ["tests"]),
+    "tests": (8380, 8000, ["tests"]),
     "browser": (700, 700, ["audiostyle/widgets/static"]),
 }
 

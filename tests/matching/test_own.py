@@ -6,7 +6,7 @@ import torch
 from scipy import signal
 
 from audiostyle.matching import Gain, filtered
-from audiostyle.matching.gain import TOP_BIN
+from audiostyle.matching.gain import TOP_BIN, frame_sizes
 from audiostyle.matching.own import regained, with_treble_of
 from audiostyle.sound.levels import rms
 from audiostyle.sound.samples import Sound
@@ -103,3 +103,9 @@ def test_gain_of_an_optimisation_is_bounded(noise):
     y = regained(Sound.of(quiet, SR), before=before, after=after, found_at=22050).waveform()
     inner = np.s_[:, SR // 2 + 4800 : -4800]
     assert rms(y[inner]) < 10.5 * rms(quiet[inner])
+
+
+def test_gains_hold_beyond_their_ends_and_windows_last_as_long_at_every_rate():
+    held = Gain(torch.arange(3.0).repeat(1025, 1)).at(torch.tensor([-1.0, 0.0, 9.0]), 1025, 22050)
+    assert held[0].tolist() == [0, 0, 2]
+    assert [frame_sizes(sr) for sr in (22050, 44100, 48000)] == [(2048, 512), (4096, 1024), (4458, 1114)]
