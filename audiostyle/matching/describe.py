@@ -159,6 +159,7 @@ class Library:
 
 def cosines(X: torch.Tensor, Y: torch.Tensor, k: int, norms: torch.Tensor | None = None) -> torch.Tensor:
     """Return the cosines between all patches of k frames [shape=(n, m)] of clips [shape=(n_bins, n or m + k - 1)]."""
+    # A product of patches is a sum of k products of frames: a fifth of what frames laid behind each other would take.
     norms = patch_norms(Y, k) if norms is None else norms
     return box_sum(X.T @ Y, k).div_(patch_norms(X, k)[:, None]).div_(norms)
 
