@@ -56,7 +56,7 @@ class CellError(Exception):
 
 def notebooks(folder: Path | None = None) -> list[Path]:
     """Return the notebooks in the order of their numbers, the overview last: it shows the others' numbers."""
-    found = sorted((folder or paths.notebooks_dir()).glob("[0-9][0-9]_*.ipynb"))
+    found = sorted((folder or paths.root() / "notebooks").glob("[0-9][0-9]_*.ipynb"))
     return sorted(found, key=lambda path: path.name.startswith("00"))
 
 

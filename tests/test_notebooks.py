@@ -13,7 +13,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from audiostyle.datasets import paths
 from notebooks import run as runner
 
-FOLDER = paths.notebooks_dir()
+FOLDER = paths.root() / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("[0-9][0-9]_*.ipynb"))
 PAPER = NOTEBOOKS[:7]  # part I
 MOST_BYTES = 1_500_000
@@ -213,8 +213,9 @@ def test_outputs_are_kept_for_the_paper_preset_only(preset, monkeypatch, capsys)
 def test_runner_names_the_failing_notebook_and_cell(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("AUDIOSTYLE_PRESET", "smoke")
     cells = [new_code_cell("1 + 1"), new_code_cell("raise ValueError('broken on purpose')")]
-    nbformat.write(new_notebook(cells=cells), tmp_path / "01_broken.ipynb")
-    monkeypatch.setattr(runner.paths, "notebooks_dir", lambda: tmp_path)
+    (tmp_path / "notebooks").mkdir()
+    nbformat.write(new_notebook(cells=cells), tmp_path / "notebooks" / "01_broken.ipynb")
+    monkeypatch.setattr(runner.paths, "root", lambda: tmp_path)
     assert runner.main([]) == 1
     told = capsys.readouterr().err
     assert re.search("01_broken.ipynb, cell 2(?s:.*)broken on purpose", told)

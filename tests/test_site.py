@@ -52,7 +52,7 @@ def site(tmp_path_factory):
     """A site of two players and one notebook."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(build, "places", lambda: [PLACES["instrument-1"], PLACES[FIRST]])
-        notebook = paths.notebooks_dir() / "02_random_features_and_gram.ipynb"
+        notebook = paths.root() / "notebooks" / "02_random_features_and_gram.ipynb"
         patch.setattr(build, "notebooks", lambda: [notebook])
         yield build.build(tmp_path_factory.mktemp("pages") / "site")
 

@@ -94,7 +94,7 @@ def _table(args: argparse.Namespace, how: dict) -> tuple:
     table.check_arguments(args.methods, n_seeds=seeds)
     how |= {"sketch_from": math.inf if args.exact else table.SKETCH_FROM, "device": args.device}
     scored = table.score_methods(methods=args.methods, n_seeds=seeds, split=splits, **_found(args), **how)
-    return scored, table.table_records(scored)
+    return scored, json.loads(scored.to_json(orient="records", double_precision=15))
 
 
 def _found(args: argparse.Namespace) -> dict:

@@ -34,11 +34,6 @@ def registry_dir() -> Path:
     return Path(str(resources.files("audiostyle") / "datasets" / "bundled"))
 
 
-def notebooks_dir() -> Path:
-    """Return the folder of the notebooks, in the repository."""
-    return root() / "notebooks"
-
-
 def data_dir() -> Path:
     """Return the folder of downloads: ``AUDIOSTYLE_DATA_DIR``, ``data/recorded`` of a checkout, or the user's cache."""
     repository = checkout()

@@ -214,7 +214,7 @@ def score(
         ``method``; losses and shares of `judge_losses` under the fresh bank, the columns of `evaluate_sound`, and
         ``style_floor``, the `style_distance` between two halves of the style. Of the result alone
         ``style_share_optimised``, the style's share for the magnitudes under the encoder that was optimised,
-        ``spectral_convergence_db``, ``phase``, ``balance``, ``seed`` and ``seconds``.
+        ``balance``, ``seed`` and ``seconds``.
     """
     config = result.config
     sounds = references_and_result(content, style, result)
@@ -230,10 +230,6 @@ def score(
     table.loc[own, "style_share_optimised"] = (
         result.optimum.value.style / result.optimum.loss.style_unit if optimised else np.nan
     )
-    table["spectral_convergence_db"], table["phase"] = np.nan, None
-    if optimised:
-        table.loc[own, "spectral_convergence_db"] = float(result.convergence[-1])
-        table.loc[own, "phase"] = config.phase
     table.loc[own, ["balance", "seed"]] = config.balance, config.seed
     table.loc[own, "seconds"] = sum(result.seconds.values())
     return table

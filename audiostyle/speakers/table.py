@@ -225,14 +225,6 @@ def count_right(named: np.ndarray, truth: np.ndarray) -> dict:
     }  # fmt: skip
 
 
-def table_records(table: pd.DataFrame) -> list[dict]:
-    """Return the rows of a `speaker_table` as dictionaries that JSON can hold, with None for what is missing."""
-    return [
-        {key: None if pd.isna(value) else value for key, value in row.items()}
-        for row in table.astype(object).to_dict(orient="records")
-    ]
-
-
 def split_items(
     items: Recordings, how: str = "alternate", *, text: str = "any"
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -69,7 +69,7 @@ def test_six_pairs_of_known_clips(edition):
     for pair in pairs:
         for name in filter(None, (pair.content_clip, pair.style_clip, pair.target_clip)):
             assert (clips.get_clip(name).edition, clips.get_clip(name).required) == (edition, "pair")
-        assert (paths.notebooks_dir() / f"{pair.notebook}.ipynb").is_file()
+        assert (paths.root() / "notebooks" / f"{pair.notebook}.ipynb").is_file()
 
 
 def whole(edition, *, required=("pair", "extra")):
@@ -165,7 +165,7 @@ def test_relative_folders_are_those_of_the_repository_or_of_an_installed_package
     (tmp_path / "data").mkdir(exist_ok=True)
     assert paths.mirror_dir() == tmp_path / "data"
     with pytest.raises(FileNotFoundError, match="no checkout"):
-        paths.notebooks_dir()
+        paths.root() / "notebooks"
 
 
 def test_what_is_unknown_or_not_fetched_is_named(recordings):

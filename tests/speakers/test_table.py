@@ -1,6 +1,5 @@
 """Table 1: its columns, honest splits, and speakers that are told apart."""
 
-import json
 from dataclasses import replace
 
 import numpy as np
@@ -41,16 +40,17 @@ class TestSplits:
 
 
 class TestSpeakerTable:
-    def test_columns_rows_and_json(self, voices):
+    def test_columns_and_rows(self, voices):
         found = speaker_table(voices(), methods=("paper", "best", "mfcc"), split=SPLITS)
         assert tuple(found.columns) == module.COLUMNS
         assert found[["method", "split"]].to_numpy().tolist() == [
             [method, split] for method in ("paper", "best", "mfcc") for split in SPLITS
         ]
-        records = json.loads(json.dumps(module.table_records(found), allow_nan=False))
-        assert [list(record) for record in records] == [list(module.COLUMNS)] * 6
-        assert (records[0]["encoder"], records[4]["encoder"], records[0]["seed"]) == ("infinite", None, None)
-        assert isinstance(records[0]["n_test"], int)
+        assert (found["encoder"][0], found["encoder"][4], found["seed"].isna().all()) == (
+            "infinite",
+            None,
+            True,
+        )
         assert (found["n_speakers"] == 3).all()
         assert (found["n_train"] == 9).all()
         np.testing.assert_allclose(found["accuracy"], found["n_correct"] / found["n_test"])
