@@ -4,7 +4,8 @@ Each stage is a command of its own. Studies run at once, one on each core; what 
 finished with the same code is passed over (``--again`` does it anyway), so that a run which was stopped continues; long
 stages keep their own intermediate results too. ``results/paper/manifest.json`` says of each stage with which releases,
 on how many cores, in how many seconds and with how much memory it was made. What was tried and not kept, in
-``results/tried``, is not made again.
+``results/tried``, is not made again. Folders of other triples, which ``AUDIOSTYLE_TRUTH`` names, get rows of their own;
+two styles need FluidSynth.
 """
 
 import argparse
