@@ -15,15 +15,18 @@ from audiostyle.matching.describe import FINE, cosines
 
 _DB = 20 / np.log(10)
 # Methods, and splits.
-_LOOKS = dict(
-    paper=("#c8553d", "s"),
-    linear=("#d18f00", "v"),
-    best=("#1b6ca8", "o"),
-    ridge=("#8a5aa8", "D"),
-    gmm=("#3d7a4b", "^"),
-    alternate=("#1b6ca8", "o"),
-    halves=("#c8553d", "s"),
-)
+_LOOKS = {
+    "paper": ("#c8553d", "s"),
+    "linear": ("#d18f00", "v"),
+    "best": ("#1b6ca8", "o"),
+    "ridge": ("#8a5aa8", "D"),
+    "gmm": ("#3d7a4b", "^"),
+    "alternate": ("#1b6ca8", "o"),
+    "halves": ("#c8553d", "s"),
+    "4096 filters": ("#c8553d", "s"),
+    "infinitely many": ("#1b6ca8", "o"),
+    "average spectrum": ("#3d7a4b", "^"),
+}
 _OTHER = ("#3a3a3a", "x")
 
 
