@@ -38,10 +38,10 @@ FAULTS = [
     ("sound/samples.py", "stop + beside))\n            z", "stop))\n            z", "sound/test_levels.py"),
     ("sound/read.py", "round(start * form.sr)", "round(start * 22050)", "sound/test_read.py"),
     ("sound/read.py", "if not np.isfinite(peak):", "if False:", "sound/test_read.py"),
-    ("system.py", "temporary.replace(path)", "shutil.copy(temporary, path)", "files sound/test_write.py"),
+    ("system.py", "temporary.replace(path)", "shutil.copy(temporary, path)", "test_system.py"),
     ("files/batch.py", "job.settings.unlink(missing_ok=True)", "None", "files/test_batch.py"),
     ("transfer.py", "2 * config.balance - 1", "config.balance", "test_transfer.py"),
-    ("transfer.py", "sound = keep_balance(sound, content)", "pass", "files"),
+    ("transfer.py", "sound = keep_balance(sound, content)", "pass", "test_transfer.py"),
 ]  # fmt: skip
 
 

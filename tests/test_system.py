@@ -61,6 +61,8 @@ def test_a_new_file_follows_the_umask_and_a_replaced_one_keeps_its_permissions(t
         for expected in (mode, 0o600):
             with whole_file(tmp_path / "a.txt") as temporary:
                 temporary.write_text("text")
+                written = temporary.stat().st_ino
+            assert (tmp_path / "a.txt").stat().st_ino == written  # renamed: a copy could be cut short
             assert stat.S_IMODE((tmp_path / "a.txt").stat().st_mode) == expected
             (tmp_path / "a.txt").chmod(0o600)
     finally:

@@ -12,7 +12,7 @@ from audiostyle.encoders.random import RandomEncoder
 from audiostyle.losses import style_loss
 from audiostyle.matching import match_timbre
 from audiostyle.phase.griffin_lim import griffin_lim
-from audiostyle.sound.levels import loudness_difference, set_level
+from audiostyle.sound.levels import loudness_difference, rms, set_level
 from audiostyle.spectrogram import log_magnitude, n_frames_for
 from audiostyle.transfer import make_sound, noise_like, optimise
 from tests.signals import SR, tone
@@ -285,3 +285,11 @@ def test_a_constant_offset_is_taken_for_no_sound(content, style, where, config):
     assert abs(found.mean()) < 2e-3
     if config.filters:  # an optimisation goes other ways by roundings
         np.testing.assert_allclose(found, clean, atol=0.02 * np.abs(clean).max())
+
+
+def test_channels_keep_their_balance_where_their_spectra_differ(content, style):
+    """One filter for both would change a bright channel otherwise than a dark one."""
+    dark = np.convolve(content, np.ones(40) / 40, mode="same")
+    both = np.stack([content - dark, dark * rms(content - dark) / rms(dark)]).astype(np.float32)
+    y = run(both, style, TransferConfig()).y
+    assert abs(20 * np.log10(rms(y[0]) / rms(y[1]))) < 1.01
