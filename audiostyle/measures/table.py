@@ -226,9 +226,8 @@ def score(
     heard = min(map(rms, halves)) >= SILENCE_RMS
     table["style_floor"] = style_distance(*halves, config.sr) if heard else np.nan
     own = table["method"] == method_name(config)
-    optimised = len(result.convergence) > 0  # a filtered content needs no phase
     table.loc[own, "style_share_optimised"] = (
-        result.optimum.value.style / result.optimum.loss.style_unit if optimised else np.nan
+        result.optimum.value.style / result.optimum.loss.style_unit if result.optimum else np.nan
     )
     table.loc[own, ["balance", "seed"]] = config.balance, config.seed
     table.loc[own, "seconds"] = sum(result.seconds.values())

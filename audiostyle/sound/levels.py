@@ -65,7 +65,7 @@ class Meter:
         stages = [pyloudnorm.IIRfilter(*s[:3], self.sr, s[3]) for s in _STAGES] if weighted else []
         states = [np.zeros((n_channels, len(stage.b) - 1)) for stage in stages]
         self.peak, at, sums, squares = 0.0, 0, np.zeros(n_channels), np.zeros(n_channels)
-        self._frames, hops = (np.zeros(1 + int(n_samples / (s * self.sr))) for s in (_FRAME, _HOP))
+        frames, hops = (np.zeros(1 + int(n_samples / (s * self.sr))) for s in (_FRAME, _HOP))
         for y in sound.blocks():
             y = y.astype(np.float64)
             power = np.square(y)
@@ -75,12 +75,12 @@ class Meter:
                 continue
             seconds = (at + np.arange(y.shape[1])) / self.sr
             at += y.shape[1]
-            self._frames += _summed(power.mean(axis=0), seconds / _FRAME, len(self._frames))
+            frames += _summed(power.mean(axis=0), seconds / _FRAME, len(frames))
             for i, stage in enumerate(stages):
                 y, states[i] = signal.lfilter(stage.b, stage.a, y, zi=states[i])
             heard = np.array(_CHANNEL_WEIGHTS[:n_channels]) @ np.square(y) if weighted else power[0]
             hops += _summed(heard, seconds / _HOP, len(hops))
-        self._hops = hops[: (len(hops) - 1) * weighted]  # whole ones
+        self._frames, self._hops = (frames, hops[: (len(hops) - 1) * weighted]) if loudness else (None, None)
         self.means, self.channel_rms = sums / n_samples, np.sqrt(squares / n_samples)
         self.rms = float(np.sqrt(squares.mean() / n_samples))
 
