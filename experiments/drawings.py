@@ -1,4 +1,4 @@
-"""Figures that one notebook alone uses: the steps of matched timbre (09), accuracies of speakers (12)."""
+"""Figures that one or two notebooks use: the steps of matched timbre (09), accuracies of speakers (06, 12)."""
 
 import matplotlib.pyplot as plt
 import numpy as np

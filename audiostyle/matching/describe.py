@@ -109,9 +109,9 @@ def describe(y: np.ndarray, *, device: str | torch.device = "cpu") -> Descriptio
 
 
 class Library:
-    """The style's frames, or stretches of a long one's, at every transposition, behind each other as one clip.
+    """The frames of the style, or of stretches of a long one, at every transposition, laid end to end as one clip.
 
-    `own` are the bands of the untransposed frames; a patch at a `seam` is of no transposition.
+    `own` are the bands of the untransposed frames. At a `seam` a patch would mix two stretches; such are left out.
     """
 
     def __init__(self, y: np.ndarray, A: Description) -> None:
@@ -144,9 +144,9 @@ class Library:
     def most_similar(
         self, C: Description, frames: slice, factors: tuple[float, ...], n: int
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Return numbers of the n frames most like those of a content, weights that add up to 1, cosines of the fine.
+        """Return the numbers of the n most similar frames, their weights, and the cosines of the fine structures.
 
-        Each [shape=(n_frames, n)]. Factors of a log weight: of both cosines and, subtracted, of ages and semitones.
+        Each [shape=(n_frames, n)]; weights add up to 1. Factors: of both cosines; subtracted, of ages and of semitones.
         """
         fine, courses = self.cosines(C, frames)
         by_fine, by_course, by_age, by_semitone = factors
@@ -159,7 +159,7 @@ class Library:
 
 def cosines(X: torch.Tensor, Y: torch.Tensor, k: int, norms: torch.Tensor | None = None) -> torch.Tensor:
     """Return the cosines between all patches of k frames [shape=(n, m)] of clips [shape=(n_bins, n or m + k - 1)]."""
-    # A product of patches is a sum of k products of frames: a fifth of what frames laid behind each other would take.
+    # A product of patches is a sum of k products of frames; frames stacked into patches take five times as many.
     norms = patch_norms(Y, k) if norms is None else norms
     return box_sum(X.T @ Y, k).div_(patch_norms(X, k)[:, None]).div_(norms)
 
@@ -200,7 +200,7 @@ def fine_structure(S: torch.Tensor) -> torch.Tensor:
 
 
 def course(bands: torch.Tensor, clip: torch.Tensor) -> torch.Tensor:
-    """Return how bands stand [shape=(80, n_frames)], standardised over all frames of their clip."""
+    """Return the levels of bands [shape=(80, n_frames)], standardised over all frames of their clip."""
     std, mean = torch.std_mean(clip, 1, correction=0, keepdim=True)
     return (bands - mean) / (std + 1e-3)
 

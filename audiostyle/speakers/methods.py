@@ -107,17 +107,14 @@ TELEPHONE_BAND = (300.0, 3400.0)
 _LONG = FrontEnd(exponent=0.1, unit=True, centre=True)
 _SHORT = FrontEnd(n_fft=512, hop_length=256, exponent=0.1, pool=4, unit=True, centre=True)
 _FLOORED = tuple(replace(end, floor_db=-20.0) for end in (_LONG, _SHORT))
+_TELEPHONE = tuple(replace(end, band=TELEPHONE_BAND) for end in (_LONG, _SHORT))
 _RIDGE = SpeakerMethod(front_ends=(_LONG, _SHORT), kernel_size=1, cosine=True, classifier="ridge")
 SPEAKER_METHODS = {
     "paper": SpeakerMethod(),
     "cosine": SpeakerMethod(cosine=True),
     "linear": SpeakerMethod(activation="none"),
     "ridge": _RIDGE,
-    "best": replace(
-        _RIDGE,
-        front_ends=_FLOORED,
-        second=tuple(replace(end, band=TELEPHONE_BAND) for end in (_LONG, _SHORT)),
-    ),
+    "best": replace(_RIDGE, front_ends=_FLOORED, second=_TELEPHONE),
 }
 BASELINES = ("chance", "spectrum", "mfcc", "gmm", "linear")
 
