@@ -288,7 +288,6 @@ def test_a_constant_offset_is_taken_for_no_sound(content, style, where, config):
 
 
 def test_channels_keep_their_balance_where_their_spectra_differ(content, style):
-    """One filter for both would change a bright channel otherwise than a dark one."""
     dark = np.convolve(content, np.ones(40) / 40, mode="same")
     both = np.stack([content - dark, dark * rms(content - dark) / rms(dark)]).astype(np.float32)
     y = run(both, style, TransferConfig()).y

@@ -141,12 +141,11 @@ def test_a_long_style_is_stretches_of_all_of_it_and_no_patch_crosses_their_seams
     monkeypatch.setattr(sys.modules["audiostyle.matching.describe"], "STYLE_FRAMES", 160)
     style = np.tile(melody(OTHER), 3)
     A, C = describe(style), describe(melody(TUNE))
-    library = Library(style, A)
+    library, factors = Library(style, A), CONSTANTS["instrument"][:4]
     kept = library.bands[:, ~library.seam & (library.semitones == 0)]
     places = torch.cdist(kept.T, A.bands.T).argmin(1)
     assert (kept.shape[1], int(places.min()), int(places.max())) == (160, 0, len(A.age) - 1)
-    found, *_ = library.most_similar(C, slice(0, len(C.age)), CONSTANTS["instrument"][:4], 500)
-    assert not library.seam[found].any()
+    assert not library.seam[library.most_similar(C, slice(0, len(C.age)), factors, 500)[0]].any()
 
 
 def test_levels_of_a_style_are_told_apart_down_to_70_db():

@@ -121,6 +121,8 @@ def test_channels_are_limited_together(rng):
 
 def test_silence_stays_silent_and_has_no_level(noise):
     y, _, note = match_loudness(np.zeros(SR), noise)
+    with pytest.raises(TypeError):  # left out, it cannot be asked for
+        Meter(Sound.of(noise, SR), loudness=False).louder_than(Meter(Sound.of(noise, SR)))
     assert not y.any()
     assert "silent" in note
     with pytest.raises(ValueError, match="it is silent"):
