@@ -13,7 +13,6 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.lib.stride_tricks import sliding_window_view as _windows
-from scipy import fft
 
 from audiostyle.encoders.patches import box_1d, box_sum, frame_products, patch_norms
 from audiostyle.sound.samples import Sound, resample
@@ -229,7 +228,8 @@ def smooth(F: torch.Tensor, n_kept: int) -> torch.Tensor:
 
 @lru_cache(maxsize=8)
 def _cosines(n: int, n_kept: int, device: torch.device) -> torch.Tensor:
-    basis = fft.dct(np.eye(n), axis=0, norm="ortho")[:n_kept]
+    k = np.arange(n_kept)[:, None]
+    basis = np.cos(np.pi / n * k * (np.arange(n) + 0.5)) * np.sqrt((2 - (k == 0)) / n)
     return torch.as_tensor(basis, dtype=torch.float32, device=device)
 
 

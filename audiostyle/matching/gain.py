@@ -27,8 +27,7 @@ class Gain(NamedTuple):
 
     def apply(self, y: np.ndarray, sr: int, *, strength: float = 1.0) -> np.ndarray:
         """Filter a waveform [shape=(n_samples,) or (n_channels, n_samples)] at its own sample rate, as `filtered`."""
-        parts = list(filtered([self], Sound.of(y, sr), strength=strength))
-        return np.concatenate(parts, axis=1).reshape(y.shape)
+        return np.hstack(list(filtered([self], Sound.of(y, sr), strength=strength))).reshape(y.shape)
 
     def at(self, seconds: torch.Tensor, n_bins: int, sr: int) -> torch.Tensor:
         """Interpolate to frames at these times and to the bins of a transform at another rate."""
@@ -96,8 +95,7 @@ def fitted_gain(S: torch.Tensor, bands: torch.Tensor, floor: float) -> torch.Ten
         P, G = power[:, frames], torch.zeros_like(power[:, frames])
         most = spread @ (bands[:, frames] - floor)
         for _ in range(_ROUNDS):
-            G += spread @ (bands[:, frames] - (mel @ (P * G.exp()) + 1e-9).log())
-            G = torch.minimum(G, most)
+            G = (G + spread @ (bands[:, frames] - (mel @ (P * G.exp()) + 1e-9).log())).minimum(most)
         log_gain[:, frames] = G / 2
     log_gain[TOP_BIN:] = log_gain[TOP_BIN]
     return log_gain

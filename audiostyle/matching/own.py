@@ -4,25 +4,23 @@ Up to 10.4 kHz that is the matched gain, and after an optimisation the ratio of 
 the gain of the top band goes on over time, times a constant for every band.
 """
 
-import itertools
-
 import numpy as np
-from scipy import signal
+import torch
 
 from audiostyle.matching.describe import N_FFT, SR
 from audiostyle.matching.gain import TOP_BIN, frame_sizes
 from audiostyle.sound.channels import mid_sound
 from audiostyle.sound.levels import rms, set_level
 from audiostyle.sound.samples import Sound, of_length, resample
-from audiostyle.spectrogram import istft, stft
+from audiostyle.spectrogram import frequencies, istft, stft
 
 # Hz up to which the gain of the top band was found, from which the style's own bands count, and their width.
 _TOP, _OWN, _BAND = TOP_BIN * SR / N_FFT, 11_500.0, 500.0
 # dB under the rest at which a band of the style holds nothing; most that a band is raised and lowered by, as what the
 # gain of the top band has raised from noise has to come down again.
 _NOTHING, _RAISED, _LOWERED = -90.0, 30.0, 60.0
-# Seconds of a frame whose power is averaged, and of the filter.
-_FRAME, _FILTER = 0.05, 0.02
+# Seconds of a frame whose power is averaged.
+_FRAME = 0.05
 # Largest factor of an optimisation's complex gain, and the power over the mean below which it fades. At ten the mid
 # signal is within −31 dB of what was found from the matched timbre (−17 dB from the content) on two recorded pairs, and
 # the peaks of the side signal over its level grow by up to 3 dB; at a thousand by 7.
@@ -43,21 +41,21 @@ def with_treble_of(style: Sound, sound: Sound, content: Sound, *, strength: floa
     missing = np.where(wanted > _NOTHING, wanted, np.minimum(levels, kept)) - levels
     gains = strength * missing.clip(-_LOWERED, _RAISED)
     hz = [0, _TOP, _OWN, *(edges[:-1] + edges[1:]) / 2, sound.sr / 2]
-    beside = round(_FILTER / 2 * sound.sr)
-    factors = 10 ** (np.array([0, 0, gains[0], *gains, gains[-1]]) / 20)
-    taps = signal.firwin2(2 * beside + 1, hz, factors, fs=sound.sr)
-    return sound.filtered(lambda y: signal.oaconvolve(y, taps[None], mode="same", axes=-1), beside)
+    n_fft, hop = frame_sizes(sound.sr)
+    decibels = np.interp(frequencies(sound.sr, n_fft), hz, [0, 0, gains[0], *gains, gains[-1]])
+    factors = torch.from_numpy(10 ** (decibels / 20)).float()[:, None]
+    return sound.filtered(lambda y: _multiplied(y, factors, n_fft, hop), n_fft)
 
 
 def _treble(sound: Sound, edges: np.ndarray) -> np.ndarray:
     """Return the mean power between neighbouring edges over that below 10.4 kHz, in dB (Welch 1967)."""
-    n, power, weight = round(_FRAME * sound.sr), 0.0, 0
-    for y in sound.blocks():
-        y = of_length(y, max(n, y.shape[-1]))
-        hz, found = signal.welch(y, fs=sound.sr, nperseg=n, detrend=False)
-        power, weight = power + found.sum(axis=0) * y.shape[1], weight + y.shape[1]
-    bands = [power[(hz >= low) & (hz < high)].sum() for low, high in itertools.pairwise(edges)]
-    return 10 * np.log10((np.asarray(bands) + 1e-30) / (power[hz < _TOP].sum() + 1e-30))
+    n, power = 2 * round(_FRAME / 2 * sound.sr), 0.0
+    for y in sound.blocks():  # no zeros at the ends: a click there is louder than a dark treble
+        frames = torch.from_numpy(of_length(y, max(n, y.shape[1]))).unfold(1, n, n // 2)
+        power += torch.fft.rfft(frames * torch.hann_window(n)).abs().square().double().sum((0, 1))
+    hz, power = frequencies(sound.sr, n), power.numpy()
+    bands, _ = np.histogram(hz, edges, weights=power)
+    return 10 * np.log10((bands + 1e-30) / (power[hz < _TOP].sum() + 1e-30))
 
 
 def regained(sound: Sound, *, before: np.ndarray, after: np.ndarray, found_at: int) -> Sound:
@@ -68,13 +66,17 @@ def regained(sound: Sound, *, before: np.ndarray, after: np.ndarray, found_at: i
     """
     n_fft, hop = frame_sizes(sound.sr)
     mid = mid_sound(sound)[0].waveform()
-    after = set_level(after, rms(before), name="after")
-    after = resample(after, found_at, sound.sr)
+    after = resample(set_level(after, rms(before), name="after"), found_at, sound.sr)
     A, B = (stft(y, n_fft=n_fft, hop_length=hop) for y in (of_length(after, len(mid)), mid))
     power = B.abs().square()
     gain = A * B.conj() / (power + _LEAST_POWER * power.mean())
     gain *= _MOST_GAIN / gain.abs().clamp_min(_MOST_GAIN)
     top = int(0.94 * min(found_at, sound.sr) / sound.sr * n_fft / 2)
     gain[top:] = gain[top - top // 16 : top].abs().square().mean(0).sqrt()
-    channels = (stft(y, n_fft=n_fft, hop_length=hop) * gain for y in np.atleast_2d(sound.waveform()))
-    return Sound.of(np.stack([istft(D, hop_length=hop, length=len(mid)) for D in channels]), sound.sr)
+    return Sound.of(_multiplied(np.atleast_2d(sound.waveform()), gain, n_fft, hop), sound.sr)
+
+
+def _multiplied(y: np.ndarray, factors: torch.Tensor, n_fft: int, hop: int) -> np.ndarray:
+    """Multiply the transform of every channel [shape=(n_channels, n_samples)]."""
+    D = stft(y, n_fft=n_fft, hop_length=hop) * factors
+    return torch.stack([istft(X, hop_length=hop, length=y.shape[1]) for X in D]).numpy()

@@ -6,8 +6,6 @@ A sound comes in blocks (`audiostyle.sound.samples.Sound`), so that its length d
 import math
 
 import numpy as np
-import pyloudnorm
-from scipy import ndimage, signal
 
 from audiostyle.sound.samples import Sound
 
@@ -18,19 +16,16 @@ _CEILING = 10 ** (CEILING_DB / 20)
 _MOST_LIMITED_DB = 12.0
 # Seconds before and after a peak within which the limiter's gain falls and rises.
 _LOOK_AHEAD = 0.01
-# Stages of the K-weighting of ITU-R BS.1770-4: gain in dB, Q, frequency in Hz, type.
-_STAGES = ((4.0, 0.5**0.5, 1500.0, "high_shelf"), (0.0, 0.5, 38.0, "high_pass"))
-# Its hop and how many make a block, its gates in LUFS and dB, what its scale is off by, weights of channels (surround
-# ones count more), and a rate from which its filters are what they should be.
+# ITU-R BS.1770-4: the shelf of its K-weighting (amplitude ratio, Hz, Q) and its high-pass (Hz, Q), as De Man 2018 has
+# them; seconds of a hop and hops of a block; gates in LUFS and dB; what its scale is off by.
+_SHELF, _HIGH_PASS = (10 ** (4 / 40), 1500.0, 0.5**0.5), (38.0, 0.5)
 _HOP, _HOPS, _ABSOLUTE_GATE, _RELATIVE_GATE, _OFFSET = 0.1, 4, -70.0, -10.0, 0.691
-_CHANNEL_WEIGHTS = (1.0, 1.0, 1.0, 1.41, 1.41)
-_LEAST_SR = 8000
-# Frames in seconds, and dB under the loudest of them, of which a level is taken where BS.1770 says nothing.
-_FRAME, _SOUNDING = 0.02, 40.0
 # Sounds are measured as if they had this level, far above the −70 LUFS below which BS.1770 hears nothing.
 _MEASURED_AT = 0.05
+# Samples that are measured at a time, about.
+_STEP = 1 << 20
 # A limited sound gains less than it is turned up, so the gain is found in rounds.
-_ROUNDS, _MISS_DB, _STEP = 8, 0.1, 1.3
+_ROUNDS, _MISS_DB, _FARTHER = 8, 0.1, 1.3
 # Differences of loudness below this are hardly heard.
 _AUDIBLE_DB = 1.0
 _TINY = 1e-30
@@ -49,7 +44,7 @@ def rms(y: np.ndarray) -> float:
 class Meter:
     """Loudness, peak and level of a sound, read once and block by block; all channels together if not said.
 
-    Filters for the loudness take most of the time: with ``loudness=False`` there is no `louder_than`.
+    The loudness takes most of the time: with ``loudness=False`` there is no `louder_than`.
 
     Attributes
     ----------
@@ -60,61 +55,55 @@ class Meter:
     """
 
     def __init__(self, sound: Sound, *, loudness: bool = True) -> None:
-        self.sr, n_channels, n_samples = sound.sr, sound.n_channels, max(1, sound.n_samples)
-        weighted = self.sr >= _LEAST_SR and n_channels <= len(_CHANNEL_WEIGHTS)
-        stages = [pyloudnorm.IIRfilter(*s[:3], self.sr, s[3]) for s in _STAGES] if weighted else []
-        states = [np.zeros((n_channels, len(stage.b) - 1)) for stage in stages]
-        self.peak, at, sums, squares = 0.0, 0, np.zeros(n_channels), np.zeros(n_channels)
-        frames, hops = (np.zeros(1 + int(n_samples / (s * self.sr))) for s in (_FRAME, _HOP))
-        for y in sound.blocks():
-            y = y.astype(np.float64)
-            power = np.square(y)
+        n_channels, n_samples = sound.n_channels, max(1, sound.n_samples)
+        hop = max(1, round(_HOP * sound.sr))
+        weights = _k_weights(sound.sr, hop)
+        self.peak, sums, squares, hops = 0.0, np.zeros(n_channels), np.zeros(n_channels), []
+        for y in sound.blocks(hop * -(-_STEP // hop)):
             self.peak = max(self.peak, float(np.abs(y).max(initial=0.0)))
-            sums, squares = sums + y.sum(axis=1), squares + power.sum(axis=1)
-            if not loudness:
-                continue
-            seconds = (at + np.arange(y.shape[1])) / self.sr
-            at += y.shape[1]
-            frames += _summed(power.mean(axis=0), seconds / _FRAME, len(frames))
-            for i, stage in enumerate(stages):
-                y, states[i] = signal.lfilter(stage.b, stage.a, y, zi=states[i])
-            heard = np.array(_CHANNEL_WEIGHTS[:n_channels]) @ np.square(y) if weighted else power[0]
-            hops += _summed(heard, seconds / _HOP, len(hops))
-        self._frames, self._hops = (frames, hops[: (len(hops) - 1) * weighted]) if loudness else (None, None)
+            sums += y.sum(axis=1, dtype=np.float64)
+            squares += np.square(y, dtype=np.float64).sum(axis=1)
+            if loudness:
+                whole = y[:, : y.shape[1] // hop * hop].reshape(n_channels, -1, hop)
+                hops.append(np.square(np.abs(np.fft.rfft(whole))).sum(axis=0) @ weights)
+        self._hops = np.concatenate(hops) if hops else None
         self.means, self.channel_rms = sums / n_samples, np.sqrt(squares / n_samples)
         self.rms = float(np.sqrt(squares.mean() / n_samples))
 
     def louder_than(self, other: "Meter") -> float:
         """Return how much louder this sound is than another in dB.
 
-        By the integrated loudness of ITU-R BS.1770-4. Where that says nothing, for clips shorter than its block of
-        400 ms, sample rates below 8 kHz, more than five channels, or a sound of frequencies it leaves out, by the
-        frames of 20 ms that are within 40 dB of the loudest.
+        By the integrated loudness of ITU-R BS.1770-4, all channels weighing alike. Where that says nothing, for clips
+        shorter than its block of 400 ms or a sound of frequencies it leaves out, by the root mean square.
         """
         both = [meter._integrated() for meter in (self, other)]
         if None in both:
-            both = [meter._sounding() for meter in (self, other)]
+            both = [_decibels(max(meter.rms, _TINY)) for meter in (self, other)]
         return both[0] - both[1]
 
     def _integrated(self) -> float | None:
         if len(self._hops) < _HOPS or self.rms == 0:
             return None
         hops = self._hops * (_MEASURED_AT / self.rms) ** 2
-        power = np.lib.stride_tricks.sliding_window_view(hops, _HOPS).sum(axis=1) / (_HOPS * _HOP * self.sr)
+        power = np.lib.stride_tricks.sliding_window_view(hops, _HOPS).mean(axis=1)
         loud = power > 10 ** ((_ABSOLUTE_GATE + _OFFSET) / 10)
         if not loud.any():
             return None
         relative = power[loud].mean() * 10 ** (_RELATIVE_GATE / 10)
         return 10 * math.log10(power[loud & (power > relative)].mean()) + _decibels(self.rms / _MEASURED_AT)
 
-    def _sounding(self) -> float:
-        most = self._frames.max()
-        return 10 * math.log10(self._frames[self._frames >= 10 ** (-_SOUNDING / 10) * most].mean() or _TINY)
 
+def _k_weights(sr: int, n: int) -> np.ndarray:
+    """Return what |rfft|² of n samples is multiplied with to add up to their K-weighted mean power.
 
-def _summed(values: np.ndarray, spans: np.ndarray, n: int) -> np.ndarray:
-    """Add up what lies in each of n spans."""
-    return np.bincount(np.minimum(spans.astype(int), n - 1), values, minlength=n)
+    The filters' analogue prototypes, hop by hop: within .05 dB of the digital ones, and no samples to filter.
+    """
+    hz = np.fft.rfftfreq(n, 1 / sr)
+    A, *shelf = _SHELF
+    (s, q), (s0, q0) = ((1j * hz / at, quality) for at, quality in (shelf, _HIGH_PASS))
+    bend = A**0.5 * s / q
+    response = A * (A * s**2 + bend + 1) / (s**2 + bend + A) * s0**2 / (s0**2 + s0 / q0 + 1)
+    return 2 / n**2 * np.abs(response) ** 2
 
 
 def set_level(y: np.ndarray, level: float = 0.05, *, name: str = "y") -> np.ndarray:
@@ -184,7 +173,7 @@ def match_loudness(sound: Sound, found: Meter, content: Meter) -> tuple[Sound, f
             missing = -Meter(turned_up(sound, gain)).louder_than(content)
         if wanted > most or abs(missing) < _MISS_DB:
             break
-        wanted += _STEP * missing
+        wanted += _FARTHER * missing
     note = "The sound has the content's loudness"
     if missing >= _AUDIBLE_DB:
         note = f"The sound is {missing:.1f} dB quieter than the content"
@@ -203,32 +192,31 @@ def limit(y: np.ndarray, sr: int) -> np.ndarray:
     needed = np.minimum(1.0, _CEILING / np.maximum(np.abs(np.atleast_2d(y)).max(axis=0), _CEILING))
     if needed.min() == 1.0:
         return y
-    reach = max(1, round(_LOOK_AHEAD * sr))
+    from scipy import ndimage  # a tenth of a second that a result without such peaks need not wait for
+
+    half = max(1, round(_LOOK_AHEAD / 2 * sr))
     # A mean of minima over windows that all hold the sample is at most what the sample needs.
-    lowest = ndimage.minimum_filter1d(needed, 2 * reach + 1, mode="nearest")
-    smooth = np.hanning(2 * reach + 3)[1:-1]
-    gain = signal.oaconvolve(np.pad(lowest, reach, mode="edge"), smooth / smooth.sum(), mode="valid")
+    gain = ndimage.minimum_filter1d(needed, 4 * half + 1, mode="nearest")
+    for _ in range(2):  # two boxes make a triangle
+        gain = ndimage.uniform_filter1d(gain, 2 * half + 1, mode="nearest")
     return y * np.minimum(gain, needed)  # by rounding alone the mean may exceed what is needed
 
 
-def without_clipping(y: np.ndarray, sr: int) -> tuple[np.ndarray, str]:
-    """Return a waveform of any channels as it is, or, where a sample exceeds full scale, with no peak above −1 dBFS.
+def without_clipping(y: np.ndarray) -> tuple[np.ndarray, str]:
+    """Return a waveform of any channels as it is, or, where a sample exceeds full scale, its peak at −1 dBFS.
 
     The sentence beside it says what was done, and is empty where nothing was.
 
     Examples
     --------
-    >>> without_clipping(np.array([0.0, 4.0]), 22050)[1]
-    'Its peak of 4.00 exceeds full scale: turned down by 1.0 dB, and peaks limited by up to 12.0 dB.'
+    >>> without_clipping(np.array([0.0, 4.0]))[1]
+    'Its peak of 4.00 exceeds full scale: turned down by 13.0 dB.'
     """
     peak = float(np.max(np.abs(y)))
     if peak <= 1.0:
         return y, ""
-    over = _decibels(peak) - CEILING_DB
-    limited = min(over, _MOST_LIMITED_DB)
-    whole = f"turned down by {over - limited:.1f} dB, and " if over > limited else ""
-    note = f"Its peak of {peak:.2f} exceeds full scale: {whole}peaks limited by up to {limited:.1f} dB."
-    return limit(np.asarray(y, dtype=np.float64) * 10 ** ((limited - over) / 20), sr).astype(np.float32), note
+    note = f"Its peak of {peak:.2f} exceeds full scale: turned down by {_decibels(peak) - CEILING_DB:.1f} dB."
+    return (np.asarray(y, dtype=np.float64) * (_CEILING / peak)).astype(np.float32), note
 
 
 def without_offset(sound: Sound) -> Sound:

@@ -40,8 +40,8 @@ class Written(NamedTuple):
 def save_audio(path: str | os.PathLike, y: np.ndarray, sr: int, *, subtype: str | None = None) -> Path:
     """Write a waveform; the suffix says as which format.
 
-    The samples are written as they are; where one exceeds full scale, which would clip, the peaks are brought under
-    −1 dBFS (`audiostyle.sound.levels.without_clipping`) and one sentence in the log of this module says so.
+    The samples are written as they are; where one exceeds full scale, which would clip, all are turned down until the
+    peak is −1 dBFS, and one sentence in the log of this module says so.
 
     Parameters
     ----------
@@ -63,8 +63,8 @@ def save_audio(path: str | os.PathLike, y: np.ndarray, sr: int, *, subtype: str 
     path = Path(path)
     y = np.atleast_2d(check_waveform(y, name=str(path), mono=False))
     written = writable(path, sr, len(y), subtype, y.shape[1])
-    y, limited = without_clipping(y, sr)
-    for note in filter(None, (written.note, limited)):
+    y, turned_down = without_clipping(y)
+    for note in filter(None, (written.note, turned_down)):
         _log.warning("%s: %s", path, note)
     with open_writer(path, written, sr, len(y)) as write:
         write(y)
