@@ -1,12 +1,8 @@
 """The command line: ``audiostyle``, or ``python -m audiostyle``."""
 
-import _thread
 import argparse
 import sys
-import threading
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from audiostyle import __version__
 from audiostyle.commands import app, fetch, pairs, speakers, transfer
@@ -27,7 +23,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run a command; returns 0, 1 where some of several files failed, or 2 after one line for bad input."""
     args = build_parser().parse_args(argv)
     try:
-        with warnings.catch_warnings(), _interrupts_heard():
+        with warnings.catch_warnings():
             # One line without the place in the code, which says nothing to who typed a command.
             warnings.showwarning = lambda message, *_: _complain(args.command, str(message))
             return args.run(args) or 0
@@ -37,28 +33,6 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         _complain(args.command, "interrupted; no file is left half written")
         return 130
-
-
-@contextmanager
-def _interrupts_heard() -> Iterator[None]:
-    """Interrupt anew where Python drops Ctrl-C: within the callback of a weak reference, of which imports make many."""
-    before, timers = sys.unraisablehook, []
-
-    def report(dropped) -> None:
-        if issubclass(dropped.exc_type, KeyboardInterrupt):
-            # From another thread and a little later: raised here it would be dropped again.
-            timers.append(threading.Timer(0.05, _thread.interrupt_main))
-            timers[-1].start()
-        else:
-            before(dropped)
-
-    sys.unraisablehook = report
-    try:
-        yield
-    finally:
-        sys.unraisablehook = before
-        for timer in timers:
-            timer.cancel()
 
 
 def _complain(command: str, text: str) -> None:

@@ -142,8 +142,3 @@ class TransferConfig:
     def min_duration(self) -> float:
         """Shortest clip in seconds that holds one patch of `kernel_size` frames."""
         return max(self.kernel_size - 1, 1) * self.hop_length / self.sr
-
-
-def option(name: str) -> str:
-    """Return the option of ``audiostyle transfer`` that gives a field; --sr is the rate of the file that is written."""
-    return "--analysis-sr" if name == "sr" else f"--{name.replace('_', '-')}"

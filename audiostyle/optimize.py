@@ -71,14 +71,6 @@ def minimize(
     ------
     RuntimeError
         If the loss is not finite; the message names the iteration.
-
-    Examples
-    --------
-    >>> from types import SimpleNamespace
-    >>> def f(x):
-    ...     return SimpleNamespace(total=float(((x - 3) ** 2).sum()), gradient=2 * (x - 3))
-    >>> minimize(f, torch.zeros(2), n_iter=20).x.tolist()
-    [3.0, 3.0]
     """
     x = x0.detach().clamp_min(lower)
     value = _finite(function(x), 0)

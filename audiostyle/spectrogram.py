@@ -10,7 +10,6 @@ from functools import lru_cache
 import numpy as np
 import torch
 
-RANGE_DB = 80.0
 # Share of the largest sum of squared windows below which no sample is divided by it.
 _LEAST_ENERGY = 1e-3
 
@@ -119,13 +118,7 @@ def n_samples_for(n_frames: int, hop_length: int = 1024) -> int:
 
 
 def n_frames_for(n_samples: int, hop_length: int = 1024) -> int:
-    """Return the frames of the `stft` of `n_samples` samples.
-
-    Examples
-    --------
-    >>> n_frames_for(2048, 1024), n_frames_for(2049, 1024)
-    (3, 4)
-    """
+    """Return the frames of the `stft` of `n_samples` samples."""
     return 1 + -(-n_samples // hop_length)
 
 
@@ -137,8 +130,3 @@ def frequencies(sr: int = 22050, n_fft: int = 2048) -> np.ndarray:
 def times(n_frames: int, sr: int = 22050, hop_length: int = 1024) -> np.ndarray:
     """Return the centre times of the frames in seconds [shape=(n_frames,)]."""
     return np.arange(n_frames) * hop_length / sr
-
-
-def to_decibels(S: np.ndarray, reference: float) -> np.ndarray:
-    """Return magnitudes in dB relative to `reference`, floored 80 dB below it."""
-    return 20 * np.log10(np.maximum(S / reference, 10 ** (-RANGE_DB / 20)))

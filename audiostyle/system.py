@@ -150,3 +150,13 @@ def single_precision() -> Iterator[None]:
         yield
     finally:
         torch.set_default_dtype(before)
+
+
+def free_memory(device: str = "cpu") -> int:
+    """Return the bytes of memory that are free on a device; of one that does not tell, those of this machine."""
+    import psutil
+    import torch
+
+    if torch.device(device).type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    return psutil.virtual_memory().available

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from tqdm.std import tqdm
 
-from audiostyle.config import TransferConfig, check_allowed
+from audiostyle.config import TransferConfig
 from audiostyle.encoders import make_encoder
 from audiostyle.encoders.base import Encoder, Spectrogram
 from audiostyle.losses import Evaluation, TransferLoss, check_memory
@@ -27,8 +27,6 @@ from audiostyle.system import single_precision
 
 # Transpositions of the style with at least this share of the most used one's weight take part in the texture.
 _USED = 0.3
-# What `optimise` starts from.
-STARTS = ("content", "noise")
 Callback = Callable[[int, dict, torch.Tensor], bool]
 _CANCELLED = "Its channels cancel in their mean: the loudest one stands for them."
 
@@ -304,44 +302,21 @@ def optimise(
     *,
     encoder: Encoder | None = None,
     extra: Callable[[torch.Tensor], tuple[float, torch.Tensor]] | None = None,
-    start: str = "content",
-    tolerance: float = 1e-6,
+    start: torch.Tensor | None = None,
     callback: Callable | None = None,
 ) -> Optimum:
-    """Minimise the objective of a transfer, `audiostyle.losses.TransferLoss`.
+    """Minimise the objective of a transfer, `audiostyle.losses.TransferLoss`, over log magnitudes.
 
-    Parameters
-    ----------
-    content, style : np.ndarray [shape=(n_samples,)], or array or tensor [shape=(n_bins, n_frames)]
-        Waveforms at ``config.sr``, which are brought to ``config.level``; or log magnitudes as they are.
-    config : TransferConfig
-    encoder : Encoder or None
-        None takes that of the configuration.
-    extra
-        As for `audiostyle.losses.TransferLoss`.
-    start : {"content", "noise"}
-        Where to begin: with the content as the paper does, or with noise of its mean from ``config.seed``.
-    tolerance, callback
-        As for `audiostyle.optimize.minimize`.
-
-    Returns
-    -------
-    Optimum
-        Its ``x`` are log magnitudes [shape=(n_bins, n_frames)].
+    Content and style are waveforms [shape=(n_samples,)] at ``config.sr``, which are brought to ``config.level``, or log
+    magnitudes [shape=(n_bins, n_frames)] as they are. It starts from log magnitudes `start`, or as the paper from the
+    content's. None takes the encoder of the configuration; `extra` is as for `TransferLoss`, the callback as for
+    `audiostyle.optimize.minimize`.
 
     Notebook: 09_matched_timbre.ipynb
     """
-    check_allowed(start in STARTS, "start", start, f"one of {', '.join(STARTS)}")
     C, A = (_log_magnitude(y, name, config) for y, name in ((content, "content"), (style, "style")))
     loss = TransferLoss(encoder or make_encoder(config), C, A, balance=config.balance, extra=extra)
-    x0 = noise_like(C, config.seed) if start == "noise" else C
-    return minimize(loss, x0, n_iter=config.n_iter, tolerance=tolerance, callback=callback)
-
-
-def noise_like(log_S: torch.Tensor, seed: int) -> torch.Tensor:
-    """Return uniform noise with the mean of log magnitudes [shape=(n_bins, n_frames)]."""
-    noise = torch.rand(log_S.shape, generator=torch.Generator().manual_seed(seed))
-    return noise.to(log_S) * 2 * log_S.mean()
+    return minimize(loss, C if start is None else start, n_iter=config.n_iter, callback=callback)
 
 
 def make_sound(

@@ -12,10 +12,11 @@ from audiostyle.baselines.equaliser import equaliser
 from audiostyle.cache import cached
 from audiostyle.datasets import paths
 from audiostyle.datasets.clips import Pair, load_pair, made_of
+from audiostyle.figures.spectrograms import to_decibels
 from audiostyle.measures.content import chroma_similarity, note_similarity, onset_f_measure
 from audiostyle.measures.table import COPY_CONTENT, COPY_STYLE, EQUALISER, judge_losses
 from audiostyle.sound.levels import rms, set_level
-from audiostyle.spectrogram import magnitudes, to_decibels
+from audiostyle.spectrogram import magnitudes
 from audiostyle.transfer import transfer_style
 from audiostyle.widgets import renders
 from experiments.presets import Preset

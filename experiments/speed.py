@@ -124,7 +124,7 @@ def phases() -> list[dict]:
         for momentum in (0.0, FAST_MOMENTUM):
             how = {"n_iter": 50, "hop_length": hop, "momentum": momentum, "length": len(content)}
             theirs = partial(librosa.griffinlim, S, n_fft=2048, init=None, **how)
-            functions = {"librosa": theirs, "audiostyle": partial(griffin_lim, S, init="zero", **how)}
+            functions = {"librosa": theirs, "audiostyle": partial(griffin_lim, S, init=0 * S, **how)}
             name = f"Griffin-Lim of 50 iterations, momentum {momentum:g}"
             rows += compared(interleaved(functions, 5), benchmark=name, content_s=10, hop=hop)
     return rows

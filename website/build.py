@@ -28,8 +28,9 @@ from PIL import Image
 
 from audiostyle.datasets import paths
 from audiostyle.datasets.clips import current_edition
+from audiostyle.figures.spectrograms import RANGE_DB, to_decibels
 from audiostyle.sound.levels import rms
-from audiostyle.spectrogram import RANGE_DB, frequencies, magnitudes, to_decibels
+from audiostyle.spectrogram import frequencies, magnitudes
 from audiostyle.widgets.parts import script, stylesheet
 from audiostyle.widgets.player import css_colours, png_bytes
 from experiments import truth

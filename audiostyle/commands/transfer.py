@@ -72,7 +72,8 @@ def add(commands) -> None:
     for field in fields(config.TransferConfig):
         choices = config.CHOICES.get(field.name)
         add(
-            config.option(field.name),
+            # --sr is the rate of the file that is written
+            "--analysis-sr" if field.name == "sr" else f"--{field.name.replace('_', '-')}",
             dest=f"config_{field.name}",
             type=str if choices else type(field.default),
             metavar=f"{{{','.join(choices)}}}" if choices else field.name.upper(),

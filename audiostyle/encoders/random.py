@@ -1,6 +1,5 @@
 """The paper's encoder: one convolution over time with frozen random filters."""
 
-import psutil
 import torch
 from torch.nn import functional
 
@@ -80,12 +79,6 @@ class RandomEncoder(Encoder):
 
         The reference for tests; the losses use `gram_inner`, which never forms it.
         """
-        needed, free = self.n_filters**2 * torch.finfo(self.dtype).bits // 8, free_memory(self.device)
-        if needed > free:
-            raise MemoryError(
-                f"an explicit Gram matrix of n_filters={self.n_filters} needs {needed / 1e9:.1f} GB and "
-                f"{free / 1e9:.1f} GB are free; use gram_inner or style_loss, fewer filters, or InfiniteEncoder"
-            )
         x = self.encode(X)
         return x.keep((self, "gram_matrix"), lambda: x.features @ x.features.T)
 
@@ -122,10 +115,3 @@ class _SquaredProduct(torch.autograd.Function):
         needs_A, needs_B, _ = ctx.needs_input_grad
         of_A = half(A, B) if needs_A else None
         return of_A, of_A if ctx.same else half(B, A) if needs_B else None, None
-
-
-def free_memory(device: str | torch.device = "cpu") -> int:
-    """Return the bytes of memory that are free on a device; of one that does not tell, those of this machine."""
-    if torch.device(device).type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
-    return psutil.virtual_memory().available

@@ -7,11 +7,18 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from audiostyle.spectrogram import RANGE_DB, frequencies, magnitudes, times, to_decibels
+from audiostyle.spectrogram import frequencies, magnitudes, times
 
 # Signed differences: white at zero.
 DIFFERENCE = "RdBu_r"
 _DETAIL_HOP = 512
+# Decibels under 0 at which pictures end.
+RANGE_DB = 80.0
+
+
+def to_decibels(S: np.ndarray, reference: float) -> np.ndarray:
+    """Return magnitudes in dB relative to `reference`, floored 80 dB below it."""
+    return 20 * np.log10(np.maximum(S / reference, 10 ** (-RANGE_DB / 20)))
 
 
 def show_spectrogram(

@@ -3,12 +3,11 @@
 import json
 import os
 import re
-import shlex
 from dataclasses import asdict, astuple, dataclass, field
 from pathlib import Path
 
 from audiostyle import __version__
-from audiostyle.config import TransferConfig, option
+from audiostyle.config import TransferConfig
 from audiostyle.datasets import paths
 from audiostyle.datasets.clips import clips, locate
 from audiostyle.files.one import Delivery, Part, Sources
@@ -84,23 +83,6 @@ class Recipe:
                 f"transfer_files(sources, {output!r}, config, delivery=Delivery({delivery}))",
             ]
         )
-
-    def shell(self, output: str = "result.wav") -> str:
-        """Return a command that makes the result again."""
-        words = ["python", "-m", "audiostyle", "transfer", "-o", output]
-        for name, value in _changed(self.config).items():
-            words += [option(name), f"{value}"]
-        for name, cut in (("content", self.content), ("style", self.style)):
-            for what, value in (("start", cut.start or None), ("duration", cut.duration)):
-                words += [f"--{name}-{what}", f"{value:.10g}"] if value is not None else []
-        for name, value in zip(("sr", "channels", "subtype"), astuple(self.delivery), strict=True):
-            words += [f"--{name}", f"{value}"] if value is not None else []
-        named = [self.content.path, self.style.path]
-        if self.more:
-            named.pop()
-            words += [f"--style={cut.path}" for cut in (self.style, *self.more)]
-        # Behind the two dashes a file called --output=x.wav is a file.
-        return shlex.join([*words, "--", *named])
 
 
 def _changed(config: TransferConfig) -> dict[str, object]:

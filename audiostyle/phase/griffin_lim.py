@@ -6,7 +6,6 @@ import torch
 from audiostyle.config import check_allowed, check_seed
 from audiostyle.spectrogram import as_tensor, istft, n_samples_for, stft
 
-INITS = ("random", "zero")
 # Fast Griffin-Lim, Perraudin et al. 2013: its momentum, and iterations that come as close as some hundred plain ones
 # (notebook 01).
 FAST_MOMENTUM = 0.99
@@ -39,8 +38,8 @@ def griffin_lim(
     hop_length : int > 0
     momentum : float in [0, 1)
         0 is the original algorithm.
-    init : {"random", "zero"} or np.ndarray [shape=(n_bins, n_frames)]
-        Initial phase: uniform from `seed`, zero, or an array in radians.
+    init : "random" or np.ndarray [shape=(n_bins, n_frames)]
+        Initial phase: uniform from `seed`, or in radians.
     seed : int
     length : int or None
         Samples to return; None returns the (n_frames - 1) * hop_length that the frames cover. Samples beyond these
@@ -123,10 +122,9 @@ def target_and_phase(S: np.ndarray, init, seed: int, device) -> tuple[torch.Tens
         raise ValueError(f"S must be finite and non-negative; its range is [{np.min(S)}, {np.max(S)}]")
     target = as_tensor(S, device=device).T.contiguous().T
     if isinstance(init, str):
-        check_allowed(init in INITS, "init", init, f"one of {', '.join(INITS)} or a phase array")
+        check_allowed(init == "random", "init", init, "random or a phase array")
         generator = torch.Generator().manual_seed(seed)
-        uniform = torch.rand(target.shape, generator=generator, dtype=torch.float64)
-        init = 2 * torch.pi * uniform * (init == "random")
+        init = 2 * torch.pi * torch.rand(target.shape, generator=generator, dtype=torch.float64)
     phase = as_tensor(init, device=target.device).to(target.dtype)
     if phase.shape != target.shape:
         raise ValueError(f"init has shape {tuple(phase.shape)}; the phase of S needs {tuple(target.shape)}")

@@ -19,21 +19,6 @@ from audiostyle.spectrogram import as_tensor, log_magnitude
 POLISH_ITER = 80
 
 
-def of_samples(
-    loss: Callable[[torch.Tensor], Evaluation], *, n_fft: int = 2048, hop_length: int = 1024
-) -> Callable[[torch.Tensor], Evaluation]:
-    """Return a loss of log magnitudes, such as `TransferLoss`, as one of samples [shape=(n_samples,)]."""
-
-    def evaluate(y: torch.Tensor) -> Evaluation:
-        y = y.detach().requires_grad_(True)
-        X = log_magnitude(y, n_fft=n_fft, hop_length=hop_length)
-        value = loss(X.detach())
-        # The loss has its own gradient; autograd takes it on through log1p, magnitude and STFT.
-        return value._replace(gradient=torch.autograd.grad(X, y, value.gradient)[0])
-
-    return evaluate
-
-
 def polish(
     loss: Callable[[torch.Tensor], Evaluation],
     y: np.ndarray | torch.Tensor,
@@ -43,11 +28,18 @@ def polish(
     hop_length: int = 1024,
     callback: Callback | None = None,
 ) -> Optimum:
-    """Minimise a loss of log magnitudes over the samples of a waveform [shape=(n_samples,)] with L-BFGS.
+    """Minimise a loss of log magnitudes, such as `TransferLoss`, over the samples of a waveform [shape=(n_samples,)].
 
-    The loss's clips have the frames of `y`, which is where it starts. The rest is as for `minimize`.
+    The loss's clips have the frames of `y`, which is where L-BFGS starts. The rest is as for `minimize`.
 
     Notebook: 01_spectrogram_and_phase.ipynb
     """
-    objective = of_samples(loss, n_fft=n_fft, hop_length=hop_length)
-    return minimize(objective, as_tensor(y), n_iter=n_iter, lower=-math.inf, callback=callback)
+
+    def of_samples(y: torch.Tensor) -> Evaluation:
+        y = y.detach().requires_grad_(True)
+        X = log_magnitude(y, n_fft=n_fft, hop_length=hop_length)
+        value = loss(X.detach())
+        # The loss has its own gradient; autograd takes it on through log1p, magnitude and STFT.
+        return value._replace(gradient=torch.autograd.grad(X, y, value.gradient)[0])
+
+    return minimize(of_samples, as_tensor(y), n_iter=n_iter, lower=-math.inf, callback=callback)

@@ -24,8 +24,6 @@ _HOP, _HOPS, _ABSOLUTE_GATE, _RELATIVE_GATE, _OFFSET = 0.1, 4, -70.0, -10.0, 0.6
 _MEASURED_AT = 0.05
 # Samples that are measured at a time, about.
 _STEP = 1 << 20
-# A limited sound gains less than it is turned up, so the gain is found in rounds.
-_ROUNDS, _MISS_DB, _FARTHER = 8, 0.1, 1.3
 # Differences of loudness below this are hardly heard.
 _AUDIBLE_DB = 1.0
 _TINY = 1e-30
@@ -141,15 +139,8 @@ def loudness_difference(y: np.ndarray, reference: np.ndarray, sr: int) -> float:
 def match_loudness(sound: Sound, found: Meter, content: Meter) -> tuple[Sound, float, str]:
     """Bring a sound to the loudness of the content, with no peak above −1 dBFS.
 
-    Peaks above are turned down by a limiter, up to 12 dB, and the loudness that takes is made up for. What would
-    need more is turned down as a whole and stays quieter than the content.
-
-    Parameters
-    ----------
-    sound : Sound
-        Read once for each round in which a peak is limited.
-    found, content : Meter
-        Of the sound, and of the content, which is not silent.
+    Peaks above are turned down by a limiter, up to 12 dB. What would need more is turned down as a whole and stays
+    quieter than the content, which is not silent. `found` and `content` are the meters of the sound and of the content.
 
     Returns
     -------
@@ -161,24 +152,15 @@ def match_loudness(sound: Sound, found: Meter, content: Meter) -> tuple[Sound, f
     """
     if found.peak == 0:
         return sound, 1.0, "The sound is silent."
-    louder = found.louder_than(content)
-    most = _MOST_LIMITED_DB + CEILING_DB - _decibels(found.peak)
-    wanted = -louder
-    for _ in range(_ROUNDS):
-        gain = min(wanted, most)
-        limited_by = _decibels(found.peak) + gain - CEILING_DB
-        # Where nothing is limited the loudness rises as the gain does.
-        missing = -(louder + gain)
-        if limited_by > 0:
-            missing = -Meter(turned_up(sound, gain)).louder_than(content)
-        if wanted > most or abs(missing) < _MISS_DB:
-            break
-        wanted += _FARTHER * missing
+    over = _decibels(found.peak) - CEILING_DB
+    gain = min(-found.louder_than(content), _MOST_LIMITED_DB - over)
+    made, limited_by = turned_up(sound, gain), over + gain
+    missing = -Meter(made).louder_than(content) if limited_by > 0 else 0.0
     note = "The sound has the content's loudness"
     if missing >= _AUDIBLE_DB:
         note = f"The sound is {missing:.1f} dB quieter than the content"
     note += f"; peaks were limited by up to {limited_by:.1f} dB." if limited_by > 0.05 else "."
-    return turned_up(sound, gain), 10 ** (gain / 20), note
+    return made, 10 ** (gain / 20), note
 
 
 def turned_up(sound: Sound, gain: float) -> Sound:

@@ -275,10 +275,8 @@ class StyleLab(parts.Shown):
 
     def _show_code(self) -> None:
         recipe = self.result[0] if self.result else self.recipe()
-        self.code.value = "".join(
-            f'<pre tabindex="0" aria-label="{words} that makes the result">{html.escape(code)}</pre>'
-            for words, code in (("Python", recipe.python()), ("Shell", recipe.shell()))
-        )
+        label = "Python that makes the result"
+        self.code.value = f'<pre tabindex="0" aria-label="{label}">{html.escape(recipe.python())}</pre>'
 
     def _layout(self) -> ipywidgets.Widget:
         c = self.controls

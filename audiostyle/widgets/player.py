@@ -9,10 +9,11 @@ import soundfile
 import traitlets
 
 from audiostyle.config import TransferConfig
+from audiostyle.figures.spectrograms import RANGE_DB, to_decibels
 from audiostyle.sound.channels import mid_signal
 from audiostyle.sound.levels import rms, set_level
 from audiostyle.sound.samples import resample
-from audiostyle.spectrogram import RANGE_DB, frequencies, magnitudes, to_decibels
+from audiostyle.spectrogram import frequencies, magnitudes
 from audiostyle.widgets.parts import Element, script
 
 _DEFAULT = TransferConfig()

@@ -12,7 +12,7 @@ import torch
 
 from audiostyle.__main__ import main
 from audiostyle.commands.transfer import EXAMPLES
-from audiostyle.config import TransferConfig, option
+from audiostyle.config import TransferConfig
 from audiostyle.datasets import paths
 from audiostyle.files import one
 from tests.signals import SR
@@ -85,7 +85,8 @@ IMPLIED = {"encoder": {"method": "gram"}, "n_filters": {"method": "gram", "encod
 def test_every_setting_has_an_option_that_reaches_the_transfer(files, seen, setting):
     value = CHANGED[setting.name]
     assert value != setting.default
-    assert run(option(setting.name), str(value)) == 2
+    name = {"sr": "analysis-sr"}.get(setting.name, setting.name.replace("_", "-"))
+    assert run(f"--{name}", str(value)) == 2
     assert seen["config"] == TransferConfig(**{setting.name: value} | IMPLIED.get(setting.name, {}))
     assert seen["content"].sr == SR
 

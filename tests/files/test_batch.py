@@ -97,8 +97,6 @@ def test_several_styles_are_one_and_its_recipe_makes_it_again(work):
     np.testing.assert_array_equal(first, again)
     exec(compile(recipe.python("python.flac"), "snippet", "exec"), {})
     np.testing.assert_array_equal(soundfile.read("python.flac")[0], first)
-    assert recipe.shell().count("--style=") == 2
-    assert "--subtype PCM_24" in recipe.shell()
 
 
 def test_a_content_that_broke_leaves_the_earlier_result(work, capsys):

@@ -1,6 +1,5 @@
 """The style lab without a browser, what is kept of a result, and the same from code."""
 
-import shlex
 import threading
 from dataclasses import replace
 
@@ -8,8 +7,6 @@ import nbformat
 import numpy as np
 import soundfile
 
-from audiostyle.__main__ import build_parser
-from audiostyle.commands.transfer import settings
 from audiostyle.config import TransferConfig
 from audiostyle.datasets import paths
 from audiostyle.files import recipe
@@ -228,32 +225,12 @@ def test_result_comes_as_the_content_came(lab, tmp_path, content, samples, again
     assert press(lab, "download").kind == "info", lab.saving.status.text
 
 
-def parsed(shell):
-    """What the command line makes of the shell's equivalent."""
-    return build_parser().parse_args(shlex.split(shell)[3:])
-
-
-def test_equivalents_have_the_settings_and_the_cuts_of_the_recipe(lab):
+def test_code_has_the_settings_and_the_cuts_of_the_recipe(lab):
     lab.content.length, lab.content.start = 1.0, 0.5
-    lab.style.length, lab.style.start = 1.2, 0.25
     for given in (
         {}, {"method": "gram"}, {"encoder": "random"}, {"encoder": "random", "phase": "griffin_lim"}, {"balance": 0.8},
     ):  # fmt: skip
         made = replace(lab.recipe(), config=TransferConfig(**given))
         (line,) = [line for line in made.python().splitlines() if line.startswith("config = ")]
-        args = parsed(made.shell())
-        assert eval(line.removeprefix("config = ")) == settings(args) == made.config
-        assert args.sounds[0] == lab.content.cut.path
-        assert (args.content_start, args.content_duration) == (0.5, 1.0)
-        assert (args.style_start, args.style_duration) == (0.25, 1.2)
-    lab.select(kernel_size=5, n_iter=300, balance=0.8, method="paper")
-    assert settings(parsed(lab.recipe().shell())) == TransferConfig.paper(balance=0.8, kernel_size=5)
-
-
-def test_shell_equivalent_takes_no_file_name_for_an_option(lab):
-    recipe = lab.recipe()
-    for content, style in (("--output=x.wav", "-o"), ("--quiet", "style.wav"), ("content.wav", "--device=x")):
-        cuts = {"content": replace(recipe.content, path=content), "style": replace(recipe.style, path=style)}
-        args = parsed(replace(recipe, **cuts).shell("mine.wav"))
-        assert [*map(str, args.sounds), str(args.output)] == [content, style, "mine.wav"]
-        assert (args.quiet, settings(args)) == (False, recipe.config)
+        assert eval(line.removeprefix("config = ")) == made.config
+        assert f"Part({made.content.path!r}, 0.5, 1.0)" in made.python()
