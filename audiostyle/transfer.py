@@ -16,7 +16,7 @@ from audiostyle.losses import Evaluation, TransferLoss, check_memory
 from audiostyle.matching import LEVEL, SEMITONES, SR, Clip, filtered, match_blocks, transposed
 from audiostyle.matching.own import regained, with_treble_of
 from audiostyle.optimize import Optimum, minimize
-from audiostyle.phase.griffin_lim import FAST_ITER, FAST_MOMENTUM, griffin_lim, phase_of, spectral_convergence
+from audiostyle.phase.griffin_lim import FAST_ITER, FAST_MOMENTUM, griffin_lim, phase_of
 from audiostyle.phase.polish import POLISH_ITER, polish
 from audiostyle.sound.channels import in_channels, keep_balance, mid_sound
 from audiostyle.sound.levels import Meter, at_level, match_loudness, set_level, without_offset
@@ -45,26 +45,22 @@ class TransferResult:
         Factor from the level of the computation to that of `y`, before single peaks were limited.
     level_note : str
         What was done to the level, and to rate and channels where they are not the content's, in sentences.
-    seconds : dict
-        Wall time of ``match``, ``optimize`` and ``phase``.
+    seconds : float
+        Wall time.
     optimum, polished : Optimum or None
         What `optimise` found, and what its polish did; None where the content was filtered alone.
     history : list of dict
         The rows of `losses`.
-    convergence : np.ndarray [shape=(n,)]
-        Spectral convergence in dB after 0, 1, ... Griffin-Lim iterations; with ``phase="polish"`` the last entry
-        is that of the polished sound, which gives up these magnitudes for the loss.
     """
 
     sound: Sound
     config: TransferConfig
     gain: float
     level_note: str
-    seconds: dict = field(default_factory=dict)
+    seconds: float
     optimum: Optimum | None = None
     polished: Optimum | None = None
     history: list[dict] = field(default_factory=list)
-    convergence: np.ndarray = field(default_factory=lambda: np.empty(0))
 
     @property
     def sr(self) -> int:
@@ -106,12 +102,6 @@ class TransferResult:
     def n_iter(self) -> int:
         """Iterations of the optimiser, those of the polish apart; 0 where the content was filtered."""
         return self.optimum.n_iter if self.optimum else 0
-
-    @property
-    def reason(self) -> str:
-        """Why the optimiser stopped: ``"callback"`` also if the polish was ended; ``"matched"`` after a filter."""
-        reasons = [found.reason for found in (self.optimum, self.polished) if found]
-        return "callback" if "callback" in reasons else (reasons or ["matched"])[0]
 
     @property
     def style_removed(self) -> float:
@@ -212,20 +202,19 @@ def transfer_sound(
         content, style = without_offset(content), without_offset(style)
     (mid, cancels), (style_mid, _) = mid_sound(content), mid_sound(style)
     analysed = at_level(mid, LEVEL, name="content"), at_level(style_mid, LEVEL, name="style")
-    seconds, started = {}, time.perf_counter()
+    started = time.perf_counter()
     sound, note, found, found_alone = content, _CANCELLED * cancels, {}, False
     with tqdm(desc="transfer", disable=not progress) as bar:
         used = (0,)
         if config.method == "matched" and config.balance > 0:
             sound, used = _matched(content, *analysed, config, bar)
-        seconds["match"] = time.perf_counter() - started
         if not config.filters:
             held, A = (
                 _at_rate(x, name, config)
                 for x, name in ((mid_sound(sound)[0], "content"), (style_mid, "style"))
             )
             A = np.concatenate([transposed(A, semitones, sr=config.sr) for semitones in used])
-            y, found = _optimised(held, A, config, bar, callback, seconds)
+            y, found = _optimised(held, A, config, bar, callback)
             found_alone = (content.sr, content.n_channels) == (config.sr, 1) or not config.keeps_content
             if found_alone:
                 sound = Sound.of(y, config.sr)
@@ -251,6 +240,7 @@ def transfer_sound(
         sound, gain, level_note = match_loudness(sound, met, Meter(content))
     # That gain starts from the sound as it was found; `TransferResult.gain` starts from the level of the computation.
     gain *= 1.0 if found_alone else met.rms / config.level
+    seconds = time.perf_counter() - started
     return TransferResult(sound, config, gain, f"{level_note} {note}".strip(), seconds, **found)
 
 
@@ -278,20 +268,17 @@ def _optimised(
     config: TransferConfig,
     bar: tqdm,
     callback: Callback | None,
-    seconds: dict,
 ) -> tuple[np.ndarray, dict]:
     """Optimise one channel and make its sound; returns it with what `TransferResult` says of it."""
     if config.method == "matched":  # the upper half of the slider is the optimisation's own
         config = replace(config, method="gram", balance=2 * config.balance - 1)
     check_memory(config, len(held), len(style))
-    rows, started = [], time.perf_counter()
+    rows = []
     watch = _watched("transfer", config.n_iter, config, bar, callback, rows)
     optimum = optimise(held, style, config, callback=watch)
-    seconds["optimize"] = time.perf_counter() - started
     watch = _watched("polish", POLISH_ITER, config, bar, callback, [], first=optimum.n_iter)
-    y, convergence, polished = make_sound(optimum, held, config, callback=watch)
-    seconds["phase"] = time.perf_counter() - started - seconds["optimize"]
-    return y, {"optimum": optimum, "polished": polished, "history": rows, "convergence": convergence}
+    y, polished = make_sound(optimum, held, config, callback=watch)
+    return y, {"optimum": optimum, "polished": polished, "history": rows}
 
 
 @single_precision()
@@ -321,24 +308,20 @@ def optimise(
 
 def make_sound(
     optimum: Optimum, content: np.ndarray, config: TransferConfig, callback: Callable | None = None
-) -> tuple[np.ndarray, np.ndarray, Optimum | None]:
+) -> tuple[np.ndarray, Optimum | None]:
     """Make the sound of an optimum as ``config.phase`` says.
 
-    Returns the sound [shape=as content] at the level of the computation, the convergence as in `TransferResult`, and
-    what the polish found, if there was one. It starts from the content's phase, and the callback sees its iterations.
+    Returns the sound [shape=as content] at the level of the computation, and what the polish found, if there was one.
+    It starts from the content's phase, and the callback sees its iterations.
     """
     frames = {"n_fft": config.n_fft, "hop_length": config.hop_length}
     shared = {"hop_length": config.hop_length, "length": len(content), "device": config.device}
-    S = optimum.S
     if config.phase == "griffin_lim":
-        return *griffin_lim(S, seed=config.seed, return_convergence=True, **shared), None
+        return griffin_lim(optimum.S, seed=config.seed, **shared), None
     fast = {"n_iter": FAST_ITER, "momentum": FAST_MOMENTUM, "init": phase_of(content, **frames)}
-    y, convergence = griffin_lim(S, return_convergence=True, **fast, **shared)
-    start = torch.as_tensor(y, device=config.device)
+    start = torch.as_tensor(griffin_lim(optimum.S, **fast, **shared), device=config.device)
     polished = polish(optimum.loss, start, callback=callback, **frames)
-    y = polished.x.cpu().numpy()
-    last = spectral_convergence(S, y, hop_length=config.hop_length)
-    return y, np.append(convergence, last), polished
+    return polished.x.cpu().numpy(), polished
 
 
 def _at_rate(sound: Sound, name: str, config: TransferConfig) -> np.ndarray:

@@ -227,6 +227,6 @@ def transfer(
         for y in (content, style)
     )
     optimum = optimise(content, style, config, **make_terms(config, C, A, **terms))
-    y, *_ = make_sound(optimum, content, config)
+    y, _ = make_sound(optimum, content, config)
     sounds = [Sound.of(x, sr) for x in (y, content)]
     return match_loudness(sounds[0], *map(Meter, sounds))[0].waveform()

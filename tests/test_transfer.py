@@ -52,9 +52,8 @@ def test_result_has_the_contents_length_and_level(content, style, config):
 def test_a_transfer_is_its_steps(content, style, phase):
     config = TransferConfig(balance=0.8, method="gram", phase=phase, n_iter=5)
     result, optimum = run(content, style, config), optimise(content, style, config)
-    y, convergence, _ = make_sound(optimum, content, config)
+    y, _ = make_sound(optimum, content, config)
     np.testing.assert_array_equal(optimum.S, result.S)
-    np.testing.assert_array_equal(convergence, result.convergence)
     np.testing.assert_allclose(y, result.y_computed, rtol=1e-5)
     # and log magnitudes are optimised as they are
     spectra = [log_magnitude(set_level(y)) for y in (content, style)]
@@ -127,10 +126,9 @@ def test_settings_of_the_encoder_reach_the_losses(content, style, kind):
 
 def test_the_seed_reaches_griffin_lim_and_fixes_the_samples(content, style, config):
     result, again = (run(content, style, replace(config, seed=3)) for _ in range(2))
-    options = {"length": len(content), "return_convergence": True}
-    expected, other = (griffin_lim(result.S, seed=seed, **options)[1] for seed in (3, 4))
-    np.testing.assert_array_equal(result.convergence, expected)
-    assert not np.array_equal(expected, other)
+    expected, other = (griffin_lim(result.S, seed=seed, length=len(content)) for seed in (3, 4))
+    np.testing.assert_allclose(result.y_computed, expected, atol=1e-6)
+    assert not np.allclose(expected, other, atol=1e-3)
     np.testing.assert_array_equal(result.y, again.y)
 
 
@@ -160,7 +158,7 @@ def test_callback_sees_losses_and_stops_the_optimisation_and_the_polish(content,
 
     result = run(content, style, config, callback=callback)
     n_polished = 1 if last == 3 else 2
-    assert result.reason == "callback"
+    assert "callback" in (result.optimum.reason, result.polished.reason)
     assert [row[0] for row in seen] == list(range(len(seen)))
     assert len(result.losses) == min(last, 12) + 1
     assert result.polished.n_iter == n_polished
@@ -233,9 +231,7 @@ def test_what_was_filtered_has_no_losses(content, style):
     result = run(content, style, TransferConfig())
     X = log_magnitude(set_level(result.y))
     np.testing.assert_allclose(result.S, torch.expm1(X).numpy(), rtol=1e-3, atol=1e-4)
-    assert (len(result.losses), len(result.convergence), result.polished) == (0, 0, None)
-    assert (result.reason, result.n_iter, result.optimum) == ("matched", 0, None)
-    assert set(result.seconds) == {"match"}
+    assert (len(result.losses), result.n_iter, result.optimum, result.polished) == (0, 0, None, None)
 
 
 def test_above_one_half_the_optimisation_starts_from_the_matched_sound(content, style):

@@ -132,7 +132,7 @@ def _run_one(args, recipe, chosen, delivery, contents: list[Path], styles: list[
 
 def _how(result) -> str:
     """Say how a result was found: nothing was minimised where it was only filtered."""
-    if result.reason == "matched":
+    if result.optimum is None:
         return "filtered to the matched timbre" if result.config.balance else "the content as it was"
     removed = f"{result.n_iter} iterations, {result.style_removed:.0%} of the style loss removed"
     return f"{removed}, in the magnitudes" if result.config.phase == "griffin_lim" else removed

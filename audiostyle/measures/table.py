@@ -230,7 +230,7 @@ def score(
         result.optimum.value.style / result.optimum.loss.style_unit if result.optimum else np.nan
     )
     table.loc[own, ["balance", "seed"]] = config.balance, config.seed
-    table.loc[own, "seconds"] = sum(result.seconds.values())
+    table.loc[own, "seconds"] = result.seconds
     return table
 
 

@@ -146,21 +146,17 @@ def test_polish_beats_griffin_lim_on_the_sound(pair):
         for momentum in (0, 0.99)
         for init in ("random", phase_of(content, **STFT))
     ]
-    y, convergence, polished = make_sound(optimum, content, SMALL)
+    y, polished = make_sound(optimum, content, SMALL)
     assert of_sound(y) < min(others)
-    assert len(convergence) == 32
     assert 2 < polished.n_iter <= 80
 
 
 def test_polish_begins_with_the_phase_of_the_content(pair):
     content, style = pair
     start = replace(SMALL, n_iter=0)
-    optimum = optimise(content, style, start)
-    options = {"n_iter": 0, "hop_length": 128, "length": len(content), "return_convergence": True}
-    _, (expected,) = griffin_lim(optimum.S, init=phase_of(content, **STFT), **options)
-    _, (chance,) = griffin_lim(optimum.S, init="random", **options)
-    _, convergence, _ = make_sound(optimum, content, start)
-    assert convergence[0] == expected < chance - 20
+    y, polished = make_sound(optimise(content, style, start), content, start, callback=lambda *_: True)
+    assert polished.n_iter == 0  # stopped before its first step, after Griffin-Lim
+    np.testing.assert_allclose(y, set_level(content), atol=1e-4)
 
 
 def test_the_polish_needs_no_seed_and_reports_the_style_of_the_sound(content, style):
@@ -183,6 +179,6 @@ def test_no_peak_at_the_end_of_a_polished_sound(rng, start):
         if start == "content":
             y = polish(optimum.loss, content, n_iter=8, **frames).x.numpy()
         else:
-            y, *_ = make_sound(optimum, content, config)
+            y, _ = make_sound(optimum, content, config)
         assert y.shape == (n_samples,)
         assert np.abs(y).max() < 2 * np.abs(y[64:-64]).max()
