@@ -117,11 +117,6 @@ def n_samples_for(n_frames: int, hop_length: int = 1024) -> int:
     return (n_frames - 1) * hop_length
 
 
-def n_frames_for(n_samples: int, hop_length: int = 1024) -> int:
-    """Return the frames of the `stft` of `n_samples` samples."""
-    return 1 + -(-n_samples // hop_length)
-
-
 def frequencies(sr: int = 22050, n_fft: int = 2048) -> np.ndarray:
     """Return the centre frequencies of the bins in Hz [shape=(1 + n_fft // 2,)]."""
     return np.fft.rfftfreq(n_fft, 1.0 / sr)

@@ -117,7 +117,7 @@ def show_shares(table: pd.DataFrame, *, ax: Axes, rows: str, series: str, title:
 
 
 def separate_labels(ax: Axes, points: np.ndarray) -> None:
-    """Move the texts of some axes apart, into the axes, and beside points [shape=(n_points, 2)] where that is near.
+    """Move the texts of some axes apart, into the axes, and beside points [shape=(n_points, 2)].
 
     Texts and points have data coordinates. To be called when the figure is complete: what matters is where texts
     stand in pixels.
@@ -127,6 +127,6 @@ def separate_labels(ax: Axes, points: np.ndarray) -> None:
     anchors = ax.transData.transform([text.get_position() for text in ax.texts])
     sizes = np.array([extent.size for extent in extents]) + 4
     marks = np.pad(ax.transData.transform(points), ((0, 0), (0, 2)), constant_values=8 * ax.figure.dpi / 72)
-    centres = place_labels(anchors, sizes, bounds=ax.get_window_extent().extents, points=marks)
+    centres = place_labels(anchors, sizes, bounds=ax.get_window_extent().extents, taken=marks)
     for text, position in zip(ax.texts, ax.transData.inverted().transform(centres), strict=True):
         text.set_position(position)

@@ -16,7 +16,7 @@ from scipy import signal
 
 from audiostyle.baselines.equaliser import equaliser
 from audiostyle.datasets import clips
-from audiostyle.sound.levels import loudness_difference, rms, without_offset
+from audiostyle.sound.levels import Meter, rms, without_offset
 from audiostyle.sound.read import load_audio
 from audiostyle.sound.samples import Sound
 from audiostyle.transfer import transfer_style
@@ -25,6 +25,10 @@ from experiments.results import Results
 SR = 48_000
 # Hz above which a file of 22 050 Hz has nothing.
 _FROM = 11_500
+
+
+def loudness_difference(y: np.ndarray, reference: np.ndarray, sr: int) -> float:
+    return Meter(Sound.of(y, sr)).louder_than(Meter(Sound.of(reference, sr)))
 
 
 def stereo(path: Path) -> np.ndarray:

@@ -19,7 +19,7 @@ from audiostyle.encoders.infinite import InfiniteEncoder
 from audiostyle.encoders.random import RandomEncoder
 from audiostyle.losses import Evaluation, TransferLoss, paper_content_loss, paper_style_loss
 from audiostyle.phase.griffin_lim import FAST_MOMENTUM, griffin_lim
-from audiostyle.spectrogram import magnitudes, n_frames_for
+from audiostyle.spectrogram import magnitudes
 from experiments.results import Results
 
 N_FILTERS, N_BINS = 4096, 1025
@@ -60,7 +60,7 @@ def compared(seconds: dict[str, list[float]], **about: object) -> list[dict]:
 
 def spectrum(seconds: float, seed: int = 0) -> torch.Tensor:
     """Return a log magnitude spectrogram of decaying bands that come and go [shape=(1025, n_frames)]."""
-    n_frames = n_frames_for(int(seconds * 22050), 1024)
+    n_frames = 1 + -(-int(seconds * 22050) // 1024)
     generator = torch.Generator().manual_seed(seed)
     tilt = torch.exp(-torch.arange(N_BINS) / 200.0)[:, None]
     slow = torch.rand(N_BINS, n_frames // 8 + 2, generator=generator)

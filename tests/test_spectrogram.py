@@ -26,7 +26,7 @@ def test_round_trip_at_every_length(rng, n_fft, hop):
     for n_samples in range(6 * hop, 7 * hop + 1):
         y = rng.normal(size=n_samples)
         D = stft(y, n_fft=n_fft, hop_length=hop)
-        assert D.shape[1] == spectrogram.n_frames_for(n_samples, hop)
+        assert D.shape[1] == 1 + -(-n_samples // hop)
         assert np.max(np.abs(istft(D, hop_length=hop, length=n_samples).numpy() - y)) < 1e-13
 
 

@@ -1,14 +1,11 @@
 """Labels on a plane that stand apart from each other."""
 
-from collections.abc import Iterator, Sequence
-from itertools import chain
+from collections.abc import Sequence
 
 import numpy as np
 
 _ANGLES = np.linspace(0, 2 * np.pi, 24, endpoint=False)
 _RINGS = 200
-# A label that is moved by so many times its height is no longer seen to belong.
-_NEAR = 2.5
 
 
 def place_labels(
@@ -17,14 +14,12 @@ def place_labels(
     *,
     bounds: tuple[float, float, float, float],
     taken: Sequence[np.ndarray] = (),
-    points: Sequence[np.ndarray] = (),
 ) -> np.ndarray:
     """Place labels near what they name so that none overlaps another, each in turn on growing rings.
 
     `anchors` are where their centres would best be and `sizes` widths and heights, both [shape=(n_labels, 2)]; `bounds`
-    left, lowest, right and highest coordinate. Boxes `taken` (centre, width and height) are kept free as well; boxes
-    of `points` only where a label finds room beside them that is not far from what it names. Returns the centres
-    [shape=(n_labels, 2)]; a label for which there is no room stays where it would best be.
+    left, lowest, right and highest coordinate. Boxes `taken` (centre, width and height) are kept free as well. Returns
+    the centres [shape=(n_labels, 2)]; a label for which there is no room stays where it would best be.
 
     Examples
     --------
@@ -38,21 +33,9 @@ def place_labels(
     for anchor, size, least, most in zip(np.asarray(anchors, float), sizes, low, high, strict=True):
         near = _rings(np.clip(anchor, least, most), size.min() / 4)
         inside = (at for at in near if (at >= least).all() and (at <= most).all())
-        free = (at for at in inside if _is_free(at, size, boxes))
-        places.append(_beside(points, size, free, anchor))
+        places.append(next((at for at in inside if _is_free(at, size, boxes)), anchor))
         boxes.append(np.concatenate([places[-1], size]))
     return np.array(places).reshape(-1, 2)
-
-
-def _beside(points, size: np.ndarray, free: Iterator[np.ndarray], anchor: np.ndarray) -> np.ndarray:
-    """Return the first place where no point is, if one is near the first of all; else that one."""
-    first = next(free, anchor)
-    for at in chain([first], free):
-        if np.linalg.norm(at - first) > _NEAR * size.min():
-            break
-        if _is_free(at, size, points):
-            return at
-    return first
 
 
 def _rings(centre: np.ndarray, step: float):

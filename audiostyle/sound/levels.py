@@ -122,20 +122,6 @@ def check_audible(level: float, name: str) -> float:
     return level
 
 
-def loudness_difference(y: np.ndarray, reference: np.ndarray, sr: int) -> float:
-    """Compute how much louder one waveform is than another, in dB (`Meter.louder_than`).
-
-    Both have the shape (n_samples,) or (n_channels, n_samples) and the sample rate `sr` in Hz; neither is silent.
-
-    Examples
-    --------
-    >>> tone = np.sin(np.arange(22050) / 10)
-    >>> round(loudness_difference(2 * tone, tone, 22050), 2)
-    6.02
-    """
-    return Meter(Sound.of(y, sr)).louder_than(Meter(Sound.of(reference, sr)))
-
-
 def match_loudness(sound: Sound, found: Meter, content: Meter) -> tuple[Sound, float, str]:
     """Bring a sound to the loudness of the content, with no peak above −1 dBFS.
 

@@ -147,12 +147,3 @@ def test_labels_are_apart_and_inside(rng, spread):
     assert not _any_overlap([*boxes, taken])
     assert (centres - sizes / 2 >= -1e-6).all()
     assert (centres + sizes / 2 <= np.array(BOUNDS[2:]) + 1e-6).all()
-
-
-@pytest.mark.parametrize(("width", "beside"), [(10.0, True), (200.0, False)])
-def test_a_label_stands_beside_a_point_unless_that_were_far(width, beside):
-    anchor, size = np.array([[150.0, 100.0]]), np.full((1, 2), 12.0)
-    point = np.array([150, 100, width, width])
-    (centre,) = place_labels(anchor, size, bounds=BOUNDS, points=[point])
-    assert _overlap(np.array([*centre, 12, 12]), point) != beside
-    assert np.linalg.norm(centre - anchor) <= (2.5 * 12 if beside else 0)

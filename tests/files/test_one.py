@@ -8,8 +8,9 @@ import soundfile
 
 from audiostyle import TransferConfig, load_audio, transfer_style
 from audiostyle.files.one import Delivery, Part, Sources, transfer_files
-from audiostyle.sound.levels import loudness_difference, rms
+from audiostyle.sound.levels import rms
 from audiostyle.sound.samples import Sound
+from experiments.own_rate import loudness_difference
 from tests.signals import melody
 
 SR = 48000

@@ -7,8 +7,9 @@ import pytest
 
 from audiostyle.sound import levels, samples
 from audiostyle.sound.channels import keep_balance, mid_signal, mid_sound
-from audiostyle.sound.levels import Meter, loudness_difference, rms, set_level, without_clipping
+from audiostyle.sound.levels import Meter, rms, set_level, without_clipping
 from audiostyle.sound.samples import Sound
+from experiments.own_rate import loudness_difference
 from tests.signals import SR
 
 CEILING = 10 ** (-1 / 20)
