@@ -13,7 +13,7 @@ from audiostyle import __version__
 from audiostyle.system import whole_file
 
 # Raise it whenever code computes other numbers than before: whatever was stored is then computed again.
-VERSION = 3
+VERSION = 4
 
 
 def cache_key(name: str, **settings: object) -> str:

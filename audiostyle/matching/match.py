@@ -45,7 +45,7 @@ class Constants(NamedTuple):
     peaks: float = 0.4  # nepers by which the strongest band is raised: an average of partials is flat
     loud: float = 0.5  # share of the matched loudness in the result's; the rest is the content's
     frames: int = 5  # odd number of frames over which the expectation is averaged
-    noise: float = 1.2  # nepers over its quietest level up to which a band is noise; at twice that it is free
+    noise: float = 1.8  # nepers over its quietest level up to which a band is noise; at twice that it is free
 
 
 # Of a voice pitch says little, as no two say the same at one pitch: what is alike is how bands move.
