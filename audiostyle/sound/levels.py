@@ -24,6 +24,8 @@ _HOP, _HOPS, _ABSOLUTE_GATE, _RELATIVE_GATE, _OFFSET = 0.1, 4, -70.0, -10.0, 0.6
 _MEASURED_AT = 0.05
 # Samples that are measured at a time, about.
 _STEP = 1 << 20
+# A limited sound gains less than it is turned up, so the gain is found in rounds.
+_ROUNDS, _MISS_DB, _FARTHER = 8, 0.1, 1.3
 # Differences of loudness below this are hardly heard.
 _AUDIBLE_DB = 1.0
 _TINY = 1e-30
@@ -125,8 +127,9 @@ def check_audible(level: float, name: str) -> float:
 def match_loudness(sound: Sound, found: Meter, content: Meter) -> tuple[Sound, float, str]:
     """Bring a sound to the loudness of the content, with no peak above −1 dBFS.
 
-    Peaks above are turned down by a limiter, up to 12 dB. What would need more is turned down as a whole and stays
-    quieter than the content, which is not silent. `found` and `content` are the meters of the sound and of the content.
+    Peaks above are turned down by a limiter, up to 12 dB, and the loudness that takes is made up for. What would need
+    more is turned down as a whole and stays quieter than the content, which is not silent. `found` and `content` are
+    the meters of the sound and of the content.
 
     Returns
     -------
@@ -138,10 +141,14 @@ def match_loudness(sound: Sound, found: Meter, content: Meter) -> tuple[Sound, f
     """
     if found.peak == 0:
         return sound, 1.0, "The sound is silent."
-    over = _decibels(found.peak) - CEILING_DB
-    gain = min(-found.louder_than(content), _MOST_LIMITED_DB - over)
-    made, limited_by = turned_up(sound, gain), over + gain
-    missing = -Meter(made).louder_than(content) if limited_by > 0 else 0.0
+    over, wanted = _decibels(found.peak) - CEILING_DB, -found.louder_than(content)
+    for _ in range(_ROUNDS):
+        gain = min(wanted, _MOST_LIMITED_DB - over)
+        made, limited_by = turned_up(sound, gain), over + gain
+        missing = -Meter(made).louder_than(content) if limited_by > 0 else 0.0
+        if wanted > gain or abs(missing) < _MISS_DB:
+            break
+        wanted += _FARTHER * missing
     note = "The sound has the content's loudness"
     if missing >= _AUDIBLE_DB:
         note = f"The sound is {missing:.1f} dB quieter than the content"

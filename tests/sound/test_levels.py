@@ -91,6 +91,13 @@ def test_what_cannot_be_as_loud_is_quieter_and_says_so(noise):
     assert "12.0 dB" in note
 
 
+def test_limited_loudness_is_made_up_for(rng):
+    content = 0.31 * np.tanh(3 * rng.normal(size=2 * SR))  # hardly a peak above its level, as mastered music
+    y, _, note = match_loudness(0.1 * rng.normal(size=2 * SR), content)
+    assert np.abs(y).max() <= CEILING * (1 + 1e-6)
+    assert abs(loudness_difference(y, content, SR)) < 0.1, note
+
+
 def test_limited_in_blocks_is_limited_whole(noise):
     spiky = noise.copy()
     spiky[::5000] = 0.5
