@@ -119,7 +119,7 @@ class TransferLoss:
         self._losses = (FusedLosses if fused else _autograd_losses)(encoder, content, style)
         self.units = self.content_unit, self.style_unit = units or loss_units(encoder, content, style)
         self.balance = balance
-        # The losses are squared distances: squared too, b weighs the distances. E, as the content's own loss is 0.
+        # Losses are squared distances, so b² weighs as b does a distance. The content's own loss is 0: E is the unit.
         self.content_weight = (1 - balance) ** 2 / self.content_unit
         self.style_weight = balance**2 / self.style_unit
 

@@ -2,7 +2,7 @@
 
 Arrays have the axis order (n_bins, n_frames), with n_fft = 2 (n_bins - 1). The transform is torch's, so that it can be
 differentiated and moved to a GPU, with librosa's padding (zeros, half a window on both sides) and zeros up to a whole
-number of hops: the last frame's centre never lies before the last sample, which so can be told from the transform.
+number of hops, so that the last frame is centred at or after the last sample, and `istft` recovers every sample.
 """
 
 from functools import lru_cache

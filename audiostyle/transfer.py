@@ -203,9 +203,8 @@ def transfer_sound(
     (mid, cancels), (style_mid, _) = mid_sound(content), mid_sound(style)
     analysed = at_level(mid, LEVEL, name="content"), at_level(style_mid, LEVEL, name="style")
     started = time.perf_counter()
-    sound, note, found, found_alone = content, _CANCELLED * cancels, {}, False
+    sound, note, used, found, at_config_level = content, _CANCELLED * cancels, (0,), {}, False
     with tqdm(desc="transfer", disable=not progress) as bar:
-        used = (0,)
         if config.method == "matched" and config.balance > 0:
             sound, used = _matched(content, *analysed, config, bar)
         if not config.filters:
@@ -215,8 +214,8 @@ def transfer_sound(
             )
             A = np.concatenate([transposed(A, semitones, sr=config.sr) for semitones in used])
             y, found = _optimised(held, A, config, bar, callback)
-            found_alone = (content.sr, content.n_channels) == (config.sr, 1) or not config.keeps_content
-            if found_alone:
+            at_config_level = (content.sr, content.n_channels) == (config.sr, 1) or not config.keeps_content
+            if at_config_level:
                 sound = Sound.of(y, config.sr)
             else:
                 sound = regained(sound, before=held, after=y, found_at=config.sr)
@@ -238,10 +237,10 @@ def transfer_sound(
     gain, level_note = 1.0, "The content as it was."
     if met.peak > 1 or not (config.filters and config.balance == 0):
         sound, gain, level_note = match_loudness(sound, met, Meter(content))
-    # That gain starts from the sound as it was found; `TransferResult.gain` starts from the level of the computation.
-    gain *= 1.0 if found_alone else met.rms / config.level
-    seconds = time.perf_counter() - started
-    return TransferResult(sound, config, gain, f"{level_note} {note}".strip(), seconds, **found)
+    # `TransferResult.gain` starts from the configuration's level. Optimised samples have it; others are at `met.rms`.
+    gain *= 1.0 if at_config_level else met.rms / config.level
+    note = f"{level_note} {note}".strip()
+    return TransferResult(sound, config, gain, note, time.perf_counter() - started, **found)
 
 
 def _matched(

@@ -6,8 +6,9 @@ is the arc-cosine kernel of order 1 (Cho & Saul 2009),
 
     K(p, q) = ½ ‖p‖ ‖q‖ (sin θ + (π − θ) cos θ) / π,   θ the angle between p and q,
 
-for LeakyReLU with slope a it is ``(1 − a)² K_relu + a ⟨p, q⟩``, and without activation ``⟨p, q⟩``. Inner products
-of patches are box sums along the diagonals of the frame Gram matrix, so that neither filters nor features appear.
+and ``⟨p, q⟩`` without activation. LeakyReLU with slope a is ``a x + (1 − a) relu(x)``; as E[⟨w, p⟩ relu(⟨w, q⟩)] is
+½ ⟨p, q⟩, it has ``(1 − a)² K_relu + a ⟨p, q⟩``. Inner products of patches are box sums along the diagonals of the frame
+Gram matrix, so that neither filters nor features appear.
 """
 
 import math
@@ -145,8 +146,8 @@ class InfiniteEncoder(Encoder):
         once as row and once as column. It treats the other columns as constants.
 
         The chain rule by hand, since one pass then gives both, in memory that does not grow with n²: with
-        G = ∂sum/∂⟨p, q⟩ the gradient is Y boxᵀ(G)ᵀ. K depends on the norms of p too, which is ∂‖p‖² = 2 ⟨p, ∂p⟩ and so
-        goes onto the diagonal of G where p is among the columns.
+        G = ∂sum/∂⟨p, q⟩ the gradient is Y boxᵀ(G)ᵀ. K also depends on ‖p‖, and ∂‖p‖ = ⟨p, ∂p⟩ / ‖p‖ adds a multiple of
+        p itself: through the diagonal of G where p is a column, else through X.
         """
         total = torch.zeros((), dtype=torch.float64, device=X.device)
         gradient = None if scale is None else torch.zeros_like(X)
@@ -177,7 +178,8 @@ class InfiniteEncoder(Encoder):
         """
         k = self.kernel_size
         gap2 = box_1d(frame_products(difference, difference, scratch), k)
-        # ‖p‖ − ‖q‖ = ⟨p − q, p + q⟩ / (‖p‖ + ‖q‖), and p + q = (p − q) + 2 q.
+        # chord² = ‖p/‖p‖ − q/‖q‖‖² = (‖p − q‖² − (‖p‖ − ‖q‖)²) / (‖p‖ ‖q‖), and
+        # ‖p‖ − ‖q‖ = ⟨p − q, p + q⟩ / (‖p‖ + ‖q‖) with p + q = (p − q) + 2 q.
         delta = (gap2 + 2 * box_1d(frame_products(difference, y, scratch), k)) / (nx + ny)
         chord2 = ((gap2 - delta.square()) / (nx * ny)).clamp(0, 4)
         apart = chord2 > 0  # where it is 0, the derivative of its root is infinite; that of the distance is 0
@@ -190,6 +192,7 @@ class InfiniteEncoder(Encoder):
     def add_distance_gradient(self, gradient, weights, difference, y, theta, nx, ny) -> torch.Tensor:
         """Add to `gradient` that of Σ_t weights_t · distance_t in x = y + difference."""
         k, share = self.kernel_size, self._relu_share / (2 * math.pi)
+        # ∂/∂p = own (p − q) − pull p + turn q, where p = (p − q) + q; the derivatives of θ cancel.
         turn = weights * theta * share
         pull = weights * torch.sin(theta) * ny / nx * share
         gradient.addcmul_(difference, box_1d_transposed(self._own * weights - pull, k))

@@ -11,7 +11,7 @@
 3. *Gain.* The difference of levels is a gain on the content's *complex* transform: no phase to be found, any sample
    rate, any number of channels.
 
-Time is linear in the content's length; of a style longer than 23 s a thousand frames are used.
+Time is linear in the content's length; of a style longer than 23 s a thousand frames are used (`describe.Library`).
 ``python -m experiments.fit_matching`` says what each of the `match.Constants` is worth and keeps them; from far away
 its search stops half a decibel farther from the truth.
 """
