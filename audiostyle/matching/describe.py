@@ -245,8 +245,8 @@ def _age(rises: torch.Tensor) -> torch.Tensor:
     y = rises.cpu().numpy().astype(np.float64)
     highest = _windows(np.pad(y, (3, 2), constant_values=-np.inf), 6).max(1)
     mean = np.nanmean(_windows(np.pad(y, (8, 7), constant_values=np.nan), 16), 1)
-    onsets = []
-    for n in np.flatnonzero((y == highest) & (y >= mean + 0.12 * np.percentile(y, 99))):
+    onsets, rise = [], 0.12 * float(torch.from_numpy(y).quantile(0.99))  # numpy's takes 80 ms to import
+    for n in np.flatnonzero((y == highest) & (y >= mean + rise)):
         if not onsets or n > onsets[-1] + 4:
             onsets.append(n)
     frames, onsets = np.arange(len(y)), np.array([-3, *onsets])  # a clip may begin within a note
