@@ -1,5 +1,3 @@
-"""Signals, waits and small helpers that several tests share."""
-
 import os
 
 import numpy as np

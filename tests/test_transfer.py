@@ -63,7 +63,6 @@ def test_a_transfer_is_its_steps(content, style, phase):
 
 
 def test_loss_decreases_and_is_that_of_every_iteration(content, style, config):
-    """With a style longer than the content."""
     losses = run(content, np.resize(style, int(1.7 * len(content))), config).losses
     assert list(losses.columns) == ["iteration", "content", "style", "total"]
     assert losses["iteration"].tolist() == list(range(len(losses)))

@@ -21,7 +21,6 @@ from tests.signals import WAIT, files_below
 
 
 def run(command, **options):
-    """Run a command to its end; returns what it printed."""
     done = subprocess.run([str(word) for word in command], capture_output=True, text=True, **options)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

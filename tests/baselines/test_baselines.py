@@ -1,5 +1,3 @@
-"""Equaliser, cross-synthesis and musaicing."""
-
 import numpy as np
 import pytest
 

@@ -86,7 +86,6 @@ def lab_address(environment, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def browser():
-    """Chromium without a window."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -97,7 +96,6 @@ def browser():
 
 @pytest.fixture(scope="module")
 def open_page(browser):
-    """A function that opens an address."""
     contexts = []
 
     def make(address, *, width=1280, scheme="light"):

@@ -79,13 +79,11 @@ class Page:
         )
 
     def fold(self, *, opened):
-        """Show or hide what is folded away."""
         if ("mod-active" in self.control("fold").get_attribute("class")) != opened:
             self.control("fold").click()
         self.control("seed").wait_for(state="visible" if opened else "hidden")
 
     def upload(self, i, path, words):
-        """Choose a file and wait for what is said of it."""
         self.source(i).locator("input[type=file]").set_input_files(path)
         self.source(i).locator(".as-status", has_text=words).wait_for()
 
@@ -100,7 +98,6 @@ class Page:
         self.wait_for_function(f"(b) => ![null, b].includes(({IMAGES})()[2])", arg=before[2])
 
     def run(self, name="run"):
-        """Press a button and wait for the result."""
         before = self.evaluate(IMAGES)
         self.control(name).click()
         self.await_result(before)

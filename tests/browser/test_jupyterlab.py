@@ -1,5 +1,3 @@
-"""The widgets in JupyterLab in Chromium."""
-
 import re
 
 import pytest
@@ -17,8 +15,6 @@ LABELS_OVER_LABELS = """() => { const texts = [...document.querySelectorAll('.as
 
 @pytest.fixture(scope="module")
 def opened(open_page, lab_address):
-    """A function that opens a notebook and runs all of it."""
-
     def open_notebook(name):
         address, token = lab_address.split("/lab?")
         page = open_page(f"{address}/lab/tree/{name}.ipynb?reset&{token}")

@@ -22,7 +22,6 @@ STATE = """(i) => { const player = document.querySelectorAll('.as-player')[i];
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    """All of the site, in a folder."""
     made = build(tmp_path_factory.mktemp("pages") / "site")
     assert sum(path.stat().st_size for path in made.rglob("*") if path.is_file()) <= 25_000_000
     return made
@@ -30,7 +29,6 @@ def site(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def address(site):
-    """Where the site is served."""
     handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(site))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -1,5 +1,3 @@
-"""Clips and pairs of the registry, how they are fetched, and known targets."""
-
 import http.server
 import os
 import shutil
@@ -48,7 +46,6 @@ def recordings(tmp_path, monkeypatch):
 
 @pytest.fixture
 def served(recordings, serve):
-    """The mirror behind a local HTTP server."""
     mirror, data, set_urls = recordings
     set_urls(serve(partial(http.server.SimpleHTTPRequestHandler, directory=str(mirror))).url)
     return mirror, data

@@ -161,7 +161,6 @@ def test_everything_is_read_at_16_khz_levelled_and_its_channels_mixed(tmp_path):
 
 
 def test_bad_questions_get_clear_answers(corpus):
-    """Others are those of the command."""
     with pytest.raises(TypeError, match="speakers='910'"):
         load_recordings(corpus, speakers="910")
     with pytest.raises(FileNotFoundError, match="fetch vctk"):

@@ -1,5 +1,3 @@
-"""The drawing shows the match that it is given."""
-
 import numpy as np
 import pytest
 

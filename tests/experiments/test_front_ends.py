@@ -1,5 +1,3 @@
-"""Front ends, style pooled over frequency and rhythm, and the objective that they make together."""
-
 import librosa
 import numpy as np
 import pytest

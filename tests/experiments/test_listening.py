@@ -1,5 +1,3 @@
-"""Scores of a distance against listeners, and the distances of experiments/listening."""
-
 import numpy as np
 import pytest
 from scipy.stats import kendalltau, spearmanr

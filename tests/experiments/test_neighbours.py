@@ -14,7 +14,6 @@ SMALL = replace(GRAM, n_iter=5)
 
 @pytest.fixture
 def audio():
-    """Two tunes and two timbres; two seconds."""
     tune, other = [220, 277, 330, 440] * 2, [330, 262, 392, 294] * 2
     dark, bright = [1, 0.3], [0.3, 1, 0.6, 0.9, 0.4]
     content, style, target = (

@@ -1,5 +1,3 @@
-"""The paper's results of a pair, and their numbers."""
-
 from dataclasses import replace
 
 import numpy as np

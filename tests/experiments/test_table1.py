@@ -30,7 +30,6 @@ def items(rng):
 
 @pytest.fixture(scope="module")
 def bundled():
-    """Six utterances of each of five bundled voices."""
     return load_recordings(paths.registry_dir() / "mini_corpus", speakers=5, per_speaker=6)
 
 

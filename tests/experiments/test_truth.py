@@ -15,7 +15,6 @@ from tests.signals import SR, melody
 
 @pytest.fixture
 def sounds():
-    """Content, style and target: two tunes and two timbres."""
     tune, other = [220, 277, 330, 440], [330, 262, 392, 294]
     dark, bright = [1, 0.3], [0.3, 1, 0.6, 0.9, 0.4]
     parts = (tune, dark), (other, bright), (tune, bright)

@@ -10,7 +10,6 @@ from experiments import width
 
 @pytest.fixture
 def given():
-    """Content and style of 24 frames and 12 bins."""
     generator = torch.Generator().manual_seed(0)
     content, style = (torch.rand(12, 24, generator=generator) ** 2 for _ in range(2))
     style[6:] *= 3

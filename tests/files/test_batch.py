@@ -35,7 +35,6 @@ def run(*words):
 
 
 def make(*more):
-    """Transfer a folder's three contents to one style."""
     return run("in", "style.wav", "-o", "out", *more)
 
 
@@ -133,7 +132,6 @@ def test_after_a_stop_no_older_sound_or_settings_pass_for_the_new(work, monkeypa
 
 
 def test_a_recipe_cuts_the_file_that_it_cut_and_writes_as_it_wrote(work):
-    """Others have their own length."""
     options = ["--content-start", "0.5", "--sr", "16000", "--subtype", "pcm_24"]
     assert run("in/0.wav", "in/1.wav", "--style", "style.wav", "-o", "out", *options) == 0
     recipe = ["--recipe", "out/1__style.wav.json"]

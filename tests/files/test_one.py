@@ -1,5 +1,3 @@
-"""Sound files in, a sound file out."""
-
 import sys
 
 import numpy as np

@@ -16,7 +16,6 @@ from tests.signals import tone
 
 
 def matched(content, style):
-    """The content with the matched timbre."""
     return match_timbre(content, style).gain.apply(content, SR)
 
 

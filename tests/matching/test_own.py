@@ -1,5 +1,3 @@
-"""The content's own rate and channels."""
-
 import numpy as np
 import pytest
 import torch

@@ -1,5 +1,3 @@
-"""Fixtures shared by the tests of the speakers."""
-
 from pathlib import Path
 
 import numpy as np

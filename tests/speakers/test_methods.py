@@ -1,5 +1,3 @@
-"""Front ends and their kernels, blocks of many clips, and classifiers."""
-
 from dataclasses import replace
 
 import numpy as np

@@ -85,7 +85,6 @@ class TestSketcher:
 
 @pytest.fixture
 def folder(talk, monkeypatch):
-    """Six utterances of three voices as files, and tasks of four."""
     monkeypatch.setattr(sketch, "CHUNK", 4)
     return talk
 

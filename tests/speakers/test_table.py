@@ -1,5 +1,3 @@
-"""Table 1: its columns, honest splits, and speakers that are told apart."""
-
 from dataclasses import replace
 
 import numpy as np

@@ -1,5 +1,3 @@
-"""Fixtures shared by the tests of the widgets."""
-
 import io
 
 import pytest

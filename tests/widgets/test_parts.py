@@ -1,5 +1,3 @@
-"""Parts of the pages: jobs, controls, player, blind test."""
-
 import io
 import threading
 

@@ -21,7 +21,6 @@ def source():
 
 
 def read(source):
-    """Return the cut, and its rate."""
     y, _, form = load(source.cut, source.cut)
     return y, form.sr
 
