@@ -10,11 +10,6 @@ from audiostyle.losses import TransferLoss, content_loss, paper_content_loss, pa
 from tests.signals import DOUBLE, clip
 
 
-@pytest.fixture
-def encoder():
-    return RandomEncoder(n_filters=10, kernel_size=3, dtype=DOUBLE)
-
-
 def test_the_papers_losses_by_hand():
     encoder = RandomEncoder(n_filters=2, kernel_size=1, activation="none")
     encoder._filters = torch.eye(2)[:, :, None]  # features are the spectrogram itself
@@ -24,7 +19,8 @@ def test_the_papers_losses_by_hand():
     assert paper_style_loss(encoder, X, A).item() == pytest.approx((1 + 81 + 81 + 529) / (4 * 4 * 4))
 
 
-def test_kernel_forms_equal_eq_1_and_eq_6_at_any_lengths(encoder):
+def test_kernel_forms_equal_eq_1_and_eq_6_at_any_lengths():
+    encoder = RandomEncoder(n_filters=10, kernel_size=3, dtype=DOUBLE)
     X, P, A = clip(0, 9), clip(1, 9), clip(1, 14)
     assert float(paper_content_loss(encoder, X, P)) == pytest.approx(
         10 * 7 * float(content_loss(encoder, X, P)), rel=1e-12

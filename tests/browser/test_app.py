@@ -254,13 +254,11 @@ def test_outsiders_are_refused_and_other_machines_forbidden(open_page, app_addre
 
 
 def test_axe_finds_what_is_wrong(app):
-    app.evaluate(
-        "document.querySelector('.as-form').insertAdjacentHTML('beforeend', '<input id=\"unnamed\">')"
-    )
+    app.evaluate("document.querySelector('.as-form').insertAdjacentHTML('beforeend', '<input id=bare>')")
     try:
-        assert app.violations() == [("label", [["#unnamed"]])]
+        assert app.violations() == [("label", [["#bare"]])]
     finally:
-        app.evaluate("document.querySelector('#unnamed').remove()")
+        app.evaluate("document.querySelector('#bare').remove()")
 
 
 @pytest.mark.skipif(SHOTS is None, reason="make screenshots asks for it")

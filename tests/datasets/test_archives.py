@@ -195,9 +195,7 @@ def test_too_small_an_archive_is_an_error(designs, message):
         archives.choose_vctk(archive.namelist(), designs)
 
 
-@pytest.mark.parametrize(
-    "name", ["../p224/p224_00{}_mic1.flac", "wav48_silence_trimmed/../../x_00{}_mic1.flac"]
-)
+@pytest.mark.parametrize("name", ["../p9/p9_00{}_mic1.flac", "wav48_silence_trimmed/../../x_00{}_mic1.flac"])
 def test_members_outside_the_folder_are_none_of_vctk(serve_body, tmp_path, name):
     names = [f"wav48_silence_trimmed/{name}".format(i) for i in range(4)]
     fetch(serve_body(vctk_zip(extra=names)), tmp_path / "corpus")

@@ -8,13 +8,9 @@ from audiostyle.encoders.random import RandomEncoder
 from audiostyle.losses import TransferLoss, content_loss, loss_units, style_loss
 from tests.signals import DOUBLE, clip
 
-ENCODERS = {
-    **{
-        f"random {name}": RandomEncoder(12, kernel_size=3, activation=name, dtype=DOUBLE)
-        for name in ("relu", "selu")
-    },
-    **{f"infinite {name}": InfiniteEncoder(3, name, dtype=DOUBLE) for name in CLOSED_FORMS},
-}
+SMALL = {"kernel_size": 3, "dtype": DOUBLE}
+ENCODERS = {f"random {name}": RandomEncoder(12, activation=name, **SMALL) for name in ("relu", "selu")}
+ENCODERS |= {f"infinite {name}": InfiniteEncoder(activation=name, **SMALL) for name in CLOSED_FORMS}
 every = pytest.mark.parametrize("encoder", ENCODERS.values(), ids=ENCODERS)
 
 
@@ -104,10 +100,9 @@ def test_objective_and_its_gradient_are_those_of_the_losses(encoder):
 
 @every
 def test_the_shortest_clip_is_one_patch(encoder):
-    X, Y = clip(0, encoder.kernel_size), clip(1, encoder.kernel_size)
-    assert encoder.encode(X).n_patches == encoder.n_patches(encoder.kernel_size) == 1
+    n = encoder.kernel_size
+    X, Y = clip(0, n), clip(1, n)
+    assert encoder.encode(X).n_patches == encoder.n_patches(n) == 1
     assert float(content_loss(encoder, X, Y)) > 0
-    with pytest.raises(
-        ValueError, match=f"{encoder.kernel_size - 1} frames.*kernel_size={encoder.kernel_size}"
-    ):
+    with pytest.raises(ValueError, match=f"{n - 1} frames.*kernel_size={n}"):
         encoder.encode(X[:, 1:])

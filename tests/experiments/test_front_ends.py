@@ -33,12 +33,8 @@ def test_an_encoder_behind_a_front_end_keeps_to_the_contract(encoder):
     X, C, A = clip(0, 9, 129), clip(1, 9, 129), clip(2, 7, 129)
     inner, seen = encoder.inner, [encoder.front_end(Y) for Y in (X, C, A)]
     assert encoder.n_patches(9) == inner.n_patches(seen[0].shape[1])
-    assert float(content_loss(encoder, X, C)) == pytest.approx(
-        float(content_loss(inner, *seen[:2])), rel=1e-12
-    )
-    assert float(style_loss(encoder, X, A)) == pytest.approx(
-        float(style_loss(inner, seen[0], seen[2])), rel=1e-9
-    )
+    for loss, given, of_inner in ((content_loss, (X, C), seen[:2]), (style_loss, (X, A), seen[::2])):
+        assert float(loss(encoder, *given)) == pytest.approx(float(loss(inner, *of_inner)), rel=1e-9)
     assert loss_units(encoder, C, A) == pytest.approx(loss_units(inner, *seen[1:]), rel=1e-12)
     loss = TransferLoss(encoder, C, A, balance=0.6)
     gradient = loss(X).gradient
@@ -79,9 +75,7 @@ def test_patches_by_hand():
     patches = Patches(FrontEnd(3), 2, n_bands=2, stride=2)(X)
     assert patches.T.tolist() == [[0, 1, 4, 5], [2, 3, 6, 7], [4, 5, 8, 9], [6, 7, 10, 11]]
     cut = Patches(FrontEnd(3), 2, stride=2)
-    assert cut(X[:, :3]).T.tolist() == [[0, 1, 4, 5, 8, 9], [2, 0, 6, 0, 10, 0]], (
-        "the last frame is not left out"
-    )
+    assert cut(X[:, :3]).T.tolist() == [[0, 1, 4, 5, 8, 9], [2, 0, 6, 0, 10, 0]], "the last frame counts"
     assert cut.n_columns(3) == 2
 
 

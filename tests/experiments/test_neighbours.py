@@ -16,10 +16,8 @@ SMALL = replace(GRAM, n_iter=5)
 def audio():
     tune, other = [220, 277, 330, 440] * 2, [330, 262, 392, 294] * 2
     dark, bright = [1, 0.3], [0.3, 1, 0.6, 0.9, 0.4]
-    content, style, target = (
-        melody(notes, harmonics=h) for notes, h in ((tune, dark), (other, bright), (tune, bright))
-    )
-    return PairAudio(content, style, target, 22050)
+    parts = (tune, dark), (other, bright), (tune, bright)
+    return PairAudio(*(melody(notes, harmonics=harmonics) for notes, harmonics in parts), 22050)
 
 
 def test_a_rhythm_that_is_held_is_kept(audio):

@@ -112,10 +112,8 @@ def test_a_content_that_broke_leaves_the_earlier_result(work, capsys):
     assert "0 made, 3 there already" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(
-    ("stopped", "then"), [("one.open_writer", ["--balance", "0.3"]), ("batch.write_settings", [])]
-)
-def test_after_a_stop_no_older_sound_or_settings_pass_for_the_new(work, monkeypatch, capsys, stopped, then):
+@pytest.mark.parametrize(("at", "then"), [("one.open_writer", "--balance 0.3"), ("batch.write_settings", "")])
+def test_after_a_stop_no_older_sound_or_settings_pass_for_the_new(work, monkeypatch, capsys, at, then):
     assert make() == 0
     older = (work / "out" / "1__style.wav").read_bytes()
 
@@ -123,11 +121,11 @@ def test_after_a_stop_no_older_sound_or_settings_pass_for_the_new(work, monkeypa
         raise OSError("the disk is full")
 
     with monkeypatch.context() as broken:
-        broken.setattr(f"audiostyle.files.{stopped}", full)
+        broken.setattr(f"audiostyle.files.{at}", full)
         assert make("--balance", "0.3") == 1
-    assert ((work / "out" / "1__style.wav").read_bytes() == older) == (stopped == "one.open_writer")
+    assert ((work / "out" / "1__style.wav").read_bytes() == older) == (at == "one.open_writer")
     capsys.readouterr()
-    assert make(*then) == 0
+    assert make(*then.split()) == 0
     assert "3 made, 0 there already" in capsys.readouterr().out
 
 

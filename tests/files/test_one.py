@@ -28,9 +28,8 @@ def folder(tmp_path, rng):
 
 def run(folder, output="out.wav", config=None, content="c.wav", styles=("s.flac",), **delivery):
     sources = Sources(Part(folder / content), tuple(Part(folder / s) for s in styles))
-    made, _ = transfer_files(
-        sources, folder / output, config or TransferConfig(), delivery=Delivery(**delivery), progress=False
-    )
+    how = {"delivery": Delivery(**delivery), "progress": False}
+    made, _ = transfer_files(sources, folder / output, config or TransferConfig(), **how)
     return made, soundfile.info(folder / output), load_audio(folder / output, sr=None, mono=False)[0]
 
 
