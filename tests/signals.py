@@ -1,6 +1,8 @@
+import io
 import os
 
 import numpy as np
+import soundfile
 import torch
 
 from audiostyle.datasets import paths
@@ -33,6 +35,11 @@ def melody(notes, *, harmonics, sr=SR, seconds_each=0.25):
         for f in notes
     ]
     return (0.1 * np.concatenate(tones)).astype(np.float32)
+
+
+def samples(player, name):
+    """What a slot of a widget would play."""
+    return soundfile.read(io.BytesIO(player[name]["audio"]), dtype="float32")[0]
 
 
 def elsewhere(**more):

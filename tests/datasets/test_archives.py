@@ -1,10 +1,10 @@
 """Downloads against a server on this machine, with and without range requests; nothing is left half-written."""
 
-import hashlib
 import http.server
 import io
 import tarfile
 import zipfile
+from hashlib import md5
 
 import pytest
 
@@ -15,6 +15,11 @@ from tests.signals import files_below
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 DESIGNS = ((1, 3), (2, 2))
 WANTED = {"p225": 3, "p226": 2}
+EXPECTED = sorted(
+    f"wav48_silence_trimmed/{speaker}/{speaker}_{number:03d}_mic1.flac"
+    for speaker, count in WANTED.items()
+    for number in range(1, count + 1)
+)
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -78,20 +83,8 @@ def vctk_zip(*, extra=(), prefix="", filler=200_000):
     return buffer.getvalue()
 
 
-def md5(body):
-    return hashlib.md5(body).hexdigest()
-
-
-def expected():
-    return sorted(
-        f"wav48_silence_trimmed/{speaker}/{speaker}_{number:03d}_mic1.flac"
-        for speaker, count in WANTED.items()
-        for number in range(1, count + 1)
-    )
-
-
 def fetch(server, folder, **options):
-    options = {"md5": md5(server.body), "designs": DESIGNS, "progress": False, **options}
+    options = {"md5": md5(server.body).hexdigest(), "designs": DESIGNS, "progress": False, **options}
     return archives.fetch_vctk(folder, url=server.url, **options)
 
 
@@ -119,7 +112,7 @@ def test_only_the_members_needed_are_downloaded_where_the_server_knows_ranges(
 ):
     server = serve_body(vctk_zip(prefix=prefix), **options)
     assert fetch(server, tmp_path) == tmp_path
-    assert files_below(tmp_path) == expected()
+    assert files_below(tmp_path) == EXPECTED
     target = tmp_path / "wav48_silence_trimmed" / "p225" / "p225_003_mic1.flac"
     assert target.read_bytes() == b"p225 3" * 100
     assert (server.sent < len(server.body) / 4) == options.get("ranges", True)
@@ -129,7 +122,7 @@ def test_only_the_members_needed_are_downloaded_where_the_server_knows_ranges(
 def test_a_second_call_mends_what_is_damaged_and_leaves_the_rest(serve_body, tmp_path):
     server = serve_body(vctk_zip())
     fetch(server, tmp_path)
-    first, second = (tmp_path / name for name in expected()[:2])
+    first, second = (tmp_path / name for name in EXPECTED[:2])
     whole = first.read_bytes()
     first.write_bytes(bytes(len(whole)))
     kept = second.stat().st_mtime_ns
@@ -142,9 +135,9 @@ def test_a_connection_that_breaks_leaves_no_half_file_and_continues(serve_body, 
     server = serve_body(vctk_zip(), breaks_at=3)
     with pytest.raises((OSError, ValueError), match="archive"):
         fetch(server, tmp_path)
-    assert set(files_below(tmp_path)) < set(expected())
+    assert set(files_below(tmp_path)) < set(EXPECTED)
     fetch(server, tmp_path)
-    assert files_below(tmp_path) == expected()
+    assert files_below(tmp_path) == EXPECTED
 
 
 def damaged(kind):
@@ -199,14 +192,14 @@ def test_too_small_an_archive_is_an_error(designs, message):
 def test_members_outside_the_folder_are_none_of_vctk(serve_body, tmp_path, name):
     names = [f"wav48_silence_trimmed/{name}".format(i) for i in range(4)]
     fetch(serve_body(vctk_zip(extra=names)), tmp_path / "corpus")
-    assert files_below(tmp_path) == [f"corpus/{name}" for name in expected()]
+    assert files_below(tmp_path) == [f"corpus/{name}" for name in EXPECTED]
 
 
 def test_librispeech_is_unpacked_once_and_whole(serve_body, tmp_path):
     server = serve_body(tar_of(*LIBRI))
     (tmp_path / "archive.zip").write_bytes(tar_of(*LIBRI[:2]))  # another, which is downloaded again
     for _ in range(2):
-        archives.fetch_librispeech(tmp_path, url=server.url, md5=md5(server.body), progress=False)
+        archives.fetch_librispeech(tmp_path, url=server.url, md5=md5(server.body).hexdigest(), progress=False)
     assert len(server.requested) == 1
     assert files_below(tmp_path) == sorted(name for name, _ in LIBRI)
     assert corpora.find_corpus(tmp_path).counts() == {"121": 2, "61": 2}
@@ -226,5 +219,7 @@ def test_a_tar_that_is_damaged_or_leaves_its_folder_is_refused_whole(serve_body,
     server, target = serve_body(body), tmp_path / "corpus"
     for _ in range(2):  # what failed once is not taken for done
         with pytest.raises(ValueError, match="the archive is damaged"):
-            archives.fetch_librispeech(target, url=server.url, md5=md5(server.body), progress=False)
+            archives.fetch_librispeech(
+                target, url=server.url, md5=md5(server.body).hexdigest(), progress=False
+            )
         assert files_below(tmp_path) == ["corpus/archive.zip"]

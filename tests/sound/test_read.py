@@ -35,9 +35,6 @@ def test_without_ffmpeg_the_sentence_names_it(tmp_path, monkeypatch):
         load_audio(tmp_path / "a.m4a")
 
 
-# Lengths
-
-
 def wav_of(size):
     def make(y):
         data = encoded(y)
@@ -150,9 +147,6 @@ def test_memory_follows_what_is_there_and_ends_at_a_limit(tmp_path, noise, monke
         load_audio(tmp_path / "a")
 
 
-# Parts, channels, rates
-
-
 def test_a_part_is_in_seconds_of_the_file(tmp_path, noise):
     soundfile.write(tmp_path / "a.wav", noise, 8000, subtype="FLOAT")
     y, _ = load_audio(tmp_path / "a.wav", sr=None, start=0.5, duration=0.25)
@@ -172,9 +166,6 @@ def test_channels_become_one_signal(tmp_path, noise):
     soundfile.write(tmp_path / "b.wav", np.stack([noise, -noise], axis=1), SR, subtype="FLOAT")
     with pytest.warns(UserWarning, match="cancel"):
         assert np.abs(load_audio(tmp_path / "b.wav")[0]) == pytest.approx(np.abs(noise), abs=1e-6)
-
-
-# What is no sound
 
 
 @pytest.mark.parametrize("rate", [0, 1, 999, 1000, 768_000, 768_001, 2**31 - 1])
@@ -225,9 +216,6 @@ def test_damaged_files_give_finite_samples_or_a_value_error(tmp_path):
     wrong = table[~table["outcome"].isin(fuzz.ALLOWED)]
     assert wrong.empty, wrong.to_string()
     assert set(table["outcome"]) == set(fuzz.ALLOWED)
-
-
-# Arrays
 
 
 def test_arrays_of_any_layout_are_waveforms(noise):

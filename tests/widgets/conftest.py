@@ -1,5 +1,3 @@
-import io
-
 import pytest
 import soundfile
 
@@ -8,16 +6,6 @@ from audiostyle.files.presets import get_preset
 from audiostyle.widgets.lab import StyleLab
 from audiostyle.widgets.pair_explorer import PairExplorer
 from tests.signals import SR, WAIT
-
-
-@pytest.fixture
-def samples():
-    """What a slot would play."""
-
-    def read(player, name):
-        return soundfile.read(io.BytesIO(player[name]["audio"]), dtype="float32")[0]
-
-    return read
 
 
 @pytest.fixture

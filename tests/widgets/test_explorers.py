@@ -11,7 +11,7 @@ from audiostyle.datasets.corpora import Recordings
 from audiostyle.files.presets import get_preset
 from audiostyle.widgets.renders import Rendered, load_stored, method_config, store
 from audiostyle.widgets.speaker_explorer import SpeakerExplorer
-from tests.signals import SR, WAIT
+from tests.signals import SR, WAIT, samples
 
 SMOKE = get_preset("smoke")
 
@@ -21,7 +21,7 @@ def select(explorer, **values):
     assert explorer.wait(WAIT)
 
 
-def test_explorer_opens_with_matched_timbre_and_computes_what_is_asked_for(explorer, samples):
+def test_explorer_opens_with_matched_timbre_and_computes_what_is_asked_for(explorer):
     assert explorer.shown.config.method == "matched"
     assert "matched timbre, balance 0.50" in explorer.status.text
     for name in ("content", "style", "result"):
@@ -54,7 +54,7 @@ def test_explorer_reads_what_is_stored_and_says_what_is_not(explorer, content):
     assert load_stored(pair, SMOKE.duration, replace(config, seed=1)) is None
 
 
-def test_explorer_blind_test_uses_its_sounds(explorer, samples):
+def test_explorer_blind_test_uses_its_sounds(explorer):
     controls = explorer.abx.controls
     controls["a"].value, controls["b"].value, controls["n_trials"].value = "content", "matched", 5
     explorer.abx.begin()
@@ -92,7 +92,7 @@ def test_map_keeps_the_distances_of_a_plane(speakers):
     np.testing.assert_allclose(shown @ shown.T, place @ place.T, atol=1e-9)
 
 
-def test_speaker_explorer_shows_and_plays_the_neighbours(speakers, samples):
+def test_speaker_explorer_shows_and_plays_the_neighbours(speakers):
     explorer, _ = speakers
     assert explorer.named.tolist() == ["p1", "p2", "p2"]
     assert [p["wrong"] for p in explorer.map.points] == [False] * 5 + [True]

@@ -15,7 +15,7 @@ from audiostyle.sound.read import load_audio
 from audiostyle.widgets import app
 from audiostyle.widgets.jobs import Ticket
 from audiostyle.widgets.lab import StyleLab
-from tests.signals import SR, WAIT
+from tests.signals import SR, WAIT, samples
 
 
 def run(lab, *, ends="info", **options):
@@ -30,7 +30,7 @@ def move(lab, **values):
         lab.controls[name].value = value
 
 
-def test_lab_runs_and_keeps_the_previous_result(lab, content, samples):
+def test_lab_runs_and_keeps_the_previous_result(lab, content):
     assert lab.player["result"] == {}
     run(lab)
     assert lab.status.text.startswith("Done")
@@ -46,7 +46,7 @@ def test_lab_runs_and_keeps_the_previous_result(lab, content, samples):
         assert f"style loss {made.numbers['style_share_limit']:.3f}" in lab.player[name]["note"]
 
 
-def test_lab_preview_is_three_seconds_of_the_content(lab, samples, again):
+def test_lab_preview_is_three_seconds_of_the_content(lab, again):
     lab.select(content="violin_canon", style="piano_fur_elise", n_iter=300, balance=0.9)
     lab.style.length = 6.0
     run(lab, preview=True)
@@ -202,7 +202,7 @@ def test_nothing_is_overwritten_and_names_say_what_it_is(lab, tmp_path):
     assert kept == {path: path.read_bytes() for path in kept}
 
 
-def test_result_comes_as_the_content_came(lab, tmp_path, content, samples, again):
+def test_result_comes_as_the_content_came(lab, tmp_path, content, again):
     y = np.stack([np.resize(content, 2 * 48000), 0.5 * np.resize(content, 2 * 48000)])
     soundfile.write(tmp_path / "stereo.wav", y.T, 48000, subtype="PCM_24")
     lab.select(content=str(tmp_path / "stereo.wav"))

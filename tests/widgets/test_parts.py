@@ -13,7 +13,7 @@ from audiostyle.widgets.abx import AbxPanel
 from audiostyle.widgets.jobs import Latest
 from audiostyle.widgets.parts import STATIC, Slider, Status, dropdown, put, whole_number
 from audiostyle.widgets.player import SyncPlayer
-from tests.signals import SR, WAIT
+from tests.signals import SR, WAIT, samples
 
 
 def started(jobs, work):
@@ -112,7 +112,7 @@ def test_page_asks_no_other_machine_for_anything():
         assert text.count("http") == (path.name == "index.html.j2"), path.name
 
 
-def test_player_shows_and_plays_what_it_is_given(content, style, samples):
+def test_player_shows_and_plays_what_it_is_given(content, style):
     player = SyncPlayer("Test", {"a": "A", "b": "B"})
     player.show("a", content, SR, note="first")
     slot = player["a"]
@@ -162,7 +162,7 @@ def test_picture_keeps_the_loudest_bin_at_the_top_of_the_scale():
         assert np.abs(image[:, 0] - bottom).max() < 1 / 255
 
 
-def test_abx_panel_plays_x_and_counts_answers(content, style, samples):
+def test_abx_panel_plays_x_and_counts_answers(content, style):
     sounds = {"one": (content, SR), "two": (style, SR)}
     panel = AbxPanel(sounds.__getitem__, [("first", "one"), ("second", "two")])
     panel.answer("A")  # nothing has begun
@@ -174,6 +174,7 @@ def test_abx_panel_plays_x_and_counts_answers(content, style, samples):
             np.testing.assert_array_equal(samples(panel.player, "x"), samples(panel.player, x.lower()))
             panel.controls["is_a" if x == "A" else "is_b"].click()
     assert "5 of 5 right, p = 0.0312" in panel.status.text
+    assert panel.controls["is_a"].disabled
     panel.controls["b"].value = "one"
     panel.begin()
     assert panel.test is None
