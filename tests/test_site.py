@@ -57,12 +57,8 @@ def site(tmp_path_factory):
         yield build.build(tmp_path_factory.mktemp("pages") / "site")
 
 
-def pages(site):
-    return {path.relative_to(site): path.read_text() for path in site.rglob("*.html")}
-
-
 def test_links_lead_somewhere_and_nothing_is_loaded_from_elsewhere(site):
-    found, seen = pages(site), 0
+    found, seen = {path.relative_to(site): path.read_text() for path in site.rglob("*.html")}, 0
     anchors = {
         (site / name).resolve(): set(re.findall(r' id="([^"]+)"', text)) for name, text in found.items()
     }

@@ -26,19 +26,15 @@ def test_help_answers_without_loading_what_computes():
     assert loaded.split() == []
 
 
-def command(monkeypatch, run, name="transfer"):
-    parser = argparse.ArgumentParser()
-    parser.set_defaults(command=name, run=run)
-    monkeypatch.setattr("audiostyle.__main__.build_parser", lambda: parser)
-
-
 def test_interrupt_and_warning_are_one_line(monkeypatch, capsys):
     def interrupted(_):
         warnings.simplefilter("always")
         warnings.warn("some of it\nis short", stacklevel=2)
         raise KeyboardInterrupt
 
-    command(monkeypatch, interrupted)
+    parser = argparse.ArgumentParser()
+    parser.set_defaults(command="transfer", run=interrupted)
+    monkeypatch.setattr("audiostyle.__main__.build_parser", lambda: parser)
     assert main([]) == 130
     warned, interrupted = capsys.readouterr().err.splitlines()
     assert warned == "audiostyle transfer: some of it is short"

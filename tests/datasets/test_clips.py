@@ -144,14 +144,12 @@ def test_no_network_is_said_in_one_short_line(recordings, monkeypatch):
     assert len(asked) == 2  # twice, and the server not again for the others
 
 
-@pytest.mark.parametrize(
-    ("variable", "look_up"),
-    [("MIRROR", paths.mirror_dir), ("DATA_DIR", paths.data_dir), ("RESULTS_DIR", paths.results_root)],
-)
-def test_variable_that_names_no_folder(variable, look_up, monkeypatch):
-    monkeypatch.setenv(f"AUDIOSTYLE_{variable}", "no/such/folder")
-    with pytest.raises(ValueError, match=f"AUDIOSTYLE_{variable}='no/such/folder'"):
-        look_up()
+def test_variable_that_names_no_folder(monkeypatch):
+    folders = {"MIRROR": paths.mirror_dir, "DATA_DIR": paths.data_dir, "RESULTS_DIR": paths.results_root}
+    for variable, look_up in folders.items():
+        monkeypatch.setenv(f"AUDIOSTYLE_{variable}", "no/such/folder")
+        with pytest.raises(ValueError, match=f"AUDIOSTYLE_{variable}='no/such/folder'"):
+            look_up()
 
 
 def test_relative_folders_are_those_of_the_repository_or_of_an_installed_packages_user(monkeypatch, tmp_path):

@@ -85,22 +85,14 @@ def test_length_beyond_the_frames_fades_out(rng):
         assert not y[covered + HOP :].any()
 
 
-@pytest.mark.parametrize(
-    ("S", "options", "quoted"),
-    [
-        (np.ones(5), {}, r"\(5,\)"),
-        (-np.ones((5, 4)), {}, r"-1\.0"),
-        (np.full((5, 4), np.nan), {}, "nan"),
-        (np.ones((5, 4)), {"momentum": 1.0}, r"momentum=1\.0"),
-        (np.ones((5, 4)), {"n_iter": -1}, "n_iter=-1"),
-        (np.ones((5, 4)), {"hop_length": 0}, "hop_length=0"),
-        (np.ones((5, 4)), {"init": "magic"}, "init='magic'"),
-        (np.ones((5, 4)), {"init": np.zeros((4, 4))}, r"\(4, 4\)"),
-    ],
-)
-def test_bad_input_is_named(S, options, quoted):
-    with pytest.raises(ValueError, match=quoted):
-        griffin_lim(S, **({"hop_length": 4} | options))
+def test_bad_input_is_named():
+    good, wrong = np.ones((5, 4)), {"momentum": 1.0, "n_iter": -1, "hop_length": 0, "init": "magic"}
+    cases = [(good, {name: value}, f"{name}={value!r}") for name, value in wrong.items()]
+    cases += [(good, {"init": np.zeros((4, 4))}, r"\(4, 4\)"), (np.ones(5), {}, r"\(5,\)")]
+    cases += [(-good, {}, r"-1\.0"), (np.nan * good, {}, "nan")]
+    for S, options, quoted in cases:
+        with pytest.raises(ValueError, match=quoted):
+            griffin_lim(S, **({"hop_length": 4} | options))
 
 
 STFT = {"n_fft": 256, "hop_length": 128}

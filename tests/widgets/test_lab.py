@@ -24,12 +24,6 @@ def run(lab, *, ends="info", **options):
     assert lab.status.kind == ends, lab.status.text
 
 
-def move(lab, **values):
-    """Set controls as the page does: the balance is previewed."""
-    for name, value in values.items():
-        lab.controls[name].value = value
-
-
 def test_lab_runs_and_keeps_the_previous_result(lab, content):
     assert lab.player["result"] == {}
     run(lab)
@@ -71,7 +65,7 @@ def test_of_a_balance_that_is_dragged_the_last_place_is_previewed_and_marks_the_
     shown = []
     lab.player.observe(lambda change: shown.append(lab.result[0].config.balance), "slot2")
     for balance in (0.1, 0.2, 0.3):
-        move(lab, balance=balance)
+        lab.controls["balance"].value = balance
     assert lab.player.stale == [2]
     assert lab.result[0].config.balance == 0.5
     assert lab.wait(WAIT)
@@ -87,7 +81,7 @@ def test_what_is_put_back_is_not_out_of_date_and_other_settings_and_sounds_are(l
     for name, other in (("balance", 0.3), ("seed", 3), ("kernel_size", 5)):
         before = lab.controls[name].value
         for value, stale in ((other, [2]), (before, [])):
-            move(lab, **{name: value})
+            lab.controls[name].value = value
             assert lab.player.stale == stale
     assert lab.wait(WAIT)
     assert lab.result is shown
@@ -104,7 +98,7 @@ def test_a_whole_transfer_is_not_given_up_for_a_preview_and_a_stop_can_be_made_a
     lab.status.observe(lambda change: "Iteration" in change["new"] and seen.set(), "text")
     lab.run()
     assert seen.wait(WAIT)
-    move(lab, balance=0.3)
+    lab.controls["balance"].value = 0.3
     lab.controls["stop"].click()
     assert lab.wait(WAIT)
     assert lab.status.text.startswith("Stopped")
