@@ -1,5 +1,3 @@
-"""Files whole or not at all, several processes at once, a machine without a home, and the cache of arrays."""
-
 import os
 import re
 import socket

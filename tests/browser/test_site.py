@@ -1,5 +1,3 @@
-"""The site in Chromium, at two widths, by day and by night."""
-
 import functools
 import http.server
 import os

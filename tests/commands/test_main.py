@@ -1,5 +1,3 @@
-"""The command line itself: help, interruptions, warnings, and what its processes leave."""
-
 import argparse
 import os
 import signal

@@ -1,5 +1,3 @@
-"""``audiostyle speakers``: every option reaches the table, and what cannot work is one line."""
-
 import json
 import os
 import shutil

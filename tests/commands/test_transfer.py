@@ -1,5 +1,3 @@
-"""``audiostyle transfer``: what is typed reaches the transfer, and what cannot work is one line before the work."""
-
 import os
 import re
 import shlex

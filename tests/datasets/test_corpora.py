@@ -1,5 +1,3 @@
-"""Corpora are found, ordered and read as documented, and say what is wrong with them."""
-
 import numpy as np
 import pytest
 

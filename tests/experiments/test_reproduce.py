@@ -1,5 +1,3 @@
-"""One command for every result: what runs, what is passed over, what is written down; and speed's parts."""
-
 import json
 import subprocess
 import sys

@@ -1,5 +1,3 @@
-"""Table 1 and what goes beyond it: who is counted, what is changed, on which side, and nothing else."""
-
 from pathlib import Path
 
 import numpy as np

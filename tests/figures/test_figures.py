@@ -1,5 +1,3 @@
-"""Figures and players show the numbers they are given, on the axes that they name."""
-
 import base64
 import io
 import re

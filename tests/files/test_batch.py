@@ -1,5 +1,3 @@
-"""Many transfers: what is missing is made, what fails is named, and nothing is half written."""
-
 import json
 import os
 import signal

@@ -1,5 +1,3 @@
-"""Every format that can be read goes through content, style and voices."""
-
 import shutil
 import subprocess
 

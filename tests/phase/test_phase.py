@@ -1,5 +1,3 @@
-"""Griffin-Lim and the polish, and the ends of a sound: no peak, whatever its length."""
-
 from dataclasses import replace
 
 import librosa

@@ -1,5 +1,3 @@
-"""Levels, channels, and samples that lie somewhere: read again in any order, resampled block by block."""
-
 import librosa
 import numpy as np
 import pyloudnorm

@@ -1,5 +1,3 @@
-"""Reading: whatever decoders give is counted, what is missing is said, and what is no sound is one sentence."""
-
 import io
 import os
 import re

@@ -1,5 +1,3 @@
-"""Writing: what a format cannot hold is told before the work, and ten samples tell what it can."""
-
 import logging
 import os
 

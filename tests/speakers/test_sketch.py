@@ -1,5 +1,3 @@
-"""Sketches estimate inner products of Gram matrices, without bias, and are the same however the work is spread."""
-
 import os
 import shutil
 import signal

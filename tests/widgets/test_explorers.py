@@ -1,5 +1,3 @@
-"""Explorers of pairs and of speakers without a browser: set values in Python, read what is displayed."""
-
 from dataclasses import replace
 from pathlib import Path
 

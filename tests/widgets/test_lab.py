@@ -1,5 +1,3 @@
-"""The style lab without a browser, what is kept of a result, and the same from code."""
-
 import threading
 from dataclasses import replace
 
