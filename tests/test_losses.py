@@ -22,9 +22,8 @@ def test_the_papers_losses_by_hand():
 def test_kernel_forms_equal_eq_1_and_eq_6_at_any_lengths():
     encoder = RandomEncoder(n_filters=10, kernel_size=3, dtype=DOUBLE)
     X, P, A = clip(0, 9), clip(1, 9), clip(1, 14)
-    assert float(paper_content_loss(encoder, X, P)) == pytest.approx(
-        10 * 7 * float(content_loss(encoder, X, P)), rel=1e-12
-    )
+    expected = 10 * 7 * float(content_loss(encoder, X, P))
+    assert float(paper_content_loss(encoder, X, P)) == pytest.approx(expected, rel=1e-12)
     G_x, G_a = encoder.gram_matrix(X) / 7, encoder.gram_matrix(A) / 12
     expected = float((G_x - G_a).square().sum()) / 10**2
     assert float(style_loss(encoder, X, A)) == pytest.approx(expected, rel=1e-11)

@@ -15,7 +15,6 @@ from notebooks import run as runner
 
 FOLDER = paths.root() / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("[0-9][0-9]_*.ipynb"))
-MOST_BYTES = 1_500_000
 # Links at the head and the foot of a notebook: *Next:* [01 Title](file.ipynb)
 NAVIGATION = re.compile(r"\*(Previous|Next|First):\*\s*\[[^\]]+\]\(([^)]+)\)")
 
@@ -110,8 +109,7 @@ def test_table_1_of_the_first_notebook_is_that_of_readme():
     assert all(row in _source(NOTEBOOKS[0]) for row in rows)
 
 
-def test_committed_outputs_are_figures_and_tables_only(path, notebook):
-    assert path.stat().st_size < MOST_BYTES
+def test_committed_outputs_are_figures_and_tables_only(notebook):
     assert "widgets" not in notebook.metadata
     for cell in _code(notebook):
         assert not cell.outputs or "keep_output" in _tags(cell) or "player_row(" in cell.source

@@ -82,16 +82,12 @@ def test_patches_by_hand():
 
 def test_rhythm_is_one_less_the_cosine_of_the_onset_strengths_with_its_gradient():
     X, R = clip(0, 9, 6), clip(1, 9, 6)
-    loss = RhythmLoss(R, 9)
-    assert loss(X).total == pytest.approx(
-        1 - float(cosine_similarity(onset_strength(X), onset_strength(R), dim=0)), rel=1e-12
-    )
+    loss, x, r = RhythmLoss(R, 9), onset_strength(X), onset_strength(R)
+    assert loss(X).total == pytest.approx(1 - float(cosine_similarity(x, r, dim=0)), rel=1e-12)
     v = clip(3, 9, 6) - 0.5
     assert float((loss(X).gradient * v).sum()) == pytest.approx(slope(loss, X, v, 1e-6), rel=1e-6)
     repeated = onset_strength(R[:, :5]).repeat(2)
-    assert RhythmLoss(R[:, :5], 9)(X).total == pytest.approx(
-        1 - float(cosine_similarity(onset_strength(X), repeated, dim=0))
-    )
+    assert RhythmLoss(R[:, :5], 9)(X).total == pytest.approx(1 - float(cosine_similarity(x, repeated, dim=0)))
     assert RhythmLoss(torch.cat([R, X], dim=1), 9)(X).total == loss(X).total, "a longer one is cut"
     silent = torch.zeros(6, 9, dtype=DOUBLE)
     assert loss(silent).total == pytest.approx(0.5)

@@ -52,9 +52,8 @@ def test_every_stage_is_there_and_its_code_decides_whether_it_runs_again(tmp_pat
 def test_three_forms_of_the_objective_are_one():
     content, style = speed.spectrum(1), speed.spectrum(1, seed=1)
     encoder = speed.RandomEncoder(64)
-    explicit, kernel = (
-        form(encoder, content, style)(0.9 * content) for form in (speed.ExplicitLoss, speed.TransferLoss)
-    )
+    forms = speed.ExplicitLoss, speed.TransferLoss
+    explicit, kernel = (form(encoder, content, style)(0.9 * content) for form in forms)
     assert explicit.total == pytest.approx(kernel.total, rel=1e-4)
     assert float((explicit.gradient - kernel.gradient).norm() / kernel.gradient.norm()) < 1e-3
 

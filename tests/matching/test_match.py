@@ -105,10 +105,10 @@ def test_filter_keeps_channels_and_length_and_strength_0_changes_nothing():
 
 @pytest.mark.parametrize("extra", [0, 511])
 @pytest.mark.parametrize(
-    ("module", "name", "value"),
-    [("describe", "BLOCK", 64), ("match", "_COMPARED", 17), ("gain", "_PART", 9000)],
+    ("of", "value"), [("describe.BLOCK", 64), ("match._COMPARED", 17), ("gain._PART", 9000)]
 )
-def test_parts_give_what_the_whole_gives(monkeypatch, module, name, value, extra):
+def test_parts_give_what_the_whole_gives(monkeypatch, of, value, extra):
+    module, _, name = of.partition(".")
     content = np.concatenate([melody(TUNE), np.zeros(9000, np.float32), melody(OTHER[::-1])])
     content, style = content[: 300 * 512 + extra], melody(OTHER, slope=0.5)
     found = []

@@ -150,10 +150,8 @@ def test_polish_begins_with_the_phase_of_the_content(pair):
 
 
 def test_the_polish_needs_no_seed_and_reports_the_style_of_the_sound(content, style):
-    config = TransferConfig(method="gram", n_iter=40)
-    result, again = (
-        transfer_style(content, style, config=replace(config, seed=seed), progress=False) for seed in (0, 1)
-    )
+    seeded = (TransferConfig(method="gram", n_iter=40, seed=seed) for seed in (0, 1))
+    result, again = (transfer_style(content, style, config=config, progress=False) for config in seeded)
     assert np.array_equal(result.y, again.y)
     assert style_of(result.y_computed, style) == pytest.approx(result.polished.value.style, rel=1e-3)
 
