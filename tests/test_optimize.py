@@ -1,5 +1,6 @@
 import itertools
 import math
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -30,14 +31,12 @@ def test_the_minimum_is_projected_onto_the_bound():
         assert found.x.numpy() == pytest.approx(target.clamp_min(lower).numpy(), abs=1e-4)
 
 
-@pytest.mark.parametrize(
-    "encoder", [RandomEncoder(30, kernel_size=3, dtype=DOUBLE), InfiniteEncoder(3, dtype=DOUBLE)]
-)
+@pytest.mark.parametrize("kind", [partial(RandomEncoder, 30), InfiniteEncoder])
 @pytest.mark.parametrize("balance", [0.3, 0.7])
-def test_same_minimum_as_scipys_lbfgsb(encoder, balance):
+def test_same_minimum_as_scipys_lbfgsb(kind, balance):
     content, style = clip(0, 12, 8) ** 3, 2 * clip(1, 15, 8) ** 3
     style[::2] = 0  # bands the style does not have: the result wants to go below zero there
-    loss = TransferLoss(encoder, content, style, balance=balance)
+    loss = TransferLoss(kind(kernel_size=3, dtype=DOUBLE), content, style, balance=balance)
     ours = minimize(loss, content, n_iter=2000, tolerance=1e-12)
 
     def projected(x):

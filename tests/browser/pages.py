@@ -1,5 +1,3 @@
-"""A page in a real browser: what the tests do to it and ask of it."""
-
 import io
 import os
 from pathlib import Path

@@ -1,5 +1,3 @@
-"""A server on this machine, in place of the network."""
-
 import http.server
 import threading
 

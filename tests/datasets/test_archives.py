@@ -1,5 +1,3 @@
-"""Downloads against a server on this machine, with and without range requests; nothing is left half-written."""
-
 import http.server
 import io
 import tarfile

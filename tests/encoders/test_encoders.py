@@ -1,5 +1,3 @@
-"""The random layer by hand, and the closed form against integrals, autograd and float64."""
-
 import math
 
 import numpy as np

@@ -1,5 +1,3 @@
-"""What is written under ``results/``: notebooks run in any order, and none may undo another's work."""
-
 import io
 import json
 from concurrent.futures import ThreadPoolExecutor

@@ -1,5 +1,3 @@
-"""Random layers against their limit: the measures of notebook 07 on small arrays."""
-
 import numpy as np
 import pandas as pd
 import pytest

@@ -21,23 +21,22 @@ def _vowel(pitch, formants, rng, seconds):
     return (0.05 * y / np.sqrt(np.mean(y**2))).astype(np.float32)
 
 
-def _voices(n_each=6, seconds=0.9, *, texts=None, name="synthetic"):
-    rng = np.random.default_rng(3)
-    speakers = {"ann": (210, (700, 1800)), "bob": (110, (500, 1300)), "cyd": (150, (400, 2300))}
-    owners = np.repeat(list(speakers), n_each)
-    ys = tuple(_vowel(*speakers[owner], rng, seconds * rng.uniform(0.9, 1.1)) for owner in owners)
-    return Recordings(name, ys, owners, tuple(texts or [None] * len(ys)), (Path("x"),) * len(ys))
-
-
 @pytest.fixture
 def voices():
-    return _voices
+    def make(n_each=6, seconds=0.9, *, texts=None):
+        rng = np.random.default_rng(3)
+        speakers = {"ann": (210, (700, 1800)), "bob": (110, (500, 1300)), "cyd": (150, (400, 2300))}
+        owners = np.repeat(list(speakers), n_each)
+        ys = tuple(_vowel(*speakers[owner], rng, seconds * rng.uniform(0.9, 1.1)) for owner in owners)
+        return Recordings("synthetic", ys, owners, tuple(texts or [None] * len(ys)), (Path("x"),) * len(ys))
+
+    return make
 
 
 @pytest.fixture
-def talk(tmp_path):
+def talk(tmp_path, voices):
     """A folder of six utterances of each of three voices."""
-    items = _voices(6, 0.5)
+    items = voices(6, 0.5)
     for i, (speaker, y) in enumerate(zip(items.speakers, items.ys, strict=True)):
         (tmp_path / "talk" / speaker).mkdir(parents=True, exist_ok=True)
         soundfile.write(tmp_path / "talk" / speaker / f"{i:02d}.wav", y, SR)
