@@ -131,7 +131,7 @@ BOUNDS = (0.0, 0.0, 300.0, 200.0)
 def test_labels_are_apart_and_inside(rng, spread):
     anchors = np.array([290.0, 190.0]) - spread * rng.random((12, 2))
     sizes = np.stack([rng.uniform(10, 50, 12), np.full(12, 14.0)], axis=1)
-    taken = np.array([150.0, 100.0, 60.0, 40.0])
+    taken = np.array([270.0, 180.0, 40.0, 20.0])
     centres = place_labels(anchors, sizes, bounds=BOUNDS, taken=[taken])
     for (a, of_a), (b, of_b) in combinations([*zip(centres, sizes, strict=True), (taken[:2], taken[2:])], 2):
         assert (np.abs(a - b) >= (of_a + of_b) / 2 - 1e-6).any()
