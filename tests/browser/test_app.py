@@ -231,7 +231,7 @@ def test_first_screen_shows_what_is_needed_and_run_and_play_stay_in_view(sized):
     assert not app.control("seed").is_visible()
     frame = app.scroller()
     most = frame.evaluate("(e) => e.scrollHeight - e.clientHeight")
-    assert most > 400
+    assert most > 300
     for share in (0, 0.15, 0.3, 0.6, 1):
         frame.evaluate("(e, top) => (e.scrollTop = top)", share * most)
         for name in ("run", "play", "balance"):
