@@ -49,6 +49,8 @@ def test_papers_way_is_mono_at_its_own_rate_and_says_so(folder):
     made, info, _ = run(folder, config=PAPER)
     assert (info.samplerate, info.channels) == (22050, 1)
     assert "mono at 22050 Hz" in made.note
+    kept = TransferConfig.paper(n_filters=8, n_iter=0, kernel_size=3)
+    assert run(folder, config=kept)[0].numbers["content_loss"] == 0 < made.numbers["content_loss"]
     _, info, y = run(folder, config=PAPER, channels=3)
     assert info.channels == 3
     np.testing.assert_array_equal(y[0], y[2])
