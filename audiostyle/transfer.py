@@ -198,20 +198,17 @@ def transfer_sound(
     rate `rate` and its channels become one, or one many, before its level is set; None leaves what
     `TransferConfig.keeps_content` says.
     """
+    started = time.perf_counter()
     if config.balance > 0:  # else the content stays as it is
         content, style = without_offset(content), without_offset(style)
     (mid, cancels), (style_mid, _) = mid_sound(content), mid_sound(style)
     analysed = at_level(mid, LEVEL, name="content"), at_level(style_mid, LEVEL, name="style")
-    started = time.perf_counter()
     sound, note, used, found, at_config_level = content, _CANCELLED * cancels, (0,), {}, False
     with tqdm(desc="transfer", disable=not progress) as bar:
         if config.method == "matched" and config.balance > 0:
             sound, used = _matched(content, *analysed, config, bar)
         if not config.filters:
-            held, A = (
-                _at_rate(x, name, config)
-                for x, name in ((mid_sound(sound)[0], "content"), (style_mid, "style"))
-            )
+            held, A = _at_rate(mid_sound(sound)[0], "content", config), _at_rate(style_mid, "style", config)
             A = np.concatenate([transposed(A, semitones, sr=config.sr) for semitones in used])
             y, found = _optimised(held, A, config, bar, callback)
             at_config_level = (content.sr, content.n_channels) == (config.sr, 1) or not config.keeps_content
@@ -288,21 +285,22 @@ def optimise(
     *,
     encoder: Encoder | None = None,
     extra: Callable[[torch.Tensor], tuple[float, torch.Tensor]] | None = None,
-    start: torch.Tensor | None = None,
+    start: Spectrogram | None = None,
     callback: Callable | None = None,
 ) -> Optimum:
     """Minimise the objective of a transfer, `audiostyle.losses.TransferLoss`, over log magnitudes.
 
     Content and style are waveforms [shape=(n_samples,)] at ``config.sr``, which are brought to ``config.level``, or log
-    magnitudes [shape=(n_bins, n_frames)] as they are. It starts from log magnitudes `start`, or as the paper from the
-    content's. None takes the encoder of the configuration; `extra` is as for `TransferLoss`, the callback as for
-    `audiostyle.optimize.minimize`.
+    magnitudes [shape=(n_bins, n_frames)] as they are. The optimisation starts from the log magnitudes `start`; without
+    them from the content's, as the paper does. Without an `encoder` it takes the configuration's. `extra` is as for
+    `TransferLoss`, the callback as for `audiostyle.optimize.minimize`.
 
     Notebook: 09_matched_timbre.ipynb
     """
     C, A = (_log_magnitude(y, name, config) for y, name in ((content, "content"), (style, "style")))
     loss = TransferLoss(encoder or make_encoder(config), C, A, balance=config.balance, extra=extra)
-    return minimize(loss, C if start is None else start, n_iter=config.n_iter, callback=callback)
+    x0 = C if start is None else as_tensor(start, device=config.device)
+    return minimize(loss, x0, n_iter=config.n_iter, callback=callback)
 
 
 def make_sound(
@@ -311,7 +309,7 @@ def make_sound(
     """Make the sound of an optimum as ``config.phase`` says.
 
     Returns the sound [shape=as content] at the level of the computation, and what the polish found, if there was one.
-    It starts from the content's phase, and the callback sees its iterations.
+    The polish starts from the content's phase, and the callback sees its iterations.
     """
     frames = {"n_fft": config.n_fft, "hop_length": config.hop_length}
     shared = {"hop_length": config.hop_length, "length": len(content), "device": config.device}

@@ -4,8 +4,8 @@
 mean distance of the training sets by more than twice its standard error over triples. It starts from the table in
 ``audiostyle.matching.match`` and, for instruments, from far away: every second constant halved, the others doubled. It
 writes every setting tried, with its distance on every set, to ``results/paper/fit_matching.csv``, and prints what it
-costs to do without each constant, to halve and to double it. An instrument's `noise` is not searched, as the distance
-does not know what it is for: it is the least with which no recorded pair has a haze of more than 3 dB.
+costs to do without each constant, to halve and to double it. An instrument's `noise` is not searched by distance, which
+does not hear haze: it is the least value with which no recorded pair of instruments has more than 3 dB of haze.
 
 Training: the bundled triples that choose; the odd ones of the triples of real notes in the first folder that
 ``AUDIOSTYLE_TRUTH`` names; odd sentences of CMU ARCTIC in ``AUDIOSTYLE_MIRROR``, for voices; the recorded pairs, for
@@ -203,7 +203,7 @@ def search(log: Log, kind: str, start: Constants, names: tuple, rounds: int = 3)
 
 
 def least_noise(log: Log, k: Constants) -> float | None:
-    """Return the least of `NOISES` with which no recorded pair of instruments has too much haze, if any; log each."""
+    """Return the least of `NOISES` that keeps the haze of every recorded pair of instruments low, or None; log each."""
     pairs = []
     for pair in clips.pairs("recorded"):
         audio = clips.load_pair(pair)

@@ -19,7 +19,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 # Lines of Python, docstrings included, and of JavaScript and CSS: what a room may hold today, and what it should.
 CORE = ("config.py", "spectrogram.py", "encoders", "losses.py", "optimize.py", "phase", "transfer.py")
 BUDGETS = {
-    "core": (1714, 1600, [f"audiostyle/{name}" for name in CORE]),
+    "core": (1712, 1600, [f"audiostyle/{name}" for name in CORE]),
     "matching": (700, 700, ["audiostyle/matching"]),
     "sound": (909, 700, ["audiostyle/sound"]),
     "files": (551, 600, ["audiostyle/files"]),
@@ -29,7 +29,7 @@ BUDGETS = {
     "figures": (441, 700, ["audiostyle/figures"]),
     "widgets": (1500, 1500, ["audiostyle/widgets"]),
     "command line": (607, 500, ["audiostyle/__main__.py", "audiostyle/commands"]),
-    "package": (9497, 9500, ["audiostyle"]),
+    "package": (9495, 9500, ["audiostyle"]),
     "experiments": (3_000, 3_500, ["experiments"]),
     "tests": (8000, 8000, ["tests"]),
     "browser": (700, 700, ["audiostyle/widgets/static"]),

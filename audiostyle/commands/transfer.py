@@ -54,7 +54,7 @@ def add(commands) -> None:
     add("-o", "--output", type=Path, required=True, help=output)
     uses = ", ".join(f"{name} ({label})" for name, (label, _) in presets.USES.items())
     add("--preset", help=f"settings for a purpose: {uses}")
-    recipe = "what a batch or the lab saved beside a result (.json): files, cuts, settings not given"
+    recipe = "settings (.json) that a batch or the lab saved beside a result; options given here win"
     add("--recipe", type=Path, help=recipe)
     for name, text in (("start", "seconds to skip (0)"), ("duration", "seconds to read (all)")):
         add(f"--{name}", type=float, help=f"of all files, {text}")

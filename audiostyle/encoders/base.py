@@ -78,7 +78,7 @@ class Encoder:
     def gram_inner(self, X: Clip, Y: Clip) -> torch.Tensor:
         """Compute ‖K_xy‖²_F, the inner product of both Gram matrices over N² [shape=(), dtype=float64]; differentiable.
 
-        As ``tr(F_x F_xᵀ F_y F_yᵀ) = ‖F_xᵀ F_y‖²_F`` no N × N matrix is needed; row chunks keep memory linear in length.
+        As ``tr(F_x F_xᵀ F_y F_yᵀ) = ‖F_xᵀ F_y‖²_F``, no N × N matrix is needed. Chunks keep memory linear in length.
         """
         x, y = self._encode_both(X, Y)
         if y is x:

@@ -7,8 +7,8 @@ is the arc-cosine kernel of order 1 (Cho & Saul 2009),
     K(p, q) = ½ ‖p‖ ‖q‖ (sin θ + (π − θ) cos θ) / π,   θ the angle between p and q,
 
 and ``⟨p, q⟩`` without activation. LeakyReLU with slope a is ``a x + (1 − a) relu(x)``; as E[⟨w, p⟩ relu(⟨w, q⟩)] is
-½ ⟨p, q⟩, it has ``(1 − a)² K_relu + a ⟨p, q⟩``. Inner products of patches are box sums along the diagonals of the frame
-Gram matrix, so that neither filters nor features appear.
+½ ⟨p, q⟩, its kernel is ``(1 − a)² K_relu + a ⟨p, q⟩``. Inner products of patches are box sums along the diagonals of
+the frame Gram matrix, so that neither filters nor features appear.
 """
 
 import math

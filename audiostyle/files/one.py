@@ -126,7 +126,7 @@ def numbers_of(result: TransferResult) -> dict[str, float]:
         "balance": float(result.config.balance),
         "iterations": float(result.n_iter),
         "gain_db": float(20 * np.log10(result.gain)),
-        "took": float(result.seconds),
+        "took": result.seconds,
     }
     if last := result.polished or result.optimum:
         numbers |= {"style_removed": result.style_removed, "content_loss": last.value.content}

@@ -245,7 +245,7 @@ def _age(rises: torch.Tensor) -> torch.Tensor:
     y = rises.cpu().numpy().astype(np.float64)
     highest = _windows(np.pad(y, (3, 2), constant_values=-np.inf), 6).max(1)
     mean = np.nanmean(_windows(np.pad(y, (8, 7), constant_values=np.nan), 16), 1)
-    onsets, rise = [], 0.12 * float(torch.from_numpy(y).quantile(0.99))  # numpy's takes 80 ms to import
+    onsets, rise = [], 0.12 * float(torch.from_numpy(y).quantile(0.99))  # numpy's takes 80 ms to load
     for n in np.flatnonzero((y == highest) & (y >= mean + rise)):
         if not onsets or n > onsets[-1] + 4:
             onsets.append(n)

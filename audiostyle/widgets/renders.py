@@ -53,10 +53,10 @@ def rendered(result: TransferResult, content: np.ndarray, style: np.ndarray, sr:
     """Return the sound of a transfer with its numbers, those of one channel at the configuration's rate."""
     config, rate = result.config, result.config.sr
     heard = analysed(result.y, result.sr, rate) / np.float32(result.gain)
-    numbers = {"seconds": float(result.seconds)}
+    numbers = {"seconds": result.seconds}
     with contextlib.suppress(ValueError):  # too short for a distance of patches
         numbers |= sound_numbers(heard, analysed(content, sr, rate), analysed(style, sr, rate), config)
-    if any(found and found.reason == "callback" for found in (result.optimum, result.polished)):
+    if result.optimum and result.optimum.reason == "callback":
         config = replace(config, n_iter=result.n_iter)
     return Rendered(result.y, result.sr, config, numbers)
 
